@@ -1,0 +1,1 @@
+//! Repositories and smart HTTP.

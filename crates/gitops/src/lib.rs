@@ -1,0 +1,1 @@
+//! Argo CD applications: compare, sync, prune, heal.

@@ -1,0 +1,1 @@
+//! OCI registry, Dockerfile builds, SBOM and scan.

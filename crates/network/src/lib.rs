@@ -1,0 +1,1 @@
+//! The gateway that carries and measures requests.

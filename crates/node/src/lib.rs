@@ -1,0 +1,1 @@
+//! Node and pod lifecycle; container, process and simulated runtimes.

@@ -1,0 +1,1 @@
+//! Kustomize: files in, objects out.

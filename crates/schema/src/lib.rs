@@ -1,0 +1,1 @@
+//! Facts about Kubernetes kinds: fields, list types, defaults, wire numbers.

@@ -1,0 +1,2 @@
+//! Seatrial.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Revisioned objects, a watch log, and two backends.

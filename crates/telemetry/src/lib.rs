@@ -1,0 +1,1 @@
+//! Metrics: scrape, store, PromQL.

@@ -1,0 +1,1 @@
+//! Deployment to Job, endpoints, namespaces, garbage collection.
