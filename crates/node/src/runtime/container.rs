@@ -1,0 +1,1 @@
+//! Pods in Linux namespaces of their own.
