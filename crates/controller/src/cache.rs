@@ -1,0 +1,200 @@
+//! Shared informers: one list and watch, one decode, many readers.
+//!
+//! ```text
+//!   feed (one task per kind): list → watch → … ; 410 → list again; errors → back off
+//!     └► State<K>: objects by (namespace, name), index by owner uid, subscribers
+//! ```
+//!
+//! **Invariants**: objects iterate in key order; a change is in the map before its subscribers hear
+//! of it; subscribers hear of every change in the order of the watch, and first of everything that
+//! was there when they subscribed.
+
+mod feed;
+mod registry;
+mod state;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use kube::core::{Selector, SelectorExt};
+use tokio::sync::{mpsc, watch};
+
+pub use self::registry::Caches;
+use self::state::State;
+use crate::{Object, ObjectKey};
+
+/// One change of one object.
+#[derive(Debug, Clone)]
+pub enum Change<K> {
+    /// The object appeared or changed.
+    Applied {
+        /// As it was; `None` where it is new to this subscriber.
+        before: Option<Arc<K>>,
+        /// As it is.
+        object: Arc<K>,
+    },
+    /// The object is gone; this is its last known state.
+    Removed(Arc<K>),
+}
+
+impl<K> Change<K> {
+    /// The object concerned, in its newest known state.
+    pub fn object(&self) -> &Arc<K> {
+        match self {
+            Self::Applied { object, .. } | Self::Removed(object) => object,
+        }
+    }
+}
+
+/// How far a cache has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Progress {
+    synced: bool,
+    revision: u64,
+    changes: u64,
+}
+
+/// The objects of one kind, kept current by one watch. Clones share it.
+pub struct Cache<K: Object>(Arc<Inner<K>>);
+
+struct Inner<K: Object> {
+    path: String,
+    state: RwLock<State<K>>,
+    progress: watch::Sender<Progress>,
+}
+
+impl<K: Object> Clone for Cache<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: Object> Cache<K> {
+    fn new(path: String) -> Self {
+        let progress = watch::Sender::new(Progress::default());
+        Self(Arc::new(Inner {
+            path,
+            state: RwLock::new(State::default()),
+            progress,
+        }))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State<K>> {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The collection path of the kind, such as `/apis/apps/v1/deployments`.
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// Waits until the first list is in.
+    pub async fn synced(&self) {
+        self.wait(|progress| progress.synced).await;
+    }
+
+    /// Waits until the cache has seen this revision of its kind.
+    pub async fn caught_up(&self, revision: u64) {
+        self.wait(|progress| progress.synced && progress.revision >= revision)
+            .await;
+    }
+
+    /// Waits until the object with this uid is gone or on its way out.
+    pub async fn seen_deleted(&self, key: &ObjectKey, uid: Option<&str>) {
+        self.wait(|_| {
+            self.get(key).is_none_or(|object| {
+                object.meta().deletion_timestamp.is_some()
+                    || uid.is_some_and(|uid| object.meta().uid.as_deref() != Some(uid))
+            })
+        })
+        .await;
+    }
+
+    async fn wait(&self, mut until: impl FnMut(&Progress) -> bool) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self
+            .0
+            .progress
+            .subscribe()
+            .wait_for(|progress| until(progress))
+            .await;
+    }
+
+    /// The newest revision seen, or 0 before the first list.
+    pub fn revision(&self) -> u64 {
+        self.0.progress.borrow().revision
+    }
+
+    /// One object.
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
+        self.read().objects.get(key).cloned()
+    }
+
+    /// One object by namespace and name (empty namespace: cluster-scoped).
+    pub fn find(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        self.get(&ObjectKey::new(namespace, name))
+    }
+
+    /// Every object, in key order.
+    pub fn all(&self) -> Vec<Arc<K>> {
+        self.read().objects.values().cloned().collect()
+    }
+
+    /// The objects of one namespace, in the order of their names.
+    pub fn list(&self, namespace: &str) -> Vec<Arc<K>> {
+        self.read().in_namespace(namespace).cloned().collect()
+    }
+
+    /// The objects of one namespace whose labels match.
+    pub fn list_matching(&self, namespace: &str, selector: &Selector) -> Vec<Arc<K>> {
+        let none = std::collections::BTreeMap::new();
+        self.read()
+            .in_namespace(namespace)
+            .filter(|object| selector.matches(object.meta().labels.as_ref().unwrap_or(&none)))
+            .cloned()
+            .collect()
+    }
+
+    /// The objects that name this uid in any owner reference, in key order.
+    pub fn owned_by(&self, uid: &str) -> Vec<Arc<K>> {
+        let state = self.read();
+        let keys = state.by_owner.get(uid);
+        keys.into_iter()
+            .flatten()
+            .filter_map(|key| state.objects.get(key))
+            .cloned()
+            .collect()
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.read().objects.len()
+    }
+
+    /// Whether there are no objects.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A stream of changes that starts with everything present (in key order, as
+    /// [`Change::Applied`] with no `before`). The queue is unbounded: read it, or drop it.
+    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Change<K>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        for object in state.objects.values() {
+            let _ = sender.send(Change::Applied {
+                before: None,
+                object: object.clone(),
+            });
+        }
+        state.subscribers.push(sender);
+        receiver
+    }
+
+    fn update(&self, revision: u64, change: impl FnOnce(&mut State<K>)) {
+        change(&mut self.0.state.write().unwrap_or_else(PoisonError::into_inner));
+        self.0.progress.send_modify(|progress| {
+            progress.revision = progress.revision.max(revision);
+            progress.changes += 1;
+        });
+    }
+}
