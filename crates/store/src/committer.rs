@@ -31,12 +31,18 @@ pub(crate) enum Committer {
     /// Writes happen within the caller, one at a time.
     Inline { state: Arc<State>, turn: Mutex<()> },
     /// Writes happen on a thread that owns the disk.
-    Threaded { requests: Mutex<Option<Sender<Request>>>, thread: Mutex<Option<JoinHandle<()>>> },
+    Threaded {
+        requests: Mutex<Option<Sender<Request>>>,
+        thread: Mutex<Option<JoinHandle<()>>>,
+    },
 }
 
 impl Committer {
     pub(crate) fn inline(state: Arc<State>) -> Self {
-        Self::Inline { state, turn: Mutex::new(()) }
+        Self::Inline {
+            state,
+            turn: Mutex::new(()),
+        }
     }
 
     pub(crate) fn threaded(state: Arc<State>, disk: Disk) -> Result<Self, Error> {
@@ -45,7 +51,10 @@ impl Committer {
         let thread = std::thread::Builder::new()
             .name("store-committer".to_owned())
             .spawn(move || serve(&state, disk, &inbox))
-            .map_err(|source| Error::Open { directory, source: source.into() })?;
+            .map_err(|source| Error::Open {
+                directory,
+                source: source.into(),
+            })?;
         Ok(Self::Threaded {
             requests: Mutex::new(Some(requests)),
             thread: Mutex::new(Some(thread)),
@@ -66,7 +75,9 @@ impl Committer {
                 {
                     let requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
                     let sender = requests.as_ref().ok_or(Error::Closed)?;
-                    sender.send(Request { writes, reply }).map_err(|_| Error::Closed)?;
+                    sender
+                        .send(Request { writes, reply })
+                        .map_err(|_| Error::Closed)?;
                 }
                 answer.await.map_err(|_| Error::Closed)?
             }
@@ -78,8 +89,15 @@ impl Drop for Committer {
     /// Waits for the thread, so that the data directory is free once the last handle is gone.
     fn drop(&mut self) {
         if let Self::Threaded { requests, thread } = self {
-            requests.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(thread) = thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            requests
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if let Some(thread) = thread
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+            {
                 // A panic on that thread has been reported by its own hook.
                 let _ = thread.join();
             }
@@ -96,7 +114,9 @@ fn serve(state: &State, mut disk: Disk, inbox: &Receiver<Request>) {
         let mut replies = Vec::new();
         for Request { writes, reply } in waiting {
             let outcome = match &broken {
-                Some(detail) => Err(Error::Append { detail: detail.clone() }),
+                Some(detail) => Err(Error::Append {
+                    detail: detail.clone(),
+                }),
                 None => batch.add(writes),
             };
             replies.push((reply, outcome));
@@ -112,7 +132,9 @@ fn serve(state: &State, mut disk: Disk, inbox: &Receiver<Request>) {
         }
         for (reply, outcome) in replies {
             let outcome = match (&broken, outcome) {
-                (Some(detail), Ok(_)) => Err(Error::Append { detail: detail.clone() }),
+                (Some(detail), Ok(_)) => Err(Error::Append {
+                    detail: detail.clone(),
+                }),
                 (_, outcome) => outcome,
             };
             // A caller that went away does not need the answer.
@@ -133,11 +155,19 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn after(state: &'a State) -> Self {
         let revision = state.revision();
-        Self { state, revision, overlay: BTreeMap::new(), events: Vec::new() }
+        Self {
+            state,
+            revision,
+            overlay: BTreeMap::new(),
+            events: Vec::new(),
+        }
     }
 
     fn current(&self, key: &Key) -> Option<Arc<Record>> {
-        self.overlay.get(key).cloned().unwrap_or_else(|| self.state.get(key))
+        self.overlay
+            .get(key)
+            .cloned()
+            .unwrap_or_else(|| self.state.get(key))
     }
 
     /// Adds all of `writes`, or none where a precondition fails.
@@ -170,7 +200,11 @@ impl<'a> Batch<'a> {
     }
 
     fn add_one(&mut self, write: Write) -> Result<Arc<Record>, Error> {
-        let Write { key, expect, change } = write;
+        let Write {
+            key,
+            expect,
+            change,
+        } = write;
         let previous = self.current(&key);
         let found = previous.as_ref().map(|record| record.revision);
         let holds = match expect {
@@ -194,13 +228,24 @@ impl<'a> Batch<'a> {
             }
             (Change::Delete { draft }, previous) => {
                 let metadata = previous.as_ref().map(|record| record.metadata.clone());
-                (EventKind::Deleted, draft.fill(revision), metadata.unwrap_or_default())
+                (
+                    EventKind::Deleted,
+                    draft.fill(revision),
+                    metadata.unwrap_or_default(),
+                )
             }
         };
-        let record = Arc::new(Record { key: key.clone(), revision, created, metadata, bytes });
+        let record = Arc::new(Record {
+            key: key.clone(),
+            revision,
+            created,
+            metadata,
+            bytes,
+        });
         let visible = (kind != EventKind::Deleted).then(|| Arc::clone(&record));
         self.overlay.insert(key, visible);
-        self.events.push(Event::new(kind, Arc::clone(&record), previous));
+        self.events
+            .push(Event::new(kind, Arc::clone(&record), previous));
         Ok(record)
     }
 }

@@ -56,7 +56,10 @@ impl Store {
     /// Like [`Store::memory`], with a watch log of `log_length` changes for each resource.
     pub fn memory_with_log(log_length: usize) -> Self {
         let state = Arc::new(State::empty(log_length));
-        Self { committer: Arc::new(Committer::inline(Arc::clone(&state))), state }
+        Self {
+            committer: Arc::new(Committer::inline(Arc::clone(&state))),
+            state,
+        }
     }
 
     /// Opens (or creates) a durable store in `directory` and loads every object.
@@ -67,7 +70,10 @@ impl Store {
         let (disk, loaded) = disk::Disk::open(directory)?;
         let state = Arc::new(State::loaded(loaded, DEFAULT_LOG_LENGTH));
         let committer = Committer::threaded(Arc::clone(&state), disk)?;
-        Ok(Self { state, committer: Arc::new(committer) })
+        Ok(Self {
+            state,
+            committer: Arc::new(committer),
+        })
     }
 
     /// The revision of the newest visible change; 1 for a store that never saw one.

@@ -25,7 +25,11 @@ pub struct Key {
 impl Key {
     /// A key from its three parts; `namespace` is empty for a cluster-scoped object.
     pub fn new(resource: impl Into<Arc<str>>, namespace: &str, name: &str) -> Self {
-        Self { resource: resource.into(), namespace: namespace.into(), name: name.into() }
+        Self {
+            resource: resource.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 }
 
@@ -34,7 +38,11 @@ impl fmt::Display for Key {
         if self.namespace.is_empty() {
             write!(formatter, "{} {}", self.resource, self.name)
         } else {
-            write!(formatter, "{} {}/{}", self.resource, self.namespace, self.name)
+            write!(
+                formatter,
+                "{} {}/{}",
+                self.resource, self.namespace, self.name
+            )
         }
     }
 }

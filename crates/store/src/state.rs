@@ -63,18 +63,31 @@ pub(crate) struct Loaded {
 impl State {
     /// A state without objects. Revisions start at 1, since clients read 0 as "any".
     pub(crate) fn empty(log_length: usize) -> Self {
-        Self::loaded(Loaded { revision: 1, records: Vec::new() }, log_length)
+        Self::loaded(
+            Loaded {
+                revision: 1,
+                records: Vec::new(),
+            },
+            log_length,
+        )
     }
 
     /// The state as `loaded`; its history is unknown.
     pub(crate) fn loaded(loaded: Loaded, log_length: usize) -> Self {
         let Loaded { revision, records } = loaded;
-        let mut shelves = Shelves { revision, shelves: BTreeMap::new(), floor: revision };
+        let mut shelves = Shelves {
+            revision,
+            shelves: BTreeMap::new(),
+            floor: revision,
+        };
         for record in records {
             let shelf = shelves.shelf(&record.key.resource);
             shelf.objects.insert(place(&record.key), Arc::new(record));
         }
-        Self { shelves: RwLock::new(shelves), log_length }
+        Self {
+            shelves: RwLock::new(shelves),
+            log_length,
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Shelves> {
@@ -91,26 +104,46 @@ impl State {
 
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<Record>> {
         let shelves = self.read();
-        shelves.shelves.get(&key.resource)?.objects.get(&place(key)).cloned()
+        shelves
+            .shelves
+            .get(&key.resource)?
+            .objects
+            .get(&place(key))
+            .cloned()
     }
 
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let shelves = self.read();
-        shelves.shelves.iter().map(|(name, shelf)| (name.to_string(), shelf.objects.len())).collect()
+        shelves
+            .shelves
+            .iter()
+            .map(|(name, shelf)| (name.to_string(), shelf.objects.len()))
+            .collect()
     }
 
     pub(crate) fn list(&self, resource: &str, page: &Page<'_>) -> Result<Listing, Compacted> {
         let shelves = self.read();
         let revision = page.at.unwrap_or(shelves.revision);
         let Some(shelf) = shelves.shelves.get(resource) else {
-            return Ok(Listing { revision, records: Vec::new() });
+            return Ok(Listing {
+                revision,
+                records: Vec::new(),
+            });
         };
         let records = match page.at {
-            Some(at) if shelf.log.back().is_some_and(|newest| newest.record.revision > at) => {
+            Some(at)
+                if shelf
+                    .log
+                    .back()
+                    .is_some_and(|newest| newest.record.revision > at) =>
+            {
                 select(&shelf.as_of(at)?, page)
             }
             Some(at) if at < shelf.floor => {
-                return Err(Compacted { asked: at, oldest: shelf.floor });
+                return Err(Compacted {
+                    asked: at,
+                    oldest: shelf.floor,
+                });
             }
             _ => select(&shelf.objects, page),
         };
@@ -142,7 +175,11 @@ impl State {
         let revision = revision.min(shelves.revision);
         shelves.floor = shelves.floor.max(revision);
         for shelf in shelves.shelves.values_mut() {
-            while shelf.log.front().is_some_and(|event| event.record.revision <= revision) {
+            while shelf
+                .log
+                .front()
+                .is_some_and(|event| event.record.revision <= revision)
+            {
                 shelf.log.pop_front();
             }
             shelf.floor = shelf.floor.max(revision);
@@ -158,12 +195,20 @@ impl State {
         batch: &mut VecDeque<Arc<Event>>,
     ) -> Result<(), Compacted> {
         let shelves = self.read();
-        let floor = shelves.shelves.get(resource).map_or(shelves.floor, |shelf| shelf.floor);
+        let floor = shelves
+            .shelves
+            .get(resource)
+            .map_or(shelves.floor, |shelf| shelf.floor);
         if after < floor {
-            return Err(Compacted { asked: after, oldest: floor });
+            return Err(Compacted {
+                asked: after,
+                oldest: floor,
+            });
         }
         if let Some(shelf) = shelves.shelves.get(resource) {
-            let start = shelf.log.partition_point(|event| event.record.revision <= after);
+            let start = shelf
+                .log
+                .partition_point(|event| event.record.revision <= after);
             batch.extend(shelf.log.iter().skip(start).take(limit).cloned());
         }
         Ok(())
@@ -181,7 +226,10 @@ impl State {
 impl Shelves {
     fn shelf(&mut self, resource: &str) -> &mut Shelf {
         if !self.shelves.contains_key(resource) {
-            let shelf = Shelf { floor: self.floor, ..Shelf::default() };
+            let shelf = Shelf {
+                floor: self.floor,
+                ..Shelf::default()
+            };
             self.shelves.insert(resource.into(), shelf);
         }
         self.shelves.entry(resource.into()).or_default()
@@ -208,10 +256,18 @@ impl Shelf {
     /// The objects as they stood at an earlier revision: the present ones with every later change undone.
     fn as_of(&self, at: Revision) -> Result<BTreeMap<Place, Arc<Record>>, Compacted> {
         if at < self.floor {
-            return Err(Compacted { asked: at, oldest: self.floor });
+            return Err(Compacted {
+                asked: at,
+                oldest: self.floor,
+            });
         }
         let mut objects = self.objects.clone();
-        for event in self.log.iter().rev().take_while(|event| event.record.revision > at) {
+        for event in self
+            .log
+            .iter()
+            .rev()
+            .take_while(|event| event.record.revision > at)
+        {
             let place = place(&event.record.key);
             match &event.previous {
                 Some(previous) => objects.insert(place, Arc::clone(previous)),
@@ -235,7 +291,10 @@ fn select(objects: &BTreeMap<Place, Arc<Record>>, page: &Page<'_>) -> Vec<Arc<Re
     objects
         .range::<Place, _>((start, Bound::Unbounded))
         .map(|(_, record)| record)
-        .take_while(|record| page.namespace.is_none_or(|namespace| &*record.key.namespace == namespace))
+        .take_while(|record| {
+            page.namespace
+                .is_none_or(|namespace| &*record.key.namespace == namespace)
+        })
         .cloned()
         .collect()
 }

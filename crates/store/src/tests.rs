@@ -8,7 +8,10 @@ fn put(name: &str, expect: Expect, body: &str) -> Write {
     Write {
         key: Key::new("pods", "default", name),
         expect,
-        change: Change::Put { draft: Draft::new(bytes, hole), metadata: Metadata::default() },
+        change: Change::Put {
+            draft: Draft::new(bytes, hole),
+            metadata: Metadata::default(),
+        },
     }
 }
 
@@ -16,12 +19,18 @@ fn delete(name: &str, expect: Expect) -> Write {
     Write {
         key: Key::new("pods", "default", name),
         expect,
-        change: Change::Delete { draft: Draft::new(b"{}".to_vec(), 1) },
+        change: Change::Delete {
+            draft: Draft::new(b"{}".to_vec(), 1),
+        },
     }
 }
 
 fn names(listing: &Listing) -> Vec<&str> {
-    listing.records.iter().map(|record| &*record.key.name).collect()
+    listing
+        .records
+        .iter()
+        .map(|record| &*record.key.name)
+        .collect()
 }
 
 /// A store of each kind; the directory lives as long as the test.
@@ -34,7 +43,10 @@ fn stores() -> Vec<(Store, Option<tempfile::TempDir>)> {
 #[tokio::test]
 async fn the_revision_is_spliced_into_the_bytes() {
     for (store, _directory) in stores() {
-        let records = store.commit(vec![put("a", Expect::Absent, "x")]).await.unwrap();
+        let records = store
+            .commit(vec![put("a", Expect::Absent, "x")])
+            .await
+            .unwrap();
         assert_eq!(records[0].bytes, br#"{"body":"x","rv":"2"}"#.as_slice());
         assert_eq!(store.revision(), 2);
     }
@@ -43,16 +55,24 @@ async fn the_revision_is_spliced_into_the_bytes() {
 #[tokio::test]
 async fn preconditions_guard_every_kind_of_write() {
     for (store, _directory) in stores() {
-        let refused = async |write| {
-            matches!(store.commit(vec![write]).await, Err(Error::Conflict { .. }))
-        };
+        let refused =
+            async |write| matches!(store.commit(vec![write]).await, Err(Error::Conflict { .. }));
         assert!(refused(put("a", Expect::Present, "x")).await);
         assert!(refused(delete("a", Expect::Absent)).await);
-        store.commit(vec![put("a", Expect::Absent, "x")]).await.unwrap();
+        store
+            .commit(vec![put("a", Expect::Absent, "x")])
+            .await
+            .unwrap();
         assert!(refused(put("a", Expect::Absent, "y")).await);
         assert!(refused(put("a", Expect::Revision(1), "y")).await);
-        store.commit(vec![put("a", Expect::Revision(2), "y")]).await.unwrap();
-        store.commit(vec![delete("a", Expect::Revision(3))]).await.unwrap();
+        store
+            .commit(vec![put("a", Expect::Revision(2), "y")])
+            .await
+            .unwrap();
+        store
+            .commit(vec![delete("a", Expect::Revision(3))])
+            .await
+            .unwrap();
         assert!(store.get(&Key::new("pods", "default", "a")).is_none());
     }
 }
@@ -60,12 +80,24 @@ async fn preconditions_guard_every_kind_of_write() {
 #[tokio::test]
 async fn a_commit_is_all_or_nothing() {
     for (store, _directory) in stores() {
-        let writes = vec![put("a", Expect::Absent, "x"), put("b", Expect::Present, "x")];
+        let writes = vec![
+            put("a", Expect::Absent, "x"),
+            put("b", Expect::Present, "x"),
+        ];
         assert!(store.commit(writes).await.is_err());
         assert_eq!(store.revision(), 1);
-        assert!(store.list("pods", &Page::default()).unwrap().records.is_empty());
+        assert!(
+            store
+                .list("pods", &Page::default())
+                .unwrap()
+                .records
+                .is_empty()
+        );
         // A failed commit must leave nothing behind for the next one in the same batch.
-        store.commit(vec![put("a", Expect::Absent, "x")]).await.unwrap();
+        store
+            .commit(vec![put("a", Expect::Absent, "x")])
+            .await
+            .unwrap();
     }
 }
 
@@ -73,9 +105,18 @@ async fn a_commit_is_all_or_nothing() {
 async fn watchers_see_every_change_once_and_in_order() {
     for (store, _directory) in stores() {
         let mut watch = store.watch("pods", store.revision()).unwrap();
-        store.commit(vec![put("a", Expect::Absent, "1")]).await.unwrap();
-        store.commit(vec![put("a", Expect::Present, "2")]).await.unwrap();
-        store.commit(vec![delete("a", Expect::Present)]).await.unwrap();
+        store
+            .commit(vec![put("a", Expect::Absent, "1")])
+            .await
+            .unwrap();
+        store
+            .commit(vec![put("a", Expect::Present, "2")])
+            .await
+            .unwrap();
+        store
+            .commit(vec![delete("a", Expect::Present)])
+            .await
+            .unwrap();
         let mut seen = Vec::new();
         while let Some(event) = watch.try_next().unwrap() {
             seen.push((event.kind, event.record.revision, event.previous.is_some()));
@@ -98,7 +139,10 @@ async fn a_waiting_watcher_is_woken() {
         let mut watch = store.watch("pods", store.revision()).unwrap();
         let waiter = tokio::spawn(async move { watch.next().await.unwrap().record.revision });
         tokio::task::yield_now().await;
-        store.commit(vec![put("a", Expect::Absent, "1")]).await.unwrap();
+        store
+            .commit(vec![put("a", Expect::Absent, "1")])
+            .await
+            .unwrap();
         assert_eq!(waiter.await.unwrap(), 2);
     }
 }
@@ -106,8 +150,14 @@ async fn a_waiting_watcher_is_woken() {
 #[tokio::test]
 async fn an_event_is_encoded_once_for_all_watchers() {
     let store = Store::memory();
-    let mut watches = [store.watch("pods", 1).unwrap(), store.watch("pods", 1).unwrap()];
-    store.commit(vec![put("a", Expect::Absent, "1")]).await.unwrap();
+    let mut watches = [
+        store.watch("pods", 1).unwrap(),
+        store.watch("pods", 1).unwrap(),
+    ];
+    store
+        .commit(vec![put("a", Expect::Absent, "1")])
+        .await
+        .unwrap();
     let mut encodings = 0;
     for watch in &mut watches {
         let event = watch.next().await.unwrap();
@@ -124,12 +174,28 @@ async fn the_log_forgets_and_says_so() {
     let store = Store::memory_with_log(2);
     let mut slow = store.watch("pods", 1).unwrap();
     for name in ["a", "b", "c"] {
-        store.commit(vec![put(name, Expect::Absent, "1")]).await.unwrap();
+        store
+            .commit(vec![put(name, Expect::Absent, "1")])
+            .await
+            .unwrap();
     }
-    let compacted = Compacted { asked: 1, oldest: 2 };
+    let compacted = Compacted {
+        asked: 1,
+        oldest: 2,
+    };
     assert_eq!(store.watch("pods", 1).err(), Some(compacted));
     assert_eq!(slow.try_next().err(), Some(compacted));
-    assert_eq!(store.watch("pods", 2).unwrap().next().await.unwrap().record.revision, 3);
+    assert_eq!(
+        store
+            .watch("pods", 2)
+            .unwrap()
+            .next()
+            .await
+            .unwrap()
+            .record
+            .revision,
+        3
+    );
     store.compact(4);
     assert!(store.watch("pods", 3).is_err());
     assert!(store.watch("services", 3).is_err());
@@ -140,33 +206,79 @@ async fn the_log_forgets_and_says_so() {
 async fn lists_select_by_namespace_and_position_and_revision() {
     let store = Store::memory();
     for name in ["a", "b", "c"] {
-        store.commit(vec![put(name, Expect::Absent, "1")]).await.unwrap();
+        store
+            .commit(vec![put(name, Expect::Absent, "1")])
+            .await
+            .unwrap();
     }
     let at = store.revision();
-    store.commit(vec![delete("b", Expect::Present)]).await.unwrap();
-    store.commit(vec![put("d", Expect::Absent, "1")]).await.unwrap();
+    store
+        .commit(vec![delete("b", Expect::Present)])
+        .await
+        .unwrap();
+    store
+        .commit(vec![put("d", Expect::Absent, "1")])
+        .await
+        .unwrap();
     let list = |page: Page<'_>| store.list("pods", &page).unwrap();
     assert_eq!(names(&list(Page::default())), ["a", "c", "d"]);
-    assert_eq!(names(&list(Page { at: Some(at), ..Page::default() })), ["a", "b", "c"]);
-    let after = Page { after: Some(("default", "a")), ..Page::default() };
+    assert_eq!(
+        names(&list(Page {
+            at: Some(at),
+            ..Page::default()
+        })),
+        ["a", "b", "c"]
+    );
+    let after = Page {
+        after: Some(("default", "a")),
+        ..Page::default()
+    };
     assert_eq!(names(&list(after)), ["c", "d"]);
-    assert!(list(Page { namespace: Some("other"), ..Page::default() }).records.is_empty());
+    assert!(
+        list(Page {
+            namespace: Some("other"),
+            ..Page::default()
+        })
+        .records
+        .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn a_reopened_store_goes_on_where_it_stopped() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
-    store.commit(vec![put("a", Expect::Absent, "1")]).await.unwrap();
-    store.commit(vec![put("b", Expect::Absent, "1"), delete("a", Expect::Present)]).await.unwrap();
-    let (before, revision) = (store.list("pods", &Page::default()).unwrap(), store.revision());
-    assert!(matches!(Store::open(directory.path()), Err(Error::Locked { .. })));
+    store
+        .commit(vec![put("a", Expect::Absent, "1")])
+        .await
+        .unwrap();
+    store
+        .commit(vec![
+            put("b", Expect::Absent, "1"),
+            delete("a", Expect::Present),
+        ])
+        .await
+        .unwrap();
+    let (before, revision) = (
+        store.list("pods", &Page::default()).unwrap(),
+        store.revision(),
+    );
+    assert!(matches!(
+        Store::open(directory.path()),
+        Err(Error::Locked { .. })
+    ));
     drop(store);
     let store = Store::open(directory.path()).unwrap();
-    assert_eq!(store.list("pods", &Page::default()).unwrap().records, before.records);
+    assert_eq!(
+        store.list("pods", &Page::default()).unwrap().records,
+        before.records
+    );
     assert_eq!(store.revision(), revision);
     assert!(store.watch("pods", revision - 1).is_err());
-    let records = store.commit(vec![put("c", Expect::Absent, "1")]).await.unwrap();
+    let records = store
+        .commit(vec![put("c", Expect::Absent, "1")])
+        .await
+        .unwrap();
     assert_eq!(records[0].revision, revision + 1);
 }
 
@@ -174,5 +286,8 @@ async fn a_reopened_store_goes_on_where_it_stopped() {
 async fn a_directory_that_is_a_file_is_a_clear_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = Store::open(file.path()).err().unwrap().to_string();
-    assert!(error.starts_with("cannot open the data directory"), "{error}");
+    assert!(
+        error.starts_with("cannot open the data directory"),
+        "{error}"
+    );
 }

@@ -35,12 +35,13 @@ pub struct Event {
 }
 
 impl Event {
-    pub(crate) fn new(
-        kind: EventKind,
-        record: Arc<Record>,
-        previous: Option<Arc<Record>>,
-    ) -> Self {
-        Self { kind, record, previous, encoded: OnceLock::new() }
+    pub(crate) fn new(kind: EventKind, record: Arc<Record>, previous: Option<Arc<Record>>) -> Self {
+        Self {
+            kind,
+            record,
+            previous,
+            encoded: OnceLock::new(),
+        }
     }
 
     /// The event in its wire form, made by `encode` for the first watcher that asks and shared by
@@ -64,14 +65,19 @@ impl Watch {
         resource: &str,
         after: Revision,
     ) -> Result<Self, Compacted> {
-        let mut watch =
-            Self { state, resource: resource.into(), position: after, batch: VecDeque::new() };
+        let mut watch = Self {
+            state,
+            resource: resource.into(),
+            position: after,
+            batch: VecDeque::new(),
+        };
         watch.refill()?;
         Ok(watch)
     }
 
     fn refill(&mut self) -> Result<(), Compacted> {
-        self.state.changes(&self.resource, self.position, BATCH, &mut self.batch)
+        self.state
+            .changes(&self.resource, self.position, BATCH, &mut self.batch)
     }
 
     /// The revision up to which changes have been handed out.
