@@ -1,0 +1,265 @@
+use expect_test::{Expect, expect};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::json;
+
+use super::*;
+use crate::{Decision, route};
+
+fn object<K: serde::de::DeserializeOwned>(value: serde_json::Value) -> Arc<K> {
+    Arc::new(serde_json::from_value(value).unwrap())
+}
+
+fn service(namespace: &str, name: &str) -> Arc<Service> {
+    object(json!({
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
+    }))
+}
+
+fn pod(namespace: &str, name: &str, app: &str, ready: &str) -> serde_json::Value {
+    json!({
+        "metadata": {"namespace": namespace, "name": name, "uid": name, "labels": {"app": app, "version": "1.2"}},
+        "status": {"podIP": "10.244.0.7", "phase": "Running", "conditions": [{"type": "Ready", "status": ready}]},
+    })
+}
+
+fn virtual_service(spec: &serde_json::Value) -> Arc<VirtualService> {
+    object(json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"namespace": "production", "name": "app-vsvc"}, "spec": spec,
+    }))
+}
+
+fn shop(spec: &serde_json::Value) -> Snapshot {
+    Snapshot {
+        services: vec![
+            service("production", "shop"),
+            service("production", "shop-canary"),
+        ],
+        virtual_services: vec![virtual_service(spec)],
+        ..Snapshot::default()
+    }
+}
+
+/// Routes each request (`METHOD host path [header=value]`) and writes down what is decided.
+fn check(snapshot: &Snapshot, requests: &[&str], expected: Expect) {
+    let table = Table::build(snapshot);
+    let mut lines = Vec::new();
+    for request in requests {
+        let words: Vec<&str> = request.split(' ').collect();
+        let mut headers = HeaderMap::new();
+        if let Some((name, value)) = words.get(3).and_then(|header| header.split_once('=')) {
+            let name: HeaderName = name.parse().unwrap();
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+        }
+        let method: Method = words[0].parse().unwrap();
+        let decision = route(&table, words[1], words[2], &method, &headers);
+        lines.push(format!("{request}\n  -> {}", describe(&decision)));
+    }
+    lines.extend(
+        table
+            .problems()
+            .iter()
+            .map(|problem| format!("problem: {problem}")),
+    );
+    expected.assert_eq(&(lines.join("\n") + "\n"));
+}
+
+fn describe(decision: &Decision) -> String {
+    match decision {
+        Decision::Refuse(refusal) => {
+            let details = refusal.details.join(", ");
+            format!(
+                "{} {}: {} {details}",
+                refusal.reason.status().as_u16(),
+                refusal.reason,
+                refusal.message
+            )
+        }
+        Decision::Forward(forward) => {
+            let destinations = forward.split.destinations.iter().map(|destination| {
+                format!(
+                    "{} {:?} x{}",
+                    destination.service, destination.port, destination.weight
+                )
+            });
+            let destinations: Vec<String> = destinations.collect();
+            format!(
+                "{} route {} timeout {:?}: {}",
+                forward.service,
+                forward.route,
+                forward.timeout,
+                destinations.join(", ")
+            )
+        }
+    }
+}
+
+#[test]
+fn a_service_is_reached_by_its_names_and_others_get_the_known_hosts() {
+    let snapshot = Snapshot {
+        services: vec![service("shop", "web")],
+        ..Snapshot::default()
+    };
+    let requests = [
+        "GET web.shop.localhost:8080 /",
+        "GET web.shop.svc.cluster.local /",
+        "GET web.other /",
+        "GET  /",
+    ];
+    check(
+        &snapshot,
+        &requests,
+        expect![[r#"
+        GET web.shop.localhost:8080 /
+          -> shop/web route web timeout None: shop/web Usual x100
+        GET web.shop.svc.cluster.local /
+          -> shop/web route web timeout None: shop/web Usual x100
+        GET web.other /
+          -> 404 UnknownHost: no Service, VirtualService or Ingress has the host "web.other"; known hosts: web.shop
+        GET  /
+          -> 400 MissingHost: the request names no host; send a Host header such as service.namespace 
+    "#]],
+    );
+}
+
+#[test]
+fn a_virtual_service_splits_and_counts_under_its_host() {
+    let spec = json!({"hosts": ["shop", "shop.example.com"], "http": [
+        {"name": "admin", "match": [{"uri": {"prefix": "/admin"}, "method": {"exact": "GET"}}], "route": [{"destination": {"host": "shop-canary"}}], "timeout": "1m30s"},
+        {"name": "testers", "match": [{"headers": {"X-Tester": {"regex": "y.*"}}}], "route": [{"destination": {"host": "shop-canary.production.svc.cluster.local", "port": {"number": 80}}}]},
+        {"name": "primary", "route": [
+            {"destination": {"host": "shop"}, "weight": 90},
+            {"destination": {"host": "shop-canary"}, "weight": 10}]},
+    ]});
+    let requests = [
+        "GET shop.production /",
+        "GET shop.example.com /admin/users",
+        "POST shop.production.localhost /admin",
+        "GET shop.production / x-tester=yes",
+        "GET shop.production / x-tester=no-yes",
+        "GET shop-canary.production /",
+    ];
+    check(
+        &shop(&spec),
+        &requests,
+        expect![[r#"
+        GET shop.production /
+          -> production/shop route primary timeout None: production/shop Usual x90, production/shop-canary Usual x10
+        GET shop.example.com /admin/users
+          -> production/shop route admin timeout Some(90s): production/shop-canary Usual x100
+        POST shop.production.localhost /admin
+          -> production/shop route primary timeout None: production/shop Usual x90, production/shop-canary Usual x10
+        GET shop.production / x-tester=yes
+          -> production/shop route testers timeout None: production/shop-canary Number(80) x100
+        GET shop.production / x-tester=no-yes
+          -> production/shop route primary timeout None: production/shop Usual x90, production/shop-canary Usual x10
+        GET shop-canary.production /
+          -> production/shop-canary route shop-canary timeout None: production/shop-canary Usual x100
+    "#]],
+    );
+}
+
+#[test]
+fn what_a_virtual_service_cannot_mean_is_refused_by_field() {
+    let spec = json!({"hosts": ["shop"], "http": [
+        {"match": [{"uri": {"exact": "/subset"}}], "route": [{"destination": {"host": "shop", "subset": "v2"}}]},
+        {"match": [{"uri": {"exact": "/zero"}}], "route": [{"destination": {"host": "shop"}, "weight": 0}]},
+        {"match": [{"uri": {"exact": "/timeout"}}], "timeout": "fast", "route": [{"destination": {"host": "shop"}}]},
+        {"match": [{"uri": {"exact": "/host"}}], "route": [{"destination": {"host": "www.example.com"}}]},
+        {"match": [{"uri": {"regex": "/("}}], "route": [{"destination": {"host": "shop"}}]},
+    ]});
+    let requests = [
+        "GET shop.production /subset",
+        "GET shop.production /zero",
+        "GET shop.production /timeout",
+        "GET shop.production /host",
+        "GET shop.production /other",
+    ];
+    check(&shop(&spec), &requests, expect![[]]);
+}
+
+#[test]
+fn no_route_that_matches_is_not_found() {
+    let spec = json!({"hosts": ["shop"], "http": [{"match": [{"uri": {"exact": "/a"}}], "route": [{"destination": {"host": "shop"}}]}]});
+    check(&shop(&spec), &["GET shop.production /b"], expect![[]]);
+}
+
+#[test]
+fn an_ingress_leads_to_a_service_and_through_its_virtual_service() {
+    let backend = |name: &str| json!({"service": {"name": name, "port": {"number": 80}}});
+    let ingress = object(json!({
+        "metadata": {"namespace": "production", "name": "edge"},
+        "spec": {"rules": [
+            {"host": "www.example.com", "http": {"paths": [
+                {"path": "/", "pathType": "Prefix", "backend": backend("shop-canary")},
+                {"path": "/shop", "pathType": "Prefix", "backend": backend("shop")},
+                {"path": "/exact", "pathType": "Exact", "backend": {"resource": {"kind": "Bucket", "name": "x"}}}]}},
+            {"http": {"paths": [{"path": "/any", "pathType": "Prefix", "backend": backend("shop-canary")}]}},
+        ]},
+    }));
+    let spec = json!({"hosts": ["shop"], "http": [{"route": [{"destination": {"host": "shop"}, "weight": 1}, {"destination": {"host": "shop-canary"}, "weight": 1}]}]});
+    let snapshot = Snapshot {
+        ingresses: vec![ingress],
+        ..shop(&spec)
+    };
+    let requests = [
+        "GET www.example.com /",
+        "GET www.example.com /shop/cart",
+        "GET www.example.com /shopping",
+        "GET elsewhere.org /any",
+        "GET shop-canary.production /any",
+        "GET elsewhere.org /other",
+    ];
+    check(&snapshot, &requests, expect![[]]);
+}
+
+#[test]
+fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
+    let mut leaving = pod("shop", "web-leaving", "web", "True");
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let mut waiting = pod("shop", "web-waiting", "web", "False");
+    waiting["status"]["containerStatuses"] = json!([{"name": "app", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff"}}}]);
+    let mut named: serde_json::Value = serde_json::to_value(&*service("shop", "web")).unwrap();
+    named["spec"]["ports"] = json!([{"name": "http", "port": 80, "targetPort": "web"}, {"name": "dns", "port": 53, "protocol": "UDP"}]);
+    let mut ready = pod("shop", "web-ready", "web", "True");
+    ready["spec"] =
+        json!({"containers": [{"name": "app", "ports": [{"name": "web", "containerPort": 3000}]}]});
+    leaving["spec"] = ready["spec"].clone();
+    let pods = [
+        leaving,
+        waiting,
+        ready,
+        pod("shop", "web-probe", "web", "False"),
+        pod("other", "web-x", "web", "True"),
+    ];
+    let snapshot = Snapshot {
+        services: vec![object(named)],
+        pods: pods.into_iter().map(object).collect(),
+        ..Snapshot::default()
+    };
+    let table = Table::build(&snapshot);
+    expect![[]].assert_debug_eq(table.backend(&ServiceName::new("shop", "web")).unwrap());
+}
+
+#[test]
+fn a_service_without_selector_uses_its_endpoint_slices() {
+    let service = object(json!({
+        "metadata": {"namespace": "shop", "name": "db"}, "spec": {"ports": [{"name": "sql", "port": 5432}]},
+    }));
+    let slice = object(json!({
+        "metadata": {"namespace": "shop", "name": "db-1", "labels": {"kubernetes.io/service-name": "db"}},
+        "addressType": "IPv4", "ports": [{"name": "sql", "port": 5433}],
+        "endpoints": [{"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"], "conditions": {"ready": false}}],
+    }));
+    let snapshot = Snapshot {
+        services: vec![service],
+        slices: vec![slice],
+        ..Snapshot::default()
+    };
+    let table = Table::build(&snapshot);
+    let backend = table.backend(&ServiceName::new("shop", "db")).unwrap();
+    assert_eq!(backend.ports[0].endpoints[0].port, 5433);
+    assert_eq!(backend.ports[0].endpoints.len(), 1);
+    assert_eq!(backend.unready, ["address 10.0.0.2: not ready"]);
+}
