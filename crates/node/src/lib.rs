@@ -20,5 +20,13 @@
 //! - What a runtime cannot enforce is said in an event of the pod, never silently dropped.
 //! - `unsafe` occurs only below [`runtime`], each time with its reason.
 
+pub mod address;
+mod backoff;
+pub mod downward;
+pub mod environment;
 pub mod images;
+mod quantity;
+pub mod registration;
 pub mod runtime;
+pub mod simulated;
+pub mod status;

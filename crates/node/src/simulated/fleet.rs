@@ -1,0 +1,306 @@
+//! All simulated pods of all simulated nodes, with one ordered queue of timers.
+//!
+//! Nothing here waits or speaks to the API: changes and time go in, writes come out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::PodStatus;
+use seatrial_clock::Random;
+use seatrial_controller::{Notice, ObjectKey, is_terminating, key_of};
+
+use super::behaviour::Behaviour;
+use super::pod::{Simulation, Turn, Write};
+use crate::address::Pool;
+use crate::status::pod_status;
+
+/// What is to be written. One at a time for each pod.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// Write the pod's status, then its events.
+    Status(Arc<Pod>, Box<PodStatus>, Vec<Notice>),
+    /// Delete the pod without grace.
+    Delete(Arc<Pod>),
+}
+
+/// How a write went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Done, or pointless because the pod is gone.
+    Settled,
+    /// To be tried again.
+    Failed,
+}
+
+/// The pods and when something happens to them.
+pub(super) struct Fleet {
+    nodes: BTreeMap<String, Node>,
+    pods: BTreeMap<ObjectKey, Entry>,
+    timers: BTreeSet<(Timestamp, u64, ObjectKey)>,
+    /// Numbers the timers, so that those of one moment go off in the order in which they were set.
+    sequence: u64,
+    effects: VecDeque<Effect>,
+    behaviour: Behaviour,
+    random: Random,
+}
+
+/// A simulated node as the fleet needs it.
+pub(super) struct Node {
+    pub(super) host: IpAddr,
+    pub(super) addresses: Pool,
+    /// How many pods it takes.
+    pub(super) capacity: u32,
+    pub(super) pods: u32,
+}
+
+struct Entry {
+    pod: Arc<Pod>,
+    simulation: Simulation,
+    timer: Option<(Timestamp, u64)>,
+    writing: Writing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    Idle,
+    Busy,
+    /// Busy, and the status has changed meanwhile.
+    Stale,
+}
+
+impl Fleet {
+    pub(super) fn new(nodes: BTreeMap<String, Node>, behaviour: Behaviour, random: Random) -> Self {
+        Self {
+            nodes,
+            pods: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            sequence: 0,
+            effects: VecDeque::new(),
+            behaviour,
+            random,
+        }
+    }
+
+    /// Reserves the addresses of pods that an earlier process of ours started.
+    pub(super) fn claim(&mut self, pods: &[Arc<Pod>]) {
+        for pod in pods {
+            let node = node_name(pod).and_then(|name| self.nodes.get_mut(name));
+            let address = pod
+                .status
+                .as_ref()
+                .and_then(|status| status.pod_ip.as_deref());
+            if let (Some(node), Some(Ok(address))) = (node, address.map(str::parse)) {
+                node.addresses.claim(address);
+            }
+        }
+    }
+
+    /// A pod appeared or changed.
+    pub(super) fn applied(&mut self, pod: &Arc<Pod>, now: Timestamp) {
+        let Some(name) = node_name(pod).filter(|name| self.nodes.contains_key(*name)) else {
+            return;
+        };
+        let key = key_of(&**pod);
+        match self.pods.get_mut(&key) {
+            Some(entry) if entry.pod.metadata.uid == pod.metadata.uid => entry.pod = pod.clone(),
+            Some(_) => {
+                self.removed_key(&key);
+                self.arrived(name, key.clone(), pod, now);
+            }
+            None => self.arrived(name, key.clone(), pod, now),
+        }
+        self.turn(&key, now);
+    }
+
+    /// A pod is gone.
+    pub(super) fn removed(&mut self, pod: &Pod) {
+        let key = key_of(pod);
+        if self
+            .pods
+            .get(&key)
+            .is_some_and(|entry| entry.pod.metadata.uid == pod.metadata.uid)
+        {
+            self.removed_key(&key);
+        }
+    }
+
+    fn removed_key(&mut self, key: &ObjectKey) {
+        let Some(entry) = self.pods.remove(key) else {
+            return;
+        };
+        if let Some((due, sequence)) = entry.timer {
+            self.timers.remove(&(due, sequence, key.clone()));
+        }
+        if let Some(node) = node_name(&entry.pod).and_then(|name| self.nodes.get_mut(name)) {
+            node.pods -= 1;
+            if let Some(address) = entry.simulation.address() {
+                node.addresses.give_back(address);
+            }
+        }
+    }
+
+    fn arrived(&mut self, node: &str, key: ObjectKey, pod: &Arc<Pod>, now: Timestamp) {
+        let Some(node) = self.nodes.get_mut(node) else {
+            return;
+        };
+        node.pods += 1;
+        let before = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.pod_ip.as_deref());
+        let before = before.and_then(|address| address.parse().ok());
+        let address = match pod.spec.as_ref().and_then(|spec| spec.host_network) {
+            _ if node.pods > node.capacity && before.is_none() => None,
+            Some(true) => Some(node.host),
+            _ => before.or_else(|| node.addresses.take()),
+        };
+        let mut simulation = match address {
+            Some(_) if node.pods <= node.capacity || before.is_some() => Simulation::new(
+                pod,
+                &self.behaviour,
+                address,
+                node.host,
+                (&self.random, now),
+            ),
+            None => {
+                let message = format!(
+                    "Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: {}, capacity: {}",
+                    node.pods - 1,
+                    node.capacity
+                );
+                Simulation::rejected(node.host, "OutOfpods", message, now)
+            }
+        };
+        let resumed = simulation.resume(pod, &self.random);
+        let mut entry = Entry {
+            pod: pod.clone(),
+            simulation,
+            timer: None,
+            writing: Writing::Idle,
+        };
+        let waits = entry.simulation.due().is_none_or(|due| due > now);
+        if waits && !resumed && !is_terminating(&**pod) {
+            // Whatever takes time is seen as `ContainerCreating` (or as refused) meanwhile.
+            Self::write(
+                &mut self.effects,
+                &mut entry,
+                Turn {
+                    status: Write::Status,
+                    notices: Vec::new(),
+                },
+                now,
+            );
+        }
+        self.pods.insert(key, entry);
+    }
+
+    /// Lets everything happen that is due.
+    pub(super) fn fire(&mut self, now: Timestamp) {
+        while let Some((due, _, key)) = self.timers.first().cloned() {
+            if due > now {
+                return;
+            }
+            self.timers.pop_first();
+            if let Some(entry) = self.pods.get_mut(&key) {
+                entry.timer = None;
+            }
+            self.turn(&key, now);
+        }
+    }
+
+    /// When the next timer goes off.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(due, _, _)| *due)
+    }
+
+    /// The next thing to write.
+    pub(super) fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// A write has come back.
+    pub(super) fn written(&mut self, pod: &Pod, written: Written, now: Timestamp) {
+        let key = key_of(pod);
+        let Some(entry) = self.pods.get_mut(&key) else {
+            return;
+        };
+        if entry.pod.metadata.uid != pod.metadata.uid {
+            return;
+        }
+        let stale = entry.writing == Writing::Stale;
+        entry.writing = Writing::Idle;
+        if written == Written::Failed || stale {
+            let status = if is_deleting(entry, now) {
+                Write::Deletion
+            } else {
+                Write::Status
+            };
+            Self::write(
+                &mut self.effects,
+                entry,
+                Turn {
+                    status,
+                    notices: Vec::new(),
+                },
+                now,
+            );
+        }
+    }
+
+    /// Brings one pod up to now and sets its timer.
+    fn turn(&mut self, key: &ObjectKey, now: Timestamp) {
+        let Some(entry) = self.pods.get_mut(key) else {
+            return;
+        };
+        if is_terminating(&*entry.pod) {
+            entry.simulation.stop(&entry.pod, &self.random, now);
+        }
+        let turn = entry.simulation.advance(&entry.pod, &self.random, now);
+        let due = entry.simulation.due().filter(|due| *due > now);
+        Self::write(&mut self.effects, entry, turn, now);
+        if entry.timer.map(|(due, _)| due) == due {
+            return;
+        }
+        if let Some((due, sequence)) = entry.timer.take() {
+            self.timers.remove(&(due, sequence, key.clone()));
+        }
+        if let Some(due) = due {
+            self.sequence += 1;
+            entry.timer = Some((due, self.sequence));
+            self.timers.insert((due, self.sequence, key.clone()));
+        }
+    }
+
+    fn write(effects: &mut VecDeque<Effect>, entry: &mut Entry, turn: Turn, now: Timestamp) {
+        match (turn.status, entry.writing) {
+            (Write::Nothing, _) => return,
+            (_, Writing::Busy | Writing::Stale) => {
+                entry.writing = Writing::Stale;
+                return;
+            }
+            (Write::Status, Writing::Idle) => {
+                let status = pod_status(&entry.pod, &entry.simulation.view(&entry.pod), now);
+                effects.push_back(Effect::Status(
+                    entry.pod.clone(),
+                    Box::new(status),
+                    turn.notices,
+                ));
+            }
+            (Write::Deletion, Writing::Idle) => {
+                effects.push_back(Effect::Delete(entry.pod.clone()))
+            }
+        }
+        entry.writing = Writing::Busy;
+    }
+}
+
+fn is_deleting(entry: &Entry, now: Timestamp) -> bool {
+    is_terminating(&*entry.pod) && entry.simulation.due().is_some_and(|due| due <= now)
+}
+
+fn node_name(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref())
+}
