@@ -158,7 +158,7 @@ impl Fleet {
             _ => before.or_else(|| node.addresses.take()),
         };
         let mut simulation = match address {
-            Some(_) if node.pods <= node.capacity || before.is_some() => Simulation::new(
+            Some(_) => Simulation::new(
                 pod,
                 &self.behaviour,
                 address,
