@@ -95,14 +95,14 @@ fn play(fleet: &mut Fleet, from: Timestamp, end: Timestamp) -> String {
             let time = now.as_millisecond() as f64 / 1_000.0;
             let pod = match effect {
                 Effect::Status(pod, status, notices) => {
-                    writeln!(story, "{time:>6}s {}", line(&status)).unwrap();
+                    writeln!(story, "at {time:>5}s {}", line(&status)).unwrap();
                     for notice in notices {
-                        writeln!(story, "        {}: {}", notice.reason, notice.message).unwrap();
+                        writeln!(story, "    event {}: {}", notice.reason, notice.message).unwrap();
                     }
                     pod
                 }
                 Effect::Delete(pod) => {
-                    writeln!(story, "{time:>6}s deleted").unwrap();
+                    writeln!(story, "at {time:>5}s deleted").unwrap();
                     pod
                 }
             };
@@ -125,7 +125,7 @@ fn check(annotations: Value, spec: Value, seconds: i64, expected: Expect) {
 #[test]
 fn without_delays_one_write_makes_a_pod_ready() {
     check(json!({}), json!({}), 3600, expect![[r#"
-             0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
+        at     0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
     "#]]);
 }
 
@@ -137,9 +137,9 @@ fn delays_and_probes_are_waited_for() {
             "readinessProbe": {"initialDelaySeconds": 5, "periodSeconds": 3, "successThreshold": 2}}]}),
         3600,
         expect![[r#"
-                 0s Pending, Ready=False, ContainerCreating, 0 restarts, 10.244.0.1
-               2.5s Running, Ready=False, Running, 0 restarts, 10.244.0.1
-              11.5s Running, Ready=True, Running, 0 restarts, 10.244.0.1
+            at     0s Pending, Ready=False, ContainerCreating, 0 restarts, 10.244.0.1
+            at   2.5s Running, Ready=False, Running, 0 restarts, 10.244.0.1
+            at  11.5s Running, Ready=True, Running, 0 restarts, 10.244.0.1
         "#]],
     );
 }
@@ -151,17 +151,17 @@ fn crashes_back_off() {
         json!({}),
         90,
         expect![[r#"
-                 0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
-                 5s Running, Ready=True, Running, 1 restarts, 10.244.0.1
-                10s Running, Ready=False, CrashLoopBackOff (back-off 10s restarting failed container=app pod=web_shop(uid-web)), 1 restarts, 10.244.0.1
-                    BackOff: Back-off restarting failed container app in pod web_shop(uid-web)
-                20s Running, Ready=True, Running, 2 restarts, 10.244.0.1
-                25s Running, Ready=False, CrashLoopBackOff (back-off 20s restarting failed container=app pod=web_shop(uid-web)), 2 restarts, 10.244.0.1
-                    BackOff: Back-off restarting failed container app in pod web_shop(uid-web)
-                45s Running, Ready=True, Running, 3 restarts, 10.244.0.1
-                50s Running, Ready=False, CrashLoopBackOff (back-off 40s restarting failed container=app pod=web_shop(uid-web)), 3 restarts, 10.244.0.1
-                    BackOff: Back-off restarting failed container app in pod web_shop(uid-web)
-                90s Running, Ready=True, Running, 4 restarts, 10.244.0.1
+            at     0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
+            at     5s Running, Ready=True, Running, 1 restarts, 10.244.0.1
+            at    10s Running, Ready=False, CrashLoopBackOff (back-off 10s restarting failed container=app pod=web_shop(uid-web)), 1 restarts, 10.244.0.1
+                event BackOff: Back-off restarting failed container app in pod web_shop(uid-web)
+            at    20s Running, Ready=True, Running, 2 restarts, 10.244.0.1
+            at    25s Running, Ready=False, CrashLoopBackOff (back-off 20s restarting failed container=app pod=web_shop(uid-web)), 2 restarts, 10.244.0.1
+                event BackOff: Back-off restarting failed container app in pod web_shop(uid-web)
+            at    45s Running, Ready=True, Running, 3 restarts, 10.244.0.1
+            at    50s Running, Ready=False, CrashLoopBackOff (back-off 40s restarting failed container=app pod=web_shop(uid-web)), 3 restarts, 10.244.0.1
+                event BackOff: Back-off restarting failed container app in pod web_shop(uid-web)
+            at    90s Running, Ready=True, Running, 4 restarts, 10.244.0.1
         "#]],
     );
 }
@@ -173,8 +173,8 @@ fn a_job_completes() {
         json!({"restartPolicy": "Never"}),
         90,
         expect![[r#"
-                 0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
-                 3s Succeeded, Ready=False, Completed 0, 0 restarts, 10.244.0.1
+            at     0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
+            at     3s Succeeded, Ready=False, Completed 0, 0 restarts, 10.244.0.1
         "#]],
     );
 }
@@ -186,8 +186,8 @@ fn a_failing_job_pod_fails() {
         json!({"restartPolicy": "Never"}),
         90,
         expect![[r#"
-                 0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
-                 3s Failed, Ready=False, Error 2, 0 restarts, 10.244.0.1
+            at     0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
+            at     3s Failed, Ready=False, Error 2, 0 restarts, 10.244.0.1
         "#]],
     );
 }
@@ -199,10 +199,10 @@ fn an_image_that_cannot_be_pulled_is_told_as_upstream() {
         json!({}),
         90,
         expect![[r#"
-                 0s Pending, Ready=False, ErrImagePull (failed to pull image "shop:1": manifest unknown), 0 restarts, 10.244.0.1
-                    Failed: Failed to pull image "shop:1": manifest unknown
-                    Failed: Error: ErrImagePull
-                10s Pending, Ready=False, ImagePullBackOff (Back-off pulling image "shop:1": ErrImagePull: failed to pull image "shop:1": manifest unknown), 0 restarts, 10.244.0.1
+            at     0s Pending, Ready=False, ErrImagePull (failed to pull image "shop:1": manifest unknown), 0 restarts, 10.244.0.1
+                event Failed: Failed to pull image "shop:1": manifest unknown
+                event Failed: Error: ErrImagePull
+            at    10s Pending, Ready=False, ImagePullBackOff (Back-off pulling image "shop:1": ErrImagePull: failed to pull image "shop:1": manifest unknown), 0 restarts, 10.244.0.1
         "#]],
     );
 }
@@ -210,14 +210,14 @@ fn an_image_that_cannot_be_pulled_is_told_as_upstream() {
 #[test]
 fn a_pod_may_never_become_ready() {
     check(json!({"never-ready": "true"}), json!({}), 3600, expect![[r#"
-             0s Running, Ready=False, Running, 0 restarts, 10.244.0.1
+        at     0s Running, Ready=False, Running, 0 restarts, 10.244.0.1
     "#]]);
 }
 
 #[test]
 fn a_bad_annotation_is_said_in_the_status() {
     check(json!({"crash-afer": "5s"}), json!({}), 90, expect![[r#"
-             0s Pending, Ready=False, CreateContainerConfigError (annotation simulated.seatrial.dev/crash-afer: "5s" is set, but no such annotation is known; known are pull-delay, start-delay, ready-delay, stop-delay, never-ready, image-pull-error, crash-after, crash-code, complete-after and exit-code), 0 restarts, 10.244.0.1
+        at     0s Pending, Ready=False, CreateContainerConfigError (annotation simulated.seatrial.dev/crash-afer: "5s" is set, but no such annotation is known; known are pull-delay, start-delay, ready-delay, stop-delay, never-ready, image-pull-error, crash-after, crash-code, complete-after and exit-code), 0 restarts, 10.244.0.1
     "#]]);
 }
 
@@ -228,9 +228,9 @@ fn a_deleted_pod_goes_after_its_delay_or_its_grace() {
         ..Behaviour::default()
     };
     for (grace, expected) in [
-        (30, "    30s deleted\n"),
-        (5, "    15s deleted\n"),
-        (0, "    10s deleted\n"),
+        (30, "at    30s deleted\n"),
+        (5, "at    15s deleted\n"),
+        (0, "at    10s deleted\n"),
     ] {
         let mut fleet = fleet(behaviour.clone(), 110);
         let mut pod = pod("web", json!({}), json!({}));
@@ -249,8 +249,8 @@ fn a_full_node_turns_pods_away() {
     fleet.applied(&Arc::new(pod("first", json!({}), json!({}))), at(0));
     fleet.applied(&Arc::new(pod("second", json!({}), json!({}))), at(0));
     expect![[r#"
-             0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
-             0s Failed, Ready=False, ContainerCreating, 0 restarts, no address
+        at     0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
+        at     0s Failed, Ready=False, ContainerCreating, 0 restarts, no address
     "#]].assert_eq(&play(&mut fleet, at(0), at(10)));
 }
 
@@ -267,7 +267,7 @@ fn a_restart_of_the_process_takes_running_pods_over() {
     second.claim(&[Arc::new(pod.clone())]);
     second.applied(&Arc::new(pod), at(30));
     expect![[r#"
-            60s Running, Ready=True, Running, 1 restarts, 10.244.0.1
+        at    60s Running, Ready=True, Running, 1 restarts, 10.244.0.1
     "#]].assert_eq(&play(&mut second, at(30), at(61)));
 }
 
