@@ -72,13 +72,19 @@ impl Random {
 
     /// A uniform integer in `0..bound`; 0 where `bound` is 0.
     pub fn below(&self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.with(|rng| rng.u64(0..bound)) }
+        if bound == 0 {
+            0
+        } else {
+            self.with(|rng| rng.u64(0..bound))
+        }
     }
 
     /// A random (version 4) UUID, in its hyphenated form.
     pub fn uuid(&self) -> String {
         let bits = self.with(|rng| rng.u128(..));
-        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(bits.to_be_bytes())
+            .into_uuid()
+            .to_string()
     }
 
     /// A suffix for generated names, from the alphabet that Kubernetes uses: no vowels and no
@@ -87,7 +93,9 @@ impl Random {
     pub fn suffix(&self, length: usize) -> String {
         const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
         self.with(|rng| {
-            (0..length).map(|_| char::from(ALPHABET[rng.usize(..ALPHABET.len())])).collect()
+            (0..length)
+                .map(|_| char::from(ALPHABET[rng.usize(..ALPHABET.len())]))
+                .collect()
         })
     }
 }
@@ -107,7 +115,10 @@ mod tests {
     #[test]
     fn suffixes_use_the_safe_alphabet() {
         let suffix = Random::seeded(1).suffix(200);
-        assert!(!suffix.contains(['a', 'e', 'i', 'o', 'u', '0', '1', '3']), "{suffix}");
+        assert!(
+            !suffix.contains(['a', 'e', 'i', 'o', 'u', '0', '1', '3']),
+            "{suffix}"
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! **Invariants:** no tokio and no I/O; field names and meanings of foreign kinds are those of
 //! their upstream project, so that a manifest that works there works here unchanged.
 
+mod any;
 pub mod argoproj;
 pub mod istio;
 pub mod seatrial_dev;
@@ -19,5 +20,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 
 /// The definitions of every custom kind in this crate, in the order in which they are installed.
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    [argoproj::definitions(), istio::definitions(), seatrial_dev::definitions()].concat()
+    [
+        argoproj::definitions(),
+        istio::definitions(),
+        seatrial_dev::definitions(),
+    ]
+    .concat()
 }
+
+#[cfg(test)]
+mod tests;
