@@ -1,0 +1,31 @@
+# Everything a person needs; `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench build fmt
+
+CARGO ?= cargo
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## From a commit to production on an embedded cluster, and a bad version rolled back
+	@./target/release/seatrial demo
+
+test: ## Run every test, as CI does
+	$(CARGO) test --workspace --quiet
+	$(CARGO) xtask tidy
+
+check: ## Formatting, lints, licences, edges between crates
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; \
+	 else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
+	$(CARGO) xtask tidy
+
+bench: ## Measure the figures of the README on this machine
+	$(CARGO) bench --workspace
+
+build: ## Build the release binary
+	$(CARGO) build --release --package seatrial
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
