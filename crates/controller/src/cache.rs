@@ -7,7 +7,7 @@
 //!
 //! **Invariants**: objects iterate in key order; a change is in the map before its subscribers hear
 //! of it; subscribers hear of every change in the order of the watch, and first of everything that
-//! was there when they subscribed.
+//! was there when they subscribed. `metadata.managedFields` is dropped.
 
 mod feed;
 mod registry;
@@ -163,6 +163,11 @@ impl<K: Object> Cache<K> {
             .filter_map(|key| state.objects.get(key))
             .cloned()
             .collect()
+    }
+
+    /// The objects of one namespace that no controller owns, in the order of their names.
+    pub fn orphans(&self, namespace: &str) -> Vec<Arc<K>> {
+        self.read().orphans(namespace).cloned().collect()
     }
 
     /// How many objects there are.

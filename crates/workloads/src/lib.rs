@@ -1,1 +1,56 @@
-//! Deployment to Job, endpoints, namespaces, garbage collection.
+//! The controllers of built-in workloads.
+//!
+//! ```text
+//!   Deployment ──► ReplicaSet ──► Pod ◄── Job
+//!                                  │
+//!   Service ──► Endpoints, EndpointSlice       Namespace ──► its contents, its ServiceAccount
+//!
+//!   garbage: whoever's owners are gone goes too
+//! ```
+//!
+//! Each controller has one folder: `observe` (reads), `plan` (pure `decide`), `act` (writes),
+//! `status` (pure). They meet only through API objects.
+//!
+//! **Invariants**: names, annotations, conditions and events are upstream's, so that unmodified
+//! clients read them; every decision is a pure function of what was observed and the time.
+
+pub mod deployment;
+mod ownership;
+mod pod;
+pub mod replica_set;
+pub mod selector;
+mod template;
+
+use futures::future::{BoxFuture, join_all};
+use seatrial_controller::Context;
+
+pub use self::deployment::Deployments;
+pub use self::replica_set::ReplicaSets;
+
+/// Every controller of this crate, by name, ready to be run. Dropping a future stops its controller.
+pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
+    use seatrial_controller::Reconciler;
+
+    fn one<R: Reconciler>(reconciler: R, ctx: &Context) -> (&'static str, BoxFuture<'static, ()>) {
+        (
+            R::NAME,
+            Box::pin(seatrial_controller::run(reconciler, ctx.clone())),
+        )
+    }
+    vec![one(Deployments, ctx), one(ReplicaSets, ctx)]
+}
+
+/// Runs every controller of this crate until the returned future is dropped.
+pub async fn run(ctx: Context) {
+    join_all(
+        controllers(&ctx)
+            .into_iter()
+            .map(|(_, controller)| controller),
+    )
+    .await;
+}
+
+/// The condition type by which a ReplicaSet, and its Deployment after it, reports failed pods.
+fn replica_set_failure() -> &'static str {
+    "ReplicaFailure"
+}

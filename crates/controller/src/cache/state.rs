@@ -6,7 +6,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Change;
-use crate::{Object, ObjectKey, key_of};
+use crate::{Object, ObjectKey, controller_of, key_of};
+
+/// No uid is empty, so this entry of the owner index is free for objects without a controller.
+const NO_CONTROLLER: &str = "";
 
 pub(super) struct State<K> {
     pub(super) objects: BTreeMap<ObjectKey, Arc<K>>,
@@ -32,7 +35,19 @@ impl<K: Object> State<K> {
             .map(|(_, object)| object)
     }
 
-    pub(super) fn apply(&mut self, object: K) {
+    /// The objects of one namespace that no controller owns.
+    pub(super) fn orphans(&self, namespace: &str) -> impl Iterator<Item = &Arc<K>> {
+        self.by_owner
+            .get(NO_CONTROLLER)
+            .into_iter()
+            .flat_map(move |keys| keys.range(ObjectKey::new(namespace, "")..))
+            .take_while(move |key| &*key.namespace == namespace)
+            .filter_map(|key| self.objects.get(key))
+    }
+
+    pub(super) fn apply(&mut self, mut object: K) {
+        // A third of an object's size, and no controller's business.
+        object.meta_mut().managed_fields = None;
         let key = key_of(&object);
         let before = self.objects.get(&key).cloned();
         let same = |one: &K, other: &K| {
@@ -98,13 +113,16 @@ impl<K: Object> State<K> {
     }
 }
 
+/// What an object is indexed under: the uids of its owners, and the mark of having no controller.
 fn owners<K: Object>(object: &K) -> impl Iterator<Item = &str> {
+    let mark = controller_of(object).is_none().then_some(NO_CONTROLLER);
     object
         .meta()
         .owner_references
         .iter()
         .flatten()
         .map(|owner| owner.uid.as_str())
+        .chain(mark)
 }
 
 #[cfg(test)]
@@ -147,7 +165,13 @@ mod tests {
         let mut state = State::default();
         state.apply(object("a", "1", 1, Some("x")));
         state.apply(object("a", "1", 2, Some("y")));
-        assert_eq!(state.by_owner.keys().collect::<Vec<_>>(), ["y"]);
+        assert_eq!(state.by_owner.keys().collect::<Vec<_>>(), ["", "y"]);
+        assert_eq!(
+            names(state.orphans("a")),
+            ["a/1"],
+            "no owner is marked as the controller"
+        );
+        assert!(names(state.orphans("b")).is_empty());
         state.remove(&ObjectKey::new("a", "1"));
         assert!(state.by_owner.is_empty());
     }

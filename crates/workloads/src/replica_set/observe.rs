@@ -1,0 +1,44 @@
+//! What a ReplicaSet has.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::core::v1::Pod;
+use seatrial_controller::{Context, is_controlled_by};
+
+use super::Error;
+use crate::{pod, selector};
+
+/// The pods that concern one set, each list in the order of names.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    /// Owned and matching, finished and terminating ones included.
+    pub(super) owned: Vec<Arc<Pod>>,
+    /// Owned, but their labels no longer match.
+    pub(super) strays: Vec<Arc<Pod>>,
+    /// Matching, and nobody's.
+    pub(super) orphans: Vec<Arc<Pod>>,
+}
+
+pub(super) async fn observe(set: &ReplicaSet, ctx: &Context) -> Result<World, Error> {
+    let spec = set.spec.as_ref().ok_or(Error::NoSpec)?;
+    let selector = selector::parse(&spec.selector)?;
+    let pods = ctx.cache::<Pod>().await;
+    let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
+    let uid = set.metadata.uid.as_deref().unwrap_or_default();
+    let (owned, strays) = pods
+        .owned_by(uid)
+        .into_iter()
+        .filter(|pod| is_controlled_by(&**pod, set))
+        .partition(|pod| selector::matches(&selector, &pod.metadata));
+    let orphans = pods
+        .orphans(namespace)
+        .into_iter()
+        .filter(|pod| pod::is_active(pod) && selector::matches(&selector, &pod.metadata))
+        .collect();
+    Ok(World {
+        owned,
+        strays,
+        orphans,
+    })
+}

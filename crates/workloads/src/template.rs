@@ -1,0 +1,165 @@
+//! Pod templates: their identity, and pods made from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use seatrial_clock::Random;
+use serde_json::Value;
+
+/// The label that tells the pods and replica sets of one revision from those of another.
+pub(crate) const HASH_LABEL: &str = "pod-template-hash";
+
+/// The template as canonical JSON: sorted, without nulls and empty containers, without the hash
+/// label. Two templates that mean the same have the same text.
+pub(crate) fn fingerprint(template: &PodTemplateSpec) -> String {
+    let mut template = template.clone();
+    if let Some(labels) = template
+        .metadata
+        .as_mut()
+        .and_then(|meta| meta.labels.as_mut())
+    {
+        labels.remove(HASH_LABEL);
+    }
+    // Serialising a plain struct into a tree cannot fail; an empty text would merely never match.
+    let value = serde_json::to_value(&template)
+        .map(prune)
+        .unwrap_or_default();
+    value.to_string()
+}
+
+fn prune(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, prune(value)))
+            .filter(kept)
+            .collect(),
+        Value::Array(items) => items.into_iter().map(prune).collect(),
+        other => other,
+    }
+}
+
+fn kept((name, value): &(String, Value)) -> bool {
+    match value {
+        Value::Null => false,
+        // `emptyDir: {}` says something; an empty `metadata` or list does not.
+        Value::Object(members) => !members.is_empty() || name == "emptyDir",
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    }
+}
+
+/// The revision hash of a template: FNV-32a of its fingerprint and the collision count, in the
+/// alphabet that spells no words (as upstream encodes it: each digit of the decimal number).
+pub(crate) fn hash(template: &PodTemplateSpec, collisions: Option<i32>) -> String {
+    let mut text = fingerprint(template);
+    if let Some(count) = collisions {
+        text.push_str(&count.to_string());
+    }
+    safe(fnv32a(text.as_bytes()))
+}
+
+/// FNV-1a, 32 bits.
+pub(crate) fn fnv32a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+/// A number as text without vowels and look-alikes (`k8s.io/apimachinery/pkg/util/rand`).
+pub(crate) fn safe(number: u32) -> String {
+    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    let digits = number.to_string();
+    digits
+        .bytes()
+        .map(|digit| char::from(ALPHABET[usize::from(digit) % ALPHABET.len()]))
+        .collect()
+}
+
+/// A pod made from a template, not yet created.
+pub(crate) fn pod(
+    template: &PodTemplateSpec,
+    namespace: &str,
+    name: String,
+    owner: OwnerReference,
+) -> Pod {
+    let meta = template.metadata.clone().unwrap_or_default();
+    Pod {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(namespace.to_owned()),
+            labels: meta.labels,
+            annotations: meta.annotations,
+            finalizers: meta.finalizers,
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        },
+        spec: template.spec.clone(),
+        status: None,
+    }
+}
+
+/// Draws a child name as the server generates them: the parent's name, cut to 57 characters, a dash
+/// and five random ones; never one of `taken`, into which it is put.
+pub(crate) fn child_name(parent: &str, random: &Random, taken: &mut BTreeSet<String>) -> String {
+    let base: String = parent.chars().take(57).collect();
+    loop {
+        let name = format!("{base}-{}", random.suffix(5));
+        if taken.insert(name.clone()) {
+            return name;
+        }
+    }
+}
+
+/// A label map with one more entry.
+pub(crate) fn with_label(
+    labels: Option<&BTreeMap<String, String>>,
+    name: &str,
+    value: &str,
+) -> BTreeMap<String, String> {
+    let mut labels = labels.cloned().unwrap_or_default();
+    labels.insert(name.to_owned(), value.to_owned());
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use serde_json::json;
+
+    use super::*;
+
+    fn template(value: Value) -> PodTemplateSpec {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn the_hash_label_and_empty_members_do_not_count() {
+        let plain = template(json!({"metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "web", "image": "web:1"}]}}));
+        let labelled = template(
+            json!({"metadata": {"labels": {"app": "web", HASH_LABEL: "x"}},
+            "spec": {"containers": [{"name": "web", "image": "web:1", "env": [], "resources": {}}],
+                     "securityContext": {}}}),
+        );
+        assert_eq!(fingerprint(&plain), fingerprint(&labelled));
+        expect![[r#"{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"image":"web:1","name":"web"}]}}"#]]
+            .assert_eq(&fingerprint(&plain));
+        expect!["54f7c4f7"].assert_eq(&hash(&plain, None));
+    }
+
+    #[test]
+    fn a_collision_gives_another_hash() {
+        let template = template(json!({"spec": {"containers": []}}));
+        assert_ne!(hash(&template, None), hash(&template, Some(1)));
+    }
+
+    #[test]
+    fn an_empty_volume_counts() {
+        let with = template(json!({"spec": {"containers": [],
+            "volumes": [{"name": "a", "emptyDir": {}}]}}));
+        let without = template(json!({"spec": {"containers": [], "volumes": [{"name": "a"}]}}));
+        assert_ne!(fingerprint(&with), fingerprint(&without));
+    }
+}
