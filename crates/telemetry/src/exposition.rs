@@ -1,0 +1,251 @@
+//! The text format in which programs show their metrics
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>), read strictly.
+//!
+//! Of OpenMetrics the closing `# EOF`, `# UNIT` lines and exemplars are tolerated.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::labels::{Labels, METRIC_NAME, is_label_name, is_metric_name};
+
+/// A page that does not follow the format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}: {text:?}")]
+pub struct Error {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+    /// The line's text, shortened.
+    pub text: String,
+}
+
+/// One sample of a page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageSample {
+    /// The labels, with the metric's name.
+    pub labels: Labels,
+    /// The value.
+    pub value: f64,
+    /// The time in milliseconds since 1970, where the page gives one.
+    pub timestamp: Option<i64>,
+}
+
+/// What a page says about a metric.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Metadata {
+    /// `counter`, `gauge`, `histogram`, `summary` or `unknown`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it means.
+    pub help: String,
+    /// The unit, if given.
+    pub unit: String,
+}
+
+/// A parsed page.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The samples in their order.
+    pub samples: Vec<PageSample>,
+    /// What the page says about metrics, by name.
+    pub metadata: BTreeMap<String, Metadata>,
+}
+
+/// Reads a page.
+pub fn parse(text: &str) -> Result<Page, Error> {
+    let mut page = Page::default();
+    let mut ended = false;
+    for (index, raw) in text.lines().enumerate() {
+        let line = raw.trim();
+        let fail = |message: String| Error {
+            line: index + 1,
+            message,
+            text: line.chars().take(120).collect(),
+        };
+        if line.is_empty() {
+            continue;
+        }
+        if ended {
+            return Err(fail("nothing may follow # EOF".to_owned()));
+        }
+        if let Some(comment) = line.strip_prefix('#') {
+            ended = comment.trim() == "EOF";
+            metadata(&mut page.metadata, comment).map_err(fail)?;
+        } else {
+            page.samples.push(sample(line).map_err(fail)?);
+        }
+    }
+    Ok(page)
+}
+
+fn metadata(known: &mut BTreeMap<String, Metadata>, comment: &str) -> Result<(), String> {
+    let mut words = comment.trim_start().splitn(3, [' ', '\t']);
+    let keyword = words.next().unwrap_or_default();
+    if !matches!(keyword, "HELP" | "TYPE" | "UNIT") {
+        return Ok(());
+    }
+    let name = words.next().unwrap_or_default();
+    if !is_metric_name(name) {
+        return Err(format!(
+            "{keyword} is followed by {name:?}, which is no metric name"
+        ));
+    }
+    let rest = words.next().unwrap_or_default().trim();
+    let entry = known.entry(name.to_owned()).or_insert_with(|| Metadata {
+        kind: "unknown".to_owned(),
+        ..Metadata::default()
+    });
+    match keyword {
+        "HELP" => entry.help = rest.replace("\\n", "\n").replace("\\\\", "\\"),
+        "UNIT" => rest.clone_into(&mut entry.unit),
+        _ => {
+            const KINDS: [&str; 9] = [
+                "counter",
+                "gauge",
+                "histogram",
+                "summary",
+                "untyped",
+                "unknown",
+                "info",
+                "stateset",
+                "gaugehistogram",
+            ];
+            if !KINDS.contains(&rest) {
+                return Err(format!("{rest:?} is no type of metric"));
+            }
+            entry.kind = if rest == "untyped" {
+                "unknown".to_owned()
+            } else {
+                rest.to_owned()
+            };
+        }
+    }
+    Ok(())
+}
+
+fn sample(line: &str) -> Result<PageSample, String> {
+    let end = line.find(['{', ' ', '\t']).unwrap_or(line.len());
+    let (name, mut rest) = line.split_at(end);
+    if !is_metric_name(name) {
+        return Err(format!("{name:?} is no metric name"));
+    }
+    let mut labels: Vec<(Arc<str>, Arc<str>)> = vec![(METRIC_NAME.into(), name.into())];
+    rest = rest.trim_start();
+    if let Some(inner) = rest.strip_prefix('{') {
+        rest = read_labels(inner, &mut labels)?;
+    }
+    let rest = rest.split(" # ").next().unwrap_or_default();
+    let mut words = rest.split_ascii_whitespace();
+    let value = words.next().ok_or("the value is missing")?;
+    let value = number(value).ok_or_else(|| format!("{value:?} is no number"))?;
+    let timestamp = words.next().map(timestamp).transpose()?;
+    if let Some(more) = words.next() {
+        return Err(format!("{more:?} follows the sample"));
+    }
+    Ok(PageSample {
+        labels: Labels::new(labels),
+        value,
+        timestamp,
+    })
+}
+
+fn number(text: &str) -> Option<f64> {
+    // Rust's parser takes what Go's takes, but for hexadecimal and underscores, which nobody writes.
+    text.parse().ok()
+}
+
+fn timestamp(text: &str) -> Result<i64, String> {
+    let invalid = || format!("{text:?} is no timestamp");
+    if text.contains('.') {
+        // OpenMetrics writes seconds.
+        return text
+            .parse::<f64>()
+            .map(|seconds| (seconds * 1000.0) as i64)
+            .map_err(|_| invalid());
+    }
+    text.parse().map_err(|_| invalid())
+}
+
+/// Reads labels up to the closing brace and returns what follows it.
+fn read_labels<'t>(
+    text: &'t str,
+    labels: &mut Vec<(Arc<str>, Arc<str>)>,
+) -> Result<&'t str, String> {
+    let mut rest = text.trim_start();
+    loop {
+        if let Some(after) = rest.strip_prefix('}') {
+            return Ok(after.trim_start());
+        }
+        let (name, after) = rest
+            .split_once('=')
+            .ok_or("a label lacks its value or '}' is missing")?;
+        let name = name.trim();
+        if !is_label_name(name) {
+            return Err(format!("{name:?} is no label name"));
+        }
+        if labels.iter().any(|(known, _)| &**known == name) {
+            return Err(format!("label {name} is given twice"));
+        }
+        let quoted = after.trim_start().strip_prefix('"');
+        let quoted = quoted.ok_or_else(|| format!("the value of label {name} is not quoted"))?;
+        let (value, after) =
+            unquote(quoted).ok_or_else(|| format!("the value of label {name} does not end"))?;
+        labels.push((name.into(), value.into()));
+        rest = after.trim_start();
+        if let Some(after) = rest.strip_prefix(',') {
+            rest = after.trim_start();
+        } else if !rest.starts_with('}') {
+            return Err(format!("',' or '}}' is missing after label {name}"));
+        }
+    }
+}
+
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '"' => return Some((value, &text[index + 1..])),
+            '\\' => match characters.next()?.1 {
+                'n' => value.push('\n'),
+                other => value.push(other),
+            },
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(text: &str, expected: Expect) {
+        let shown = match parse(text) {
+            Ok(page) => format!("{page:#?}\n"),
+            Err(error) => format!("{error}\n"),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn a_page_is_read_with_types_labels_and_timestamps() {
+        let text = "# HELP up Is it\\nup.\n# TYPE up gauge\n# a comment\nup 1\n\nrequests_total{path=\"/a\\\"b\\\\\", code=\"200\",} 12.5 1700000000123\nlatency_bucket{le=\"+Inf\"} +Inf # {trace=\"x\"} 1\n# EOF\n";
+        check(text, expect![[]]);
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        check("up 1\nup{a=\"b} 1", expect![[]]);
+        check("up", expect![[]]);
+        check("up one", expect![[]]);
+        check("9up 1", expect![[]]);
+        check("up{a=\"1\",a=\"2\"} 1", expect![[]]);
+        check("up 1 2 3", expect![[]]);
+        check("# TYPE up speed", expect![[]]);
+        check("# EOF\nup 1", expect![[]]);
+    }
+}
