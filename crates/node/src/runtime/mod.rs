@@ -15,8 +15,10 @@
 //!   [`Runtime::remove_leftovers`] can end what an earlier process of ours left running.
 //! - What was asked for and cannot be enforced is told to [`SandboxSpec::notes`].
 
+#[cfg(target_os = "linux")]
 pub mod container;
 pub mod process;
+pub mod sandbox;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,1 +1,0 @@
-//! Pods in Linux namespaces of their own.

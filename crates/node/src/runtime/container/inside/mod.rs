@@ -1,0 +1,128 @@
+//! What happens on the inner side of the namespaces, in the init and in its children.
+
+mod network;
+mod privileges;
+mod root;
+mod stage;
+mod target;
+mod user;
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
+
+pub(crate) use stage::isolate;
+
+use crate::runtime::sandbox::protocol::{Container, Failure, Phase, Report, Users};
+
+/// Leaves the namespaces in `flags` for new ones.
+fn unshare(flags: UnshareFlags) -> io::Result<()> {
+    #[allow(unsafe_code)]
+    // SAFETY: the call is unsafe only with `FILES`, which could take descriptors from other
+    // threads. No caller passes it, and there is one thread.
+    let unshared = unsafe { rustix::thread::unshare_unsafe(flags) };
+    Ok(unshared?)
+}
+
+/// In the init: finishes the sandbox.
+pub(crate) fn set_up(hostname: &str, address: Option<IpAddr>) -> Result<(), Failure> {
+    rustix::system::sethostname(hostname.as_bytes()).map_err(Failure::at(
+        Phase::Sandbox,
+        format!("set the host name {hostname:?}"),
+    ))?;
+    if let Some(address) = address {
+        network::bring_up(address)?;
+    }
+    Ok(())
+}
+
+/// The init's own PID namespace, to come back to.
+pub(crate) struct Home(OwnedFd);
+
+/// While this lives, children of the init are born in another PID namespace.
+pub(crate) struct Away<'home>(&'home Home);
+
+impl Home {
+    pub(crate) fn open() -> io::Result<Self> {
+        Ok(Self(std::fs::File::open("/proc/self/ns/pid")?.into()))
+    }
+
+    /// The next child is the first process of a new PID namespace.
+    pub(crate) fn enter_new_pids(&self) -> Result<Away<'_>, Failure> {
+        unshare(UnshareFlags::NEWPID).map_err(Failure::at(
+            Phase::Sandbox,
+            "make the container's PID namespace",
+        ))?;
+        Ok(Away(self))
+    }
+
+    /// The next child is born beside that process.
+    pub(crate) fn enter_pids_of(&self, process: &OwnedFd) -> Result<Away<'_>, Failure> {
+        rustix::thread::move_into_thread_name_spaces(
+            process.as_fd(),
+            ThreadNameSpaceType::PROCESS_ID,
+        )
+        .map_err(Failure::at(
+            Phase::Root,
+            "enter the container's PID namespace",
+        ))?;
+        Ok(Away(self))
+    }
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        // Entering the namespace that one is a member of is always allowed.
+        let _ = rustix::thread::move_into_link_name_space(
+            self.0.0.as_fd(),
+            Some(LinkNameSpaceType::ProcessID),
+        );
+    }
+}
+
+/// In a child: makes the container's root and becomes its user.
+pub(crate) fn enter_container(container: &Container, cwd: &Path) -> Result<Report, Failure> {
+    unshare(UnshareFlags::NEWNS).map_err(Failure::at(Phase::Root, "make the mount namespace"))?;
+    // Only so that `/proc/self/cgroup` does not tell the machine's paths; some kernels lack it.
+    let _ = unshare(UnshareFlags::NEWCGROUP);
+    let mut report = Report::default();
+    root::enter(container, &mut report)?;
+    settle(cwd, &container.user, container.users, &mut report)?;
+    Ok(report)
+}
+
+/// In a child that was born in a container's PID namespace: enters the rest of it.
+pub(crate) fn enter_beside(
+    process: Option<&OwnedFd>,
+    cwd: &Path,
+    user: &str,
+    users: Users,
+) -> Result<Report, Failure> {
+    let entered = match process {
+        Some(process) => rustix::thread::move_into_thread_name_spaces(
+            process.as_fd(),
+            ThreadNameSpaceType::MOUNT,
+        ),
+        None => Err(rustix::io::Errno::SRCH),
+    };
+    entered.map_err(Failure::at(
+        Phase::Root,
+        "enter the container's mount namespace",
+    ))?;
+    let mut report = Report::default();
+    settle(cwd, user, users, &mut report)?;
+    Ok(report)
+}
+
+fn settle(cwd: &Path, user: &str, users: Users, report: &mut Report) -> Result<(), Failure> {
+    let user = user::look_up(user)?;
+    privileges::limit_capabilities()?;
+    let step = format!("change to {}", cwd.display());
+    std::fs::create_dir_all(cwd).map_err(Failure::at(Phase::Root, step.clone()))?;
+    user::become_user(&user, users, report)?;
+    privileges::refuse_new()?;
+    rustix::process::chdir(cwd).map_err(Failure::at(Phase::Root, step))
+}

@@ -1,0 +1,125 @@
+//! Who a container's process is.
+
+use rustix::process::{Gid, Uid};
+
+use crate::runtime::sandbox::protocol::{Failure, Phase, Report, Users};
+
+/// A user as the container's own `/etc/passwd` and `/etc/group` tell.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct User {
+    uid: u32,
+    gid: u32,
+    further_groups: Vec<u32>,
+}
+
+/// Reads `name`, `uid`, `name:group` or `uid:gid`; nothing is root. In the container's root.
+pub(super) fn look_up(text: &str) -> Result<User, Failure> {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    if text.is_empty() {
+        return Ok(User {
+            uid: 0,
+            gid: 0,
+            further_groups: Vec::new(),
+        });
+    }
+    resolve(text, &read("/etc/passwd"), &read("/etc/group")).ok_or_else(|| {
+        Failure::at(Phase::User, text)(std::io::Error::from(rustix::io::Errno::NOENT))
+    })
+}
+
+fn resolve(text: &str, passwd: &str, group: &str) -> Option<User> {
+    let (user, wanted_group) = match text.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (text, None),
+    };
+    let known = lines(passwd).find(|fields| fields[0] == user || fields.get(2) == Some(&user));
+    let uid = match &known {
+        Some(fields) => fields.get(2)?.parse().ok()?,
+        None => user.parse().ok()?,
+    };
+    let gid = match (wanted_group, &known) {
+        (Some(wanted), _) => group_number(wanted, group)?,
+        (None, Some(fields)) => fields.get(3)?.parse().ok()?,
+        (None, None) => 0,
+    };
+    let name = known.map_or(user, |fields| fields[0]);
+    let further_groups = lines(group)
+        .filter(|fields| {
+            fields
+                .get(3)
+                .is_some_and(|members| members.split(',').any(|member| member == name))
+        })
+        .filter_map(|fields| fields.get(2)?.parse().ok())
+        .collect();
+    Some(User {
+        uid,
+        gid,
+        further_groups,
+    })
+}
+
+fn group_number(wanted: &str, group: &str) -> Option<u32> {
+    let known = lines(group).find(|fields| fields[0] == wanted);
+    match known {
+        Some(fields) => fields.get(2)?.parse().ok(),
+        None => wanted.parse().ok(),
+    }
+}
+
+fn lines(file: &str) -> impl Iterator<Item = Vec<&str>> {
+    file.lines().map(|line| line.split(':').collect::<Vec<_>>())
+}
+
+/// Becomes that user, or says that it cannot.
+pub(super) fn become_user(user: &User, users: Users, report: &mut Report) -> Result<(), Failure> {
+    if users == Users::RootOnly {
+        if user.uid != 0 || user.gid != 0 {
+            report.notes.push(format!(
+                "user {}:{} is not enforced: the node does not run as root, so root is the only user that exists in its containers (it is the node's own user outside)",
+                user.uid, user.gid
+            ));
+        }
+        return Ok(());
+    }
+    let failed = || {
+        Failure::at(
+            Phase::Sandbox,
+            format!("become user {}:{}", user.uid, user.gid),
+        )
+    };
+    let groups: Vec<Gid> = user
+        .further_groups
+        .iter()
+        .map(|gid| Gid::from_raw(*gid))
+        .collect();
+    rustix::thread::set_thread_groups(&groups).map_err(failed())?;
+    rustix::thread::set_thread_gid(Gid::from_raw(user.gid)).map_err(failed())?;
+    rustix::thread::set_thread_uid(Uid::from_raw(user.uid)).map_err(failed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/app:/bin/sh\n";
+    const GROUP: &str = "root:x:0:\napp:x:1001:\nlog:x:7:other,app\n";
+
+    fn user(uid: u32, gid: u32, further: &[u32]) -> Option<User> {
+        Some(User {
+            uid,
+            gid,
+            further_groups: further.to_vec(),
+        })
+    }
+
+    #[test]
+    fn names_and_numbers_are_looked_up() {
+        assert_eq!(resolve("app", PASSWD, GROUP), user(1000, 1001, &[7]));
+        assert_eq!(resolve("1000", PASSWD, GROUP), user(1000, 1001, &[7]));
+        assert_eq!(resolve("app:log", PASSWD, GROUP), user(1000, 7, &[7]));
+        assert_eq!(resolve("4711", PASSWD, GROUP), user(4711, 0, &[]));
+        assert_eq!(resolve("4711:4712", PASSWD, GROUP), user(4711, 4712, &[]));
+        assert_eq!(resolve("nobody", PASSWD, GROUP), None);
+        assert_eq!(resolve("app:nogroup", PASSWD, GROUP), None);
+    }
+}

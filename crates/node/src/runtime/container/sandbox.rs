@@ -1,0 +1,306 @@
+//! A pod in namespaces.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
+
+use super::Shared;
+use super::cgroup::Group;
+use super::plan::{Plan, plan};
+use crate::runtime::sandbox::launch::{Launch, launch};
+use crate::runtime::sandbox::link::{Link, borrow_all, step};
+use crate::runtime::sandbox::process::{Beside, Context, Started};
+use crate::runtime::sandbox::protocol::{Bind, Command, Container, Family, Place, Report, Writing};
+use crate::runtime::{
+    Access, Connection, Error, Forward, HostBase, Memory, Mount, Network, Process, ProcessSpec,
+    Sandbox, SandboxSpec,
+};
+
+/// What other runtimes search where an image says nothing.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A pod in namespaces.
+pub(super) struct ContainerSandbox {
+    link: Arc<Link>,
+    shared: Arc<Shared>,
+    spec: SandboxSpec,
+    forwards: Mutex<Vec<JoinHandle<()>>>,
+    group: Group,
+    roots: AtomicU64,
+}
+
+impl ContainerSandbox {
+    /// Makes what lies around a sandbox whose namespaces are there already.
+    pub(super) async fn open(
+        link: Arc<Link>,
+        shared: Arc<Shared>,
+        spec: SandboxSpec,
+    ) -> Result<Self, Error> {
+        write_network_files(&spec).map_err(step("write the files of its network"))?;
+        let group = shared
+            .cgroups
+            .make(None, &spec.id, spec.limits, &spec.notes);
+        let mut forwards = Vec::new();
+        for forward in spec.forwards.clone() {
+            forwards.push(start_forward(&link, forward).await?);
+        }
+        let forwards = Mutex::new(forwards);
+        Ok(Self {
+            link,
+            shared,
+            spec,
+            forwards,
+            group,
+            roots: AtomicU64::new(0),
+        })
+    }
+
+    async fn socket(&self, family: Family) -> io::Result<OwnedFd> {
+        let answer = self.link.call(Command::Socket { family }, &[]).await;
+        let (_, mut sockets) = answer.map_err(io::Error::other)?;
+        sockets
+            .pop()
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    async fn connect_to(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let family = if address.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        let socket = self.socket(family).await?;
+        let socket = TcpSocket::from_std_stream(std::net::TcpStream::from(socket));
+        let connected = tokio::time::timeout(CONNECT_PATIENCE, socket.connect(address)).await;
+        let stream = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn plan(&self, spec: &ProcessSpec) -> Result<Plan, Error> {
+        let base = match spec.root.host_base {
+            HostBase::Present => Some(self.shared.host_base().await?.clone()),
+            HostBase::Absent => None,
+        };
+        let (shared, root) = (Arc::clone(&self.shared), spec.root.clone());
+        let planned = tokio::task::spawn_blocking(move || {
+            let layers = root.layers.iter().map(|layer| shared.layers.usable(layer));
+            let layers = layers.collect::<Result<Vec<_>, _>>()?;
+            let failed = |source| Error::PrepareRoot {
+                step: "make the directories of its root".to_owned(),
+                source,
+            };
+            plan(&layers, base.as_ref(), &root.writable).map_err(failed)
+        });
+        let failed = |error| Error::PrepareRoot {
+            step: "plan its mounts".to_owned(),
+            source: io::Error::other(error),
+        };
+        planned.await.map_err(failed)?
+    }
+
+    fn mounts(&self, mounts: &[Mount]) -> Vec<Bind> {
+        let own = ["resolv.conf", "hosts", "hostname"].map(|name| Bind {
+            source: self.spec.directory.join(name),
+            target: PathBuf::from("/etc").join(name),
+            writing: Writing::Allowed,
+        });
+        let further = mounts.iter().map(|mount| Bind {
+            source: mount.source.clone(),
+            target: mount.target.clone(),
+            writing: match mount.access {
+                Access::ReadOnly => Writing::Refused,
+                Access::ReadWrite => Writing::Allowed,
+            },
+        });
+        own.into_iter().chain(further).collect()
+    }
+
+    /// The environment with what every program may expect.
+    fn environment(&self, env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut env = env.clone();
+        env.entry("PATH".to_owned())
+            .or_insert_with(|| PATH.to_owned());
+        env.entry("HOSTNAME".to_owned())
+            .or_insert_with(|| self.spec.hostname.clone());
+        env.entry("HOME".to_owned())
+            .or_insert_with(|| "/root".to_owned());
+        env
+    }
+}
+
+#[async_trait]
+impl Sandbox for ContainerSandbox {
+    fn address(&self) -> IpAddr {
+        self.spec.address
+    }
+
+    async fn start(&self, spec: ProcessSpec) -> Result<Arc<dyn Process>, Error> {
+        let plan = self.plan(&spec).await?;
+        let number = self.roots.fetch_add(1, Ordering::Relaxed);
+        let mountpoint = self.spec.directory.join(format!("root-{number}"));
+        let failed = |source| Error::PrepareRoot {
+            step: "make a mount point".to_owned(),
+            source,
+        };
+        fs::create_dir_all(&mountpoint).map_err(failed)?;
+        let cgroup_name = format!("{}-{number}", spec.name);
+        let group = self.shared.cgroups.make(
+            Some(&self.group),
+            &cgroup_name,
+            spec.limits,
+            &self.spec.notes,
+        );
+        let group = Arc::new(group);
+        let users = self.link.users();
+        let container = Container {
+            overlays: plan.overlays.clone(),
+            mountpoint: mountpoint.clone(),
+            mounts: self.mounts(&spec.mounts),
+            user: spec.user.clone(),
+            users,
+        };
+        let env = self.environment(&spec.env);
+        let at_end = {
+            let group = Arc::clone(&group);
+            move |report: &Report| -> Memory {
+                let memory = group.memory();
+                group.remove();
+                plan.clean_up(&report.created);
+                let _ = fs::remove_dir(mountpoint);
+                memory
+            }
+        };
+        let launched = launch(
+            &self.link,
+            Launch {
+                place: Place::Container(container),
+                args: spec.args,
+                env: env.clone(),
+                cwd: spec.cwd.clone(),
+                input: None,
+                output: spec.output,
+                cgroups: group.entrances(),
+                at_end: Box::new(at_end),
+            },
+        )
+        .await?;
+        for note in &launched.notes {
+            (self.spec.notes)(note.clone());
+        }
+        let context = Context {
+            beside: Beside::Container {
+                process: launched.name,
+                user: spec.user,
+                users,
+            },
+            env,
+            cwd: spec.cwd,
+            map_args: Box::new(|args| args),
+            cgroups: Box::new(move || group.entrances()),
+        };
+        Ok(Started::new(
+            Arc::clone(&self.link),
+            launched,
+            Arc::new(context),
+        ))
+    }
+
+    async fn connect(&self, port: u16) -> io::Result<Box<dyn Connection>> {
+        let stream = match self
+            .connect_to(SocketAddr::new(self.spec.address, port))
+            .await
+        {
+            // Some servers listen on the loopback only.
+            Err(error)
+                if error.kind() == io::ErrorKind::ConnectionRefused
+                    && self.spec.network == Network::Own =>
+            {
+                self.connect_to(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))
+                    .await?
+            }
+            other => other?,
+        };
+        Ok(Box::new(stream))
+    }
+
+    async fn stop(&self) -> Result<(), Error> {
+        for forward in self
+            .forwards
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
+            forward.abort();
+        }
+        let stopped = self.link.stop().await;
+        self.group.remove();
+        stopped.map_err(|source| Error::Remove {
+            step: "end its init".to_owned(),
+            source,
+        })
+    }
+}
+
+/// The files that a container sees as `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`.
+fn write_network_files(spec: &SandboxSpec) -> io::Result<()> {
+    let mut hosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned();
+    hosts.push_str(&format!("{} {}\n", spec.address, spec.hostname));
+    for (address, names) in &spec.hosts {
+        hosts.push_str(&format!("{address} {}\n", names.join(" ")));
+    }
+    let resolver = match spec.network {
+        // Nothing answers there: a look-up fails at once instead of waiting for an answer.
+        Network::Own => "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".to_owned(),
+        Network::Host => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+    };
+    fs::write(spec.directory.join("hosts"), hosts)?;
+    fs::write(
+        spec.directory.join("hostname"),
+        format!("{}\n", spec.hostname),
+    )?;
+    fs::write(spec.directory.join("resolv.conf"), resolver)
+}
+
+/// Listens inside and carries what comes to the server outside.
+async fn start_forward(link: &Arc<Link>, forward: Forward) -> Result<JoinHandle<()>, Error> {
+    let (_, mut sockets) = link
+        .call(
+            Command::Listen {
+                address: forward.inside,
+            },
+            &borrow_all(&[]),
+        )
+        .await?;
+    let failed = || step(format!("listen on {} inside", forward.inside));
+    let socket = sockets
+        .pop()
+        .ok_or_else(|| failed()(io::ErrorKind::InvalidData.into()))?;
+    let listener = std::net::TcpListener::from(socket);
+    listener.set_nonblocking(true).map_err(failed())?;
+    let listener = TcpListener::from_std(listener).map_err(failed())?;
+    Ok(tokio::spawn(async move {
+        while let Ok((mut inside, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                // Dropping the inner connection is how the program inside learns of a refusal.
+                let Ok(mut outside) = TcpStream::connect(forward.outside).await else {
+                    return;
+                };
+                let _ = (inside.set_nodelay(true), outside.set_nodelay(true));
+                // Either side may end at any time.
+                let _ = tokio::io::copy_bidirectional(&mut inside, &mut outside).await;
+            });
+        }
+    }))
+}

@@ -1,0 +1,168 @@
+//! The processes that an init has started.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use super::serve::Role;
+use super::spawn;
+use crate::runtime::sandbox::protocol::{Answer, Failure, Phase, Place, Start, Status};
+
+/// The processes that an init has started and not yet reaped.
+pub(super) struct Children {
+    role: Role,
+    running: BTreeMap<u64, Child>,
+    #[cfg(target_os = "linux")]
+    home: crate::runtime::container::inside::Home,
+}
+
+pub(super) struct Child {
+    pub(super) pid: Pid,
+    /// Names the process without a race; holds its namespaces reachable.
+    #[cfg(target_os = "linux")]
+    pub(super) handle: OwnedFd,
+}
+
+impl Children {
+    pub(super) fn new(role: Role) -> io::Result<Self> {
+        Ok(Self {
+            role,
+            running: BTreeMap::new(),
+            #[cfg(target_os = "linux")]
+            home: crate::runtime::container::inside::Home::open()?,
+        })
+    }
+
+    /// Starts a process; on Linux the answer carries its pid descriptor.
+    pub(super) fn start(
+        &mut self,
+        start: Start,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<(Answer, Option<OwnedFd>), Failure> {
+        let name = start.process;
+        #[cfg(target_os = "linux")]
+        let (pid, report) = {
+            let _inside = match &start.place {
+                Place::Container(_) => Some(self.home.enter_new_pids()?),
+                Place::Beside { process, .. } => {
+                    Some(self.home.enter_pids_of(&self.find(*process)?.handle)?)
+                }
+                Place::Machine => None,
+            };
+            let beside = match &start.place {
+                Place::Beside { process, .. } => Some(&self.find(*process)?.handle),
+                Place::Container(_) | Place::Machine => None,
+            };
+            spawn::spawn(start, descriptors, beside)?
+        };
+        #[cfg(not(target_os = "linux"))]
+        let (pid, report) = spawn::spawn(start, descriptors)?;
+        #[cfg(target_os = "linux")]
+        {
+            let open = || rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
+            // Not reaped yet, so the pid is still its own.
+            let step = "open the process's descriptor";
+            let handle = open().map_err(Failure::at(Phase::Sandbox, step))?;
+            let passed = handle
+                .try_clone()
+                .map_err(Failure::at(Phase::Sandbox, step))?;
+            self.running.insert(name, Child { pid, handle });
+            Ok((
+                Answer::Started {
+                    pid: pid.as_raw_pid(),
+                    report,
+                },
+                Some(passed),
+            ))
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            self.running.insert(name, Child { pid });
+            Ok((
+                Answer::Started {
+                    pid: pid.as_raw_pid(),
+                    report,
+                },
+                None,
+            ))
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn find(&self, process: u64) -> Result<&Child, Failure> {
+        self.running.get(&process).ok_or_else(|| {
+            Failure::at(
+                Phase::Root,
+                "enter the container, whose first process has ended",
+            )(io::Error::from(Errno::SRCH))
+        })
+    }
+
+    /// Sends a signal to a process, and SIGKILL to its descendants too. One that has ended gets
+    /// nothing.
+    pub(super) fn signal(&self, process: u64, number: i32) -> Result<(), Failure> {
+        let Some(child) = self.running.get(&process) else {
+            return Ok(());
+        };
+        let failed = || Failure::at(Phase::Signal, number.to_string());
+        let Some(signal) = Signal::from_named_raw(number) else {
+            return Err(failed()(io::Error::from(Errno::INVAL)));
+        };
+        if signal == Signal::KILL {
+            self.kill_family(child.pid);
+        }
+        match rustix::process::kill_process(child.pid, signal) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(errno) => Err(failed()(io::Error::from(errno))),
+        }
+    }
+
+    /// Ends a process's group and, where no PID namespace does it, its session and descendants.
+    fn kill_family(&self, pid: Pid) {
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        if self.role == Role::Plain {
+            super::family::kill_session(pid);
+        }
+    }
+
+    /// Collects what has ended, adopted orphans included.
+    pub(super) fn reap(&mut self) -> Vec<(u64, Status)> {
+        let mut ended = Vec::new();
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            let name = self
+                .running
+                .iter()
+                .find(|(_, child)| child.pid == pid)
+                .map(|(name, _)| *name);
+            let Some(name) = name else { continue };
+            self.running.remove(&name);
+            // A container ends with its first process, whatever that has left behind; its outputs
+            // would never end otherwise. In a PID namespace of its own the kernel sees to it.
+            if self.role == Role::Plain {
+                self.kill_family(pid);
+            }
+            let status = match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => Status::Code(code),
+                (None, Some(signal)) => Status::Signal(signal),
+                (None, None) => Status::Code(0),
+            };
+            ended.push((name, status));
+        }
+        ended
+    }
+
+    /// Ends everything. Where the init is PID 1 the kernel does it when the init exits.
+    pub(super) fn end_all(&mut self) {
+        if self.role != Role::Plain {
+            return;
+        }
+        for child in self.running.values() {
+            self.kill_family(child.pid);
+            let _ = rustix::process::kill_process(child.pid, Signal::KILL);
+        }
+        super::family::kill_descendants();
+    }
+}

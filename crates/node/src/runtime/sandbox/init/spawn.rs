@@ -1,0 +1,143 @@
+//! From a request to a running program.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use rustix::process::Pid;
+
+use crate::runtime::sandbox::protocol::{Failure, Input, Phase, Place, Report, Start};
+
+/// The descriptors that come with a request, by their meaning.
+struct Descriptors {
+    input: Stdio,
+    output: OwnedFd,
+    error: OwnedFd,
+    cgroups: Vec<File>,
+}
+
+impl Descriptors {
+    fn sort(start: &Start, descriptors: Vec<OwnedFd>) -> Option<Self> {
+        let mut rest = descriptors.into_iter();
+        let input = match start.input {
+            Input::Null => Stdio::null(),
+            Input::Descriptor => rest.next()?.into(),
+        };
+        let (output, error) = (rest.next()?, rest.next()?);
+        let cgroups: Vec<File> = rest.map(File::from).collect();
+        (cgroups.len() == start.cgroups).then_some(Self {
+            input,
+            output,
+            error,
+            cgroups,
+        })
+    }
+}
+
+/// Starts the program and returns once its `exec` has succeeded.
+pub(super) fn spawn(
+    start: Start,
+    descriptors: Vec<OwnedFd>,
+    #[cfg(target_os = "linux")] beside: Option<&OwnedFd>,
+) -> Result<(Pid, Report), Failure> {
+    let broken = || Failure::at(Phase::Sandbox, "read the request to start a process");
+    let Some(descriptors) = Descriptors::sort(&start, descriptors) else {
+        return Err(broken()(io::Error::from(rustix::io::Errno::BADMSG)));
+    };
+    let Some((program, arguments)) = start.args.split_first() else {
+        return Err(Failure::at(Phase::Execute, "")(io::Error::from(
+            rustix::io::Errno::NOENT,
+        )));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(&start.env);
+    command
+        .stdin(descriptors.input)
+        .stdout(descriptors.output)
+        .stderr(descriptors.error);
+    let program = program.clone();
+
+    #[cfg(target_os = "linux")]
+    let beside = beside
+        .map(|handle| handle.try_clone())
+        .transpose()
+        .map_err(broken())?;
+    let (mut reports, mut reporter) = io::pipe().map_err(broken())?;
+    let mut cgroups = descriptors.cgroups;
+    let in_child = move || {
+        #[cfg(target_os = "linux")]
+        let outcome = enter(&start, &mut cgroups, beside.as_ref());
+        #[cfg(not(target_os = "linux"))]
+        let outcome = enter(&start, &mut cgroups);
+        // The init reads this once the program runs or the child has ended; it fits into the pipe.
+        serde_json::to_writer(&reporter, &outcome)?;
+        reporter.flush()?;
+        outcome
+            .map(drop)
+            .map_err(|failure| io::Error::from_raw_os_error(failure.errno))
+    };
+    #[allow(unsafe_code)]
+    // SAFETY: what runs between `fork` and `exec` must not depend on state that another thread of
+    // the parent could have held, such as the allocator's locks. The parent is the init, which has
+    // one thread only (it runs a current-thread runtime and starts no blocking task).
+    unsafe {
+        command.pre_exec(in_child)
+    };
+    let spawned = command.spawn();
+    // With the closure goes the last writing end in this process.
+    drop(command);
+    let mut text = Vec::new();
+    reports.read_to_end(&mut text).map_err(broken())?;
+    let report = match serde_json::from_slice::<Result<Report, Failure>>(&text) {
+        Ok(Err(failure)) => return Err(failure),
+        Ok(Ok(report)) => report,
+        Err(_) => Report::default(),
+    };
+    let child = spawned.map_err(Failure::at(Phase::Execute, program))?;
+    let pid = Pid::from_raw(child.id().cast_signed());
+    let pid = pid.ok_or_else(|| broken()(io::Error::from(rustix::io::Errno::CHILD)))?;
+    Ok((pid, report))
+}
+
+/// In the child: goes where the program is to run.
+fn enter(
+    start: &Start,
+    cgroups: &mut [File],
+    #[cfg(target_os = "linux")] beside: Option<&OwnedFd>,
+) -> Result<Report, Failure> {
+    for cgroup in cgroups {
+        cgroup
+            .write_all(b"0")
+            .map_err(Failure::at(Phase::Sandbox, "enter the cgroup"))?;
+    }
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    rustix::process::setsid().map_err(Failure::at(Phase::Sandbox, "start a session"))?;
+    match &start.place {
+        #[cfg(target_os = "linux")]
+        Place::Container(container) => {
+            crate::runtime::container::inside::enter_container(container, &start.cwd)
+        }
+        #[cfg(target_os = "linux")]
+        Place::Beside { user, users, .. } => {
+            crate::runtime::container::inside::enter_beside(beside, &start.cwd, user, *users)
+        }
+        #[cfg(not(target_os = "linux"))]
+        Place::Container(_) | Place::Beside { .. } => {
+            Err(Failure::at(Phase::Sandbox, "make namespaces")(
+                io::Error::from(io::ErrorKind::Unsupported),
+            ))
+        }
+        Place::Machine => {
+            #[cfg(target_os = "linux")]
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+                .map_err(Failure::at(Phase::Sandbox, "ask to end with the sandbox"))?;
+            rustix::process::chdir(&start.cwd).map_err(Failure::at(
+                Phase::Root,
+                format!("change to {}", start.cwd.display()),
+            ))?;
+            Ok(Report::default())
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Deleting what a container wrote, and ending what an earlier node left.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Deletes a directory with all below it, even where a container (or overlayfs itself) has left
+/// directories without any permission, which an ordinary user cannot enter otherwise.
+///
+/// A path that does not exist is no error.
+pub fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open_up(path)?,
+        Err(error) => return Err(error),
+    }
+    fs::remove_dir_all(path)
+}
+
+fn open_up(directory: &Path) -> io::Result<()> {
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes in a sandbox's directory which process is its init.
+///
+/// An init ends by itself as soon as its node has gone, so this matters only for one that cannot.
+pub(crate) struct InitFile {
+    pid: i32,
+    started: String,
+}
+
+const INIT_FILE: &str = "init";
+
+impl InitFile {
+    pub(crate) fn write(directory: &Path, pid: u32) -> io::Result<()> {
+        let started = start_time(pid.cast_signed()).unwrap_or_default();
+        fs::write(directory.join(INIT_FILE), format!("{pid} {started}\n"))
+    }
+
+    pub(crate) fn read(directory: &Path) -> Option<Self> {
+        let text = fs::read_to_string(directory.join(INIT_FILE)).ok()?;
+        let (pid, started) = text.trim_end().split_once(' ')?;
+        Some(Self {
+            pid: pid.parse().ok()?,
+            started: started.to_owned(),
+        })
+    }
+
+    /// Kills the init if it is still that process and not a later one with the same number.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        if start_time(self.pid).is_none_or(|started| started != self.started) {
+            return Ok(());
+        }
+        let Some(pid) = rustix::process::Pid::from_raw(self.pid) else {
+            return Ok(());
+        };
+        match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+/// Since boot, in the kernel's ticks: the 20th field after the name. Unknown outside Linux.
+fn start_time(pid: i32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(
+        stat.rsplit_once(')')?
+            .1
+            .split_ascii_whitespace()
+            .nth(19)?
+            .to_owned(),
+    )
+}
+
+/// Kills the inits of the sandboxes below `sandboxes` that are still there.
+pub(crate) fn kill_leftovers(sandboxes: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(sandboxes) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        if let Some(init) = InitFile::read(&entry?.path()) {
+            init.kill()?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_without_permissions_go_too() {
+        let root = tempfile::tempdir().unwrap();
+        let tree = root.path().join("tree");
+        fs::create_dir_all(tree.join("closed/inner")).unwrap();
+        fs::set_permissions(tree.join("closed"), fs::Permissions::from_mode(0)).unwrap();
+        remove_tree(&tree).unwrap();
+        assert!(!tree.exists());
+        remove_tree(&tree).unwrap();
+    }
+}

@@ -1,0 +1,3 @@
+//! What the tests of the runtimes share.
+
+pub(crate) mod harness;
