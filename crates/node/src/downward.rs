@@ -58,7 +58,9 @@ impl Facts<'_> {
             "metadata.uid" => text(&meta.uid),
             "metadata.labels" => Ok(lines(meta.labels.as_ref())),
             "metadata.annotations" => Ok(lines(meta.annotations.as_ref())),
-            "spec.nodeName" => Ok(spec.and_then(|spec| spec.node_name.clone()).unwrap_or_default()),
+            "spec.nodeName" => Ok(spec
+                .and_then(|spec| spec.node_name.clone())
+                .unwrap_or_default()),
             "spec.serviceAccountName" => {
                 let account = spec.and_then(|spec| spec.service_account_name.clone());
                 Ok(account.unwrap_or_else(|| "default".to_owned()))
@@ -71,7 +73,10 @@ impl Facts<'_> {
                     Map::Labels => meta.labels.as_ref(),
                     Map::Annotations => meta.annotations.as_ref(),
                 };
-                Ok(map.and_then(|map| map.get(key)).cloned().unwrap_or_default())
+                Ok(map
+                    .and_then(|map| map.get(key))
+                    .cloned()
+                    .unwrap_or_default())
             }
         }
     }
@@ -86,9 +91,9 @@ impl Facts<'_> {
         let unknown = || Error::UnknownResource(selector.resource.clone());
         let container = match &selector.container_name {
             None => container.ok_or_else(|| Error::UnknownContainer(String::new()))?,
-            Some(name) => {
-                self.container(name).ok_or_else(|| Error::UnknownContainer(name.clone()))?
-            }
+            Some(name) => self
+                .container(name)
+                .ok_or_else(|| Error::UnknownContainer(name.clone()))?,
         };
         let (kind, name) = selector.resource.split_once('.').ok_or_else(unknown)?;
         let resources = container.resources.as_ref();
@@ -104,7 +109,9 @@ impl Facts<'_> {
             "ephemeral-storage" => self.capacity.storage_bytes.saturating_mul(1_000),
             _ => return Err(unknown()),
         };
-        let given = amounts.and_then(|amounts| amounts.get(name)).and_then(quantity::millis);
+        let given = amounts
+            .and_then(|amounts| amounts.get(name))
+            .and_then(quantity::millis);
         let millis = match kind {
             "limits" => given.unwrap_or(whole),
             _ => given.unwrap_or(0),
@@ -120,7 +127,11 @@ impl Facts<'_> {
 
     fn container(&self, name: &str) -> Option<&Container> {
         let spec = self.pod.spec.as_ref()?;
-        let all = spec.init_containers.iter().flatten().chain(&spec.containers);
+        let all = spec
+            .init_containers
+            .iter()
+            .flatten()
+            .chain(&spec.containers);
         all.into_iter().find(|container| container.name == name)
     }
 }
@@ -134,7 +145,10 @@ enum Map {
 fn entry(path: &str) -> Option<(Map, &str)> {
     let (map, rest) = match path.strip_prefix("metadata.labels[") {
         Some(rest) => (Map::Labels, rest),
-        None => (Map::Annotations, path.strip_prefix("metadata.annotations[")?),
+        None => (
+            Map::Annotations,
+            path.strip_prefix("metadata.annotations[")?,
+        ),
     };
     let key = rest.strip_suffix(']')?;
     let quoted = |mark: char| key.strip_prefix(mark)?.strip_suffix(mark);
@@ -143,7 +157,11 @@ fn entry(path: &str) -> Option<(Map, &str)> {
 
 fn lines(map: Option<&BTreeMap<String, String>>) -> String {
     let line = |(key, value): (&String, &String)| format!("{key}={value:?}");
-    map.into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
+    map.into_iter()
+        .flatten()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -161,17 +179,29 @@ mod tests {
                 "resources": {"limits": {"memory": "64Mi"}, "requests": {"cpu": "250m"}}}]},
         }))
         .unwrap();
-        let capacity =
-            Capacity { cpu_millis: 2_000, memory_bytes: 1 << 30, storage_bytes: 1 << 30, pods: 1 };
+        let capacity = Capacity {
+            cpu_millis: 2_000,
+            memory_bytes: 1 << 30,
+            storage_bytes: 1 << 30,
+            pods: 1,
+        };
         let local = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let facts = Facts { pod: &pod, address: local, host: local, capacity: &capacity };
+        let facts = Facts {
+            pod: &pod,
+            address: local,
+            host: local,
+            capacity: &capacity,
+        };
         if path.starts_with("limits") || path.starts_with("requests") {
             let (resource, divisor) = path.split_once('/').unwrap_or((path, "0"));
             let selector = json!({"resource": resource, "divisor": divisor});
             let container = pod.spec.as_ref().map(|spec| &spec.containers[0]);
             return facts.resource(container, &serde_json::from_value(selector).unwrap());
         }
-        facts.field(&ObjectFieldSelector { api_version: None, field_path: path.to_owned() })
+        facts.field(&ObjectFieldSelector {
+            api_version: None,
+            field_path: path.to_owned(),
+        })
     }
 
     #[test]
@@ -179,10 +209,18 @@ mod tests {
         assert_eq!(answer("metadata.name").unwrap(), "web");
         assert_eq!(answer("metadata.labels['app']").unwrap(), "web");
         assert_eq!(answer("metadata.labels['none']").unwrap(), "");
-        assert_eq!(answer("metadata.labels").unwrap(), "app=\"web\"\nb=\"x\\\"y\"");
+        assert_eq!(
+            answer("metadata.labels").unwrap(),
+            "app=\"web\"\nb=\"x\\\"y\""
+        );
         assert_eq!(answer("spec.serviceAccountName").unwrap(), "default");
         assert_eq!(answer("status.podIP").unwrap(), "127.0.0.1");
-        assert!(answer("status.phase").unwrap_err().to_string().contains("status.podIP"));
+        assert!(
+            answer("status.phase")
+                .unwrap_err()
+                .to_string()
+                .contains("status.podIP")
+        );
     }
 
     #[test]

@@ -81,7 +81,11 @@ pub fn variables(
         };
         if let Some(reference) = &from.config_map_ref {
             match sources.config_maps.get(&reference.name) {
-                Some(map) => map.data.iter().flatten().for_each(|(key, value)| add(key, value.clone())),
+                Some(map) => map
+                    .data
+                    .iter()
+                    .flatten()
+                    .for_each(|(key, value)| add(key, value.clone())),
                 None if reference.optional == Some(true) => {}
                 None => return Err(Error::NoConfigMap(reference.name.clone())),
             }
@@ -122,7 +126,10 @@ fn referred(
     facts: Facts<'_>,
     sources: &Sources,
 ) -> Result<Option<String>, Error> {
-    let downward = |source| Error::Downward { name: variable.to_owned(), source };
+    let downward = |source| Error::Downward {
+        name: variable.to_owned(),
+        source,
+    };
     let no_key = |key: &str, kind: &'static str, name: &str| Error::NoKey {
         key: key.to_owned(),
         kind,
@@ -133,11 +140,16 @@ fn referred(
         return facts.field(field).map(Some).map_err(downward);
     }
     if let Some(resource) = &from.resource_field_ref {
-        return facts.resource(Some(container), resource).map(Some).map_err(downward);
+        return facts
+            .resource(Some(container), resource)
+            .map(Some)
+            .map_err(downward);
     }
     if let Some(reference) = &from.config_map_key_ref {
         let map = sources.config_maps.get(&reference.name);
-        let value = map.and_then(|map| map.data.as_ref()).and_then(|data| data.get(&reference.key));
+        let value = map
+            .and_then(|map| map.data.as_ref())
+            .and_then(|data| data.get(&reference.key));
         return match (value, map) {
             (Some(value), _) => Ok(Some(value.clone())),
             _ if reference.optional == Some(true) => Ok(None),
@@ -147,7 +159,9 @@ fn referred(
     }
     if let Some(reference) = &from.secret_key_ref {
         let secret = sources.secrets.get(&reference.name);
-        let value = secret.and_then(|map| map.data.as_ref()).and_then(|data| data.get(&reference.key));
+        let value = secret
+            .and_then(|map| map.data.as_ref())
+            .and_then(|data| data.get(&reference.key));
         return match (value, secret) {
             (Some(value), _) => text(variable, &reference.key, &value.0).map(Some),
             _ if reference.optional == Some(true) => Ok(None),
@@ -162,8 +176,10 @@ fn referred(
 }
 
 fn text(name: &str, key: &str, bytes: &[u8]) -> Result<String, Error> {
-    String::from_utf8(bytes.to_vec())
-        .map_err(|_| Error::NotText { name: name.to_owned(), key: key.to_owned() })
+    String::from_utf8(bytes.to_vec()).map_err(|_| Error::NotText {
+        name: name.to_owned(),
+        key: key.to_owned(),
+    })
 }
 
 /// The whole environment of the process: the image's, then the container's, then what every
@@ -177,8 +193,12 @@ pub fn complete(
     let mut environment = image.env.clone();
     environment.insert("HOSTNAME".to_owned(), hostname.to_owned());
     environment.extend(variables);
-    environment.entry("PATH".to_owned()).or_insert_with(|| DEFAULT_PATH.to_owned());
-    environment.entry("POD_IP".to_owned()).or_insert_with(|| facts.address.to_string());
+    environment
+        .entry("PATH".to_owned())
+        .or_insert_with(|| DEFAULT_PATH.to_owned());
+    environment
+        .entry("POD_IP".to_owned())
+        .or_insert_with(|| facts.address.to_string());
     environment
 }
 
@@ -191,7 +211,11 @@ pub fn command_line(
 ) -> Vec<String> {
     let given = |list: &Option<Vec<String>>| {
         let list = list.as_deref().filter(|list| !list.is_empty());
-        list.map(|list| list.iter().map(|text| expand(text, variables)).collect::<Vec<_>>())
+        list.map(|list| {
+            list.iter()
+                .map(|text| expand(text, variables))
+                .collect::<Vec<_>>()
+        })
     };
     match (given(&container.command), given(&container.args)) {
         (Some(command), args) => [command, args.unwrap_or_default()].concat(),
@@ -212,7 +236,9 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
             rest = after;
             continue;
         }
-        let name = after.strip_prefix('(').and_then(|after| after.split_once(')'));
+        let name = after
+            .strip_prefix('(')
+            .and_then(|after| after.split_once(')'));
         match name.map(|(name, after)| (variables.get(name), after)) {
             Some((Some(value), after)) => {
                 result.push_str(value);
@@ -243,17 +269,34 @@ mod tests {
 
     fn made(container: Value) -> Result<BTreeMap<String, String>, String> {
         let pod: Pod =
-            serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "shop"}})).unwrap();
+            serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "shop"}}))
+                .unwrap();
         let container: Container = serde_json::from_value(container).unwrap();
-        let capacity = Capacity { cpu_millis: 1, memory_bytes: 1, storage_bytes: 1, pods: 1 };
+        let capacity = Capacity {
+            cpu_millis: 1,
+            memory_bytes: 1,
+            storage_bytes: 1,
+            pods: 1,
+        };
         let local = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let facts = Facts { pod: &pod, address: local, host: local, capacity: &capacity };
+        let facts = Facts {
+            pod: &pod,
+            address: local,
+            host: local,
+            capacity: &capacity,
+        };
         let mut sources = Sources::default();
-        let map = json!({"metadata": {"name": "settings"}, "data": {"COLOUR": "blue", "a=b": "no"}});
-        sources.config_maps.insert("settings".into(), serde_json::from_value(map).unwrap());
+        let map =
+            json!({"metadata": {"name": "settings"}, "data": {"COLOUR": "blue", "a=b": "no"}});
+        sources
+            .config_maps
+            .insert("settings".into(), serde_json::from_value(map).unwrap());
         let secret = json!({"metadata": {"name": "keys"}, "data": {"TOKEN": "c2VjcmV0"}});
-        sources.secrets.insert("keys".into(), serde_json::from_value(secret).unwrap());
-        let cluster = BTreeMap::from([("KUBERNETES_SERVICE_HOST".to_owned(), "10.96.0.1".to_owned())]);
+        sources
+            .secrets
+            .insert("keys".into(), serde_json::from_value(secret).unwrap());
+        let cluster =
+            BTreeMap::from([("KUBERNETES_SERVICE_HOST".to_owned(), "10.96.0.1".to_owned())]);
         variables(&container, facts, &sources, &cluster).map_err(|error| error.to_string())
     }
 
@@ -284,13 +327,21 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let env = |from: Value| made(json!({"name": "app", "env": [{"name": "X", "valueFrom": from}]})).unwrap_err();
-        assert_eq!(env(json!({"configMapKeyRef": {"name": "none", "key": "k"}})), "configmap \"none\" not found");
+        let env = |from: Value| {
+            made(json!({"name": "app", "env": [{"name": "X", "valueFrom": from}]})).unwrap_err()
+        };
+        assert_eq!(
+            env(json!({"configMapKeyRef": {"name": "none", "key": "k"}})),
+            "configmap \"none\" not found"
+        );
         assert_eq!(
             env(json!({"secretKeyRef": {"name": "keys", "key": "k"}})),
             "couldn't find key k in Secret shop/keys"
         );
-        assert!(env(json!({"fieldRef": {"fieldPath": "status.phase"}})).starts_with("environment variable \"X\""));
+        assert!(
+            env(json!({"fieldRef": {"fieldPath": "status.phase"}}))
+                .starts_with("environment variable \"X\"")
+        );
     }
 
     #[test]
@@ -302,11 +353,22 @@ mod tests {
         };
         let line = |container: Value| {
             let container = serde_json::from_value(container).unwrap();
-            command_line(&container, &image, &[("PORT".to_owned(), "80".to_owned())].into()).join(" ")
+            command_line(
+                &container,
+                &image,
+                &[("PORT".to_owned(), "80".to_owned())].into(),
+            )
+            .join(" ")
         };
         assert_eq!(line(json!({"name": "a"})), "/entry serve");
-        assert_eq!(line(json!({"name": "a", "args": ["-p", "$(PORT)"]})), "/entry -p 80");
+        assert_eq!(
+            line(json!({"name": "a", "args": ["-p", "$(PORT)"]})),
+            "/entry -p 80"
+        );
         assert_eq!(line(json!({"name": "a", "command": ["sh"]})), "sh");
-        assert_eq!(line(json!({"name": "a", "command": ["sh"], "args": ["$(HOME)"]})), "sh $(HOME)");
+        assert_eq!(
+            line(json!({"name": "a", "command": ["sh"], "args": ["$(HOME)"]})),
+            "sh $(HOME)"
+        );
     }
 }

@@ -25,6 +25,7 @@ mod backoff;
 pub mod downward;
 pub mod environment;
 pub mod images;
+pub mod logs;
 mod quantity;
 pub mod registration;
 pub mod runtime;

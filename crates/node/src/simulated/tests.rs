@@ -124,9 +124,14 @@ fn check(annotations: Value, spec: Value, seconds: i64, expected: Expect) {
 
 #[test]
 fn without_delays_one_write_makes_a_pod_ready() {
-    check(json!({}), json!({}), 3600, expect![[r#"
+    check(
+        json!({}),
+        json!({}),
+        3600,
+        expect![[r#"
         at     0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -209,16 +214,26 @@ fn an_image_that_cannot_be_pulled_is_told_as_upstream() {
 
 #[test]
 fn a_pod_may_never_become_ready() {
-    check(json!({"never-ready": "true"}), json!({}), 3600, expect![[r#"
+    check(
+        json!({"never-ready": "true"}),
+        json!({}),
+        3600,
+        expect![[r#"
         at     0s Running, Ready=False, Running, 0 restarts, 10.244.0.1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_bad_annotation_is_said_in_the_status() {
-    check(json!({"crash-afer": "5s"}), json!({}), 90, expect![[r#"
+    check(
+        json!({"crash-afer": "5s"}),
+        json!({}),
+        90,
+        expect![[r#"
         at     0s Pending, Ready=False, CreateContainerConfigError (annotation simulated.seatrial.dev/crash-afer: "5s" is set, but no such annotation is known; known are pull-delay, start-delay, ready-delay, stop-delay, never-ready, image-pull-error, crash-after, crash-code, complete-after and exit-code), 0 restarts, 10.244.0.1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -251,7 +266,8 @@ fn a_full_node_turns_pods_away() {
     expect![[r#"
         at     0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
         at     0s Failed, Ready=False, ContainerCreating, 0 restarts, no address
-    "#]].assert_eq(&play(&mut fleet, at(0), at(10)));
+    "#]]
+    .assert_eq(&play(&mut fleet, at(0), at(10)));
 }
 
 #[test]
@@ -268,7 +284,8 @@ fn a_restart_of_the_process_takes_running_pods_over() {
     second.applied(&Arc::new(pod), at(30));
     expect![[r#"
         at    60s Running, Ready=True, Running, 1 restarts, 10.244.0.1
-    "#]].assert_eq(&play(&mut second, at(30), at(61)));
+    "#]]
+    .assert_eq(&play(&mut second, at(30), at(61)));
 }
 
 #[test]

@@ -163,47 +163,67 @@ fn conditions_keep_their_times_and_those_of_others() {
         ]
     };
     let first = view(vec![container("setup", running())], waiting());
-    let web = check_conditions(&web, &first, 5, expect![[r#"
+    let web = check_conditions(
+        &web,
+        &first,
+        5,
+        expect![[r#"
         PodReadyToStartContainers=True since 5
         Initialized=False since 5 ContainersNotInitialized: containers with incomplete status: [setup]
         Ready=False since 5 ContainersNotReady: containers with unready status: [app log]
         ContainersReady=False since 5 ContainersNotReady: containers with unready status: [app log]
         PodScheduled=True since 3
-    "#]]);
+    "#]],
+    );
     let second = view(
         vec![container("setup", State::Terminated(ended(0)))],
         vec![container("app", running()), container("log", running())],
     );
-    let mut web = check_conditions(&web, &second, 9, expect![[r#"
+    let mut web = check_conditions(
+        &web,
+        &second,
+        9,
+        expect![[r#"
         PodReadyToStartContainers=True since 5
         Initialized=True since 9
         Ready=False since 5 ReadinessGatesNotReady: corresponding condition of pod readiness gate "example.com/open" does not exist.
         ContainersReady=True since 9
         PodScheduled=True since 3
-    "#]]);
+    "#]],
+    );
     let conditions = web.status.as_mut().unwrap().conditions.as_mut().unwrap();
     conditions.push(serde_json::from_value(json!({"type": "example.com/open", "status": "True", "lastTransitionTime": "1970-01-01T00:00:10Z"})).unwrap());
-    check_conditions(&web, &second, 11, expect![[r#"
+    check_conditions(
+        &web,
+        &second,
+        11,
+        expect![[r#"
         PodReadyToStartContainers=True since 5
         Initialized=True since 9
         Ready=True since 11
         ContainersReady=True since 9
         PodScheduled=True since 3
         example.com/open=True since 10
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_finished_pod_says_so() {
     let job = pod(json!({"restartPolicy": "Never", "containers": [{"name": "app"}]}));
     let done = view(vec![], vec![container("app", State::Terminated(ended(0)))]);
-    check_conditions(&job, &done, 5, expect![[r#"
+    check_conditions(
+        &job,
+        &done,
+        5,
+        expect![[r#"
         PodReadyToStartContainers=True since 5
         Initialized=True since 5 PodCompleted
         Ready=False since 5 PodCompleted
         ContainersReady=False since 5 PodCompleted
         PodScheduled=True since 5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
