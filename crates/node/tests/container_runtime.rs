@@ -4,10 +4,16 @@
 
 mod support;
 
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use seatrial_node::runtime::{Exit, Sandbox as _, Signal};
-use support::harness::{Captured, Machine, shell};
+use seatrial_node::runtime::{
+    Access, Error, ExecSpec, Exit, ExitStatus, Forward, HostBase, Limits, Memory, Mount, Signal,
+};
+use support::harness::{Captured, Machine, chain, run, shell, write};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SERVER: &str = r#"
@@ -47,4 +53,442 @@ async fn a_server_on_the_pods_address_is_reached() {
         .await
         .unwrap()
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_an_error_and_a_stopped_sandbox_another() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("quiet").await;
+    let error = sandbox.connect(81).await.err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    sandbox.stop().await.unwrap();
+    sandbox.stop().await.unwrap();
+    let gone = sandbox
+        .start(shell(&machine, "late", "true"))
+        .await
+        .err()
+        .unwrap();
+    assert!(matches!(gone, Error::SandboxGone), "{gone}");
+}
+
+#[tokio::test]
+async fn exits_and_signals_are_told() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("exits").await;
+    let (exit, _) = run(&*sandbox, shell(&machine, "code", "exit 7")).await;
+    assert_eq!(exit, Exit::code(7));
+    // Its first process ignores what it has no handler for, as in every container.
+    let output = Captured::default();
+    let mut spec = shell(
+        &machine,
+        "term",
+        "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.02; done",
+    );
+    spec.output = output.handle();
+    let process = sandbox.start(spec).await.unwrap();
+    output.wait_for("up").await;
+    process.signal(Signal::TERM).await.unwrap();
+    assert_eq!(process.wait().await, Exit::code(3));
+    assert_eq!(output.text(), "up\nbye\n");
+    // To one that has ended: nothing.
+    process.signal(Signal::TERM).await.unwrap();
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_end_of_the_first_process_ends_the_others_and_no_line_is_lost() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("logs").await;
+    let script = "sleep 1000 & setsid sleep 1000 & i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo last >&2";
+    let (exit, text) = run(&*sandbox, shell(&machine, "logs", script)).await;
+    assert_eq!(exit, Exit::code(0));
+    assert_eq!(text.lines().count(), 20_001);
+    assert!(text.contains("line 19999\n") && text.contains("last\n"));
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_executed_is_named() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("wrong").await;
+    let mut spec = shell(&machine, "wrong", "");
+    spec.args = vec!["/app/nothing".into()];
+    let error = sandbox.start(spec).await.err().unwrap();
+    assert_eq!(
+        chain(&error),
+        "cannot execute \"/app/nothing\": No such file or directory (os error 2)"
+    );
+    let mut spec = shell(&machine, "user", "id");
+    spec.user = "nosuchuser".into();
+    let error = sandbox.start(spec).await.err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "user \"nosuchuser\" is not in the image's /etc/passwd or /etc/group"
+    );
+    let mut spec = shell(&machine, "mount", "id");
+    spec.mounts = vec![Mount {
+        source: "/no/such/file".into(),
+        target: "/x".into(),
+        access: Access::ReadOnly,
+    }];
+    let error = sandbox.start(spec).await.err().unwrap();
+    assert!(
+        chain(&error).starts_with(
+            "cannot prepare the root file system: mount /no/such/file at /x: No such file"
+        ),
+        "{}",
+        chain(&error)
+    );
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn writes_stay_in_the_containers_own_directory() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("writes").await;
+    let layer = machine.layer(&[
+        ("app/kept", "from the image"),
+        ("app/gone", "x"),
+        ("app/sub/file", "x"),
+    ]);
+    let script = "echo changed > /app/kept; rm /app/gone; rm -r /app/sub; mkdir /app/sub; \
+        echo new > /usr/local/bin/new; echo x > /tmp/x; ls /app; ls /app/sub | wc -l";
+    let mut spec = shell(&machine, "writes", script);
+    spec.root.layers = vec![layer.clone()];
+    let upper = spec.root.writable.join("upper");
+    let again = spec.root.clone();
+    let (exit, text) = run(&*sandbox, spec).await;
+    assert_eq!((exit, text.as_str()), (Exit::code(0), "kept\nsub\n0\n"));
+    assert_eq!(
+        fs::read_to_string(layer.join("app/kept")).unwrap(),
+        "from the image"
+    );
+    assert_eq!(
+        fs::read_to_string(upper.join("app/kept")).unwrap(),
+        "changed\n"
+    );
+    assert_eq!(
+        fs::read_to_string(upper.join("usr/local/bin/new")).unwrap(),
+        "new\n"
+    );
+    assert!(!PathBuf::from("/usr/local/bin/new").exists());
+    assert!(
+        fs::symlink_metadata(upper.join("app/gone"))
+            .unwrap()
+            .file_type()
+            .is_char_device()
+    );
+    let mut left: Vec<_> = fs::read_dir(&upper)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["app", "tmp", "usr"], "mount points are no changes");
+    // A second process continues on the first one's files.
+    let mut spec = shell(&machine, "again", "cat /app/kept /usr/local/bin/new");
+    spec.root = again;
+    let (exit, text) = run(&*sandbox, spec).await;
+    assert_eq!((exit, text.as_str()), (Exit::code(0), "changed\nnew\n"));
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn deletions_of_upper_layers_are_seen() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("layers").await;
+    let lower = machine.layer(&[
+        ("app/a", "a"),
+        ("app/b", "b"),
+        ("data/x", "x"),
+        ("usr/local/lib/mine/f", "f"),
+    ]);
+    let upper = machine.layer(&[
+        ("app/.wh.a", ""),
+        ("data/.wh..wh..opq", ""),
+        ("data/y", "y"),
+        ("usr/local/lib/.wh.mine", ""),
+    ]);
+    let mut spec = shell(
+        &machine,
+        "layers",
+        "ls /app /data; ls -d /usr/local/lib/mine",
+    );
+    spec.root.layers = vec![lower, upper];
+    let (_, text) = run(&*sandbox, spec).await;
+    assert!(text.starts_with("/app:\nb\n\n/data:\ny\n"), "{text}");
+    assert!(text.contains("No such file"), "{text}");
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_machines_files_are_read_only_and_its_secrets_absent() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("host").await;
+    let (_, text) = run(&*sandbox, shell(&machine, "host", "cat /etc/shadow; ls /home /work; ls -A /root; cat /etc/hostname; cat /proc/1/comm; python3 -c 'import sqlite3, ssl; print(6*7)'; git --version")).await;
+    assert!(text.contains("/etc/shadow: No such file"), "{text}");
+    assert!(text.contains("host\nsh\n42\ngit version"), "{text}");
+    // What is written to /usr is written to the container's own.
+    let (_, _) = run(
+        &*sandbox,
+        shell(&machine, "rm", "rm -f /usr/bin/env /usr/lib/os-release"),
+    )
+    .await;
+    assert!(PathBuf::from("/usr/bin/env").exists());
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn mounts_are_seen_and_read_only_ones_refuse() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("mounts").await;
+    let (shared, config) = (machine.fresh("shared"), machine.fresh("config"));
+    write(&config.join("settings"), "blue");
+    let mut spec = shell(
+        &machine,
+        "mounts",
+        "cat /etc/app/settings; echo kept > /work/deep/file; echo no > /etc/app/settings; cat /single",
+    );
+    spec.mounts = vec![
+        Mount {
+            source: shared.clone(),
+            target: "/work/deep".into(),
+            access: Access::ReadWrite,
+        },
+        Mount {
+            source: config.clone(),
+            target: "/etc/app".into(),
+            access: Access::ReadOnly,
+        },
+        Mount {
+            source: config.join("settings"),
+            target: "/single".into(),
+            access: Access::ReadOnly,
+        },
+    ];
+    let upper = spec.root.writable.join("upper");
+    let (_, text) = run(&*sandbox, spec).await;
+    assert!(
+        text.starts_with("blue")
+            && text.ends_with("blue")
+            && text.contains("Read-only file system"),
+        "{text}"
+    );
+    assert_eq!(fs::read_to_string(shared.join("file")).unwrap(), "kept\n");
+    assert_eq!(fs::read_to_string(config.join("settings")).unwrap(), "blue");
+    assert_eq!(fs::read_dir(&upper).unwrap().count(), 0);
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_link_in_an_image_does_not_lead_out_of_it() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("links").await;
+    let (layer, outside, volume) = (
+        machine.layer(&[]),
+        machine.fresh("outside"),
+        machine.fresh("volume"),
+    );
+    std::os::unix::fs::symlink(&outside, layer.join("data")).unwrap();
+    let mut spec = shell(&machine, "links", "echo x > /data/in/file");
+    spec.root.layers = vec![layer];
+    spec.mounts = vec![Mount {
+        source: volume.clone(),
+        target: "/data/in".into(),
+        access: Access::ReadWrite,
+    }];
+    // The link's target does not exist inside, so there is no place for the mount.
+    let outcome = sandbox.start(spec).await;
+    assert!(matches!(outcome.err().unwrap(), Error::PrepareRoot { .. }));
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_is_executed_beside_another() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("exec").await;
+    let output = Captured::default();
+    let mut spec = shell(&machine, "main", "echo mine > /file; echo up; sleep 1000");
+    spec.output = output.handle();
+    spec.env.insert("COLOUR".into(), "blue".into());
+    spec.cwd = "/srv/made".into();
+    let main = sandbox.start(spec).await.unwrap();
+    output.wait_for("up").await;
+    let beside = Captured::default();
+    let exec = ExecSpec {
+        args: [
+            "sh",
+            "-c",
+            "cat /file; pwd; echo $COLOUR; cat /proc/1/comm; cat; exit 4",
+        ]
+        .map(String::from)
+        .to_vec(),
+        input: Some(Box::new(&b"typed\n"[..])),
+        output: beside.handle(),
+    };
+    let process = main.exec(exec).await.unwrap();
+    assert_eq!(process.wait().await, Exit::code(4));
+    assert_eq!(beside.text(), "mine\n/srv/made\nblue\nsh\ntyped\n");
+    let missing = ExecSpec {
+        args: vec!["nothing".into()],
+        input: None,
+        output: beside.handle(),
+    };
+    assert!(matches!(
+        main.exec(missing).await,
+        Err(Error::Execute { .. })
+    ));
+    main.signal(Signal::KILL).await.unwrap();
+    main.wait().await;
+    let late = ExecSpec {
+        args: vec!["true".into()],
+        input: None,
+        output: beside.handle(),
+    };
+    assert!(main.exec(late).await.is_err());
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_forward_reaches_a_server_outside() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let outside = server.local_addr().unwrap();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        stream.write_all(b"from outside").unwrap();
+    });
+    let mut spec = machine.sandbox_spec("forward");
+    spec.forwards = vec![Forward {
+        inside: "127.0.0.1:80".parse().unwrap(),
+        outside,
+    }];
+    let sandbox = machine.runtime.create_sandbox(spec).await.unwrap();
+    let script = "import socket; s = socket.create_connection(('localhost', 80)); print(s.recv(100).decode())";
+    let mut process = shell(&machine, "client", "");
+    process.args = vec!["python3".into(), "-c".into(), script.into()];
+    let (exit, text) = run(&*sandbox, process).await;
+    assert_eq!((exit, text.as_str()), (Exit::code(0), "from outside\n"));
+    serving.join().unwrap();
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn users_and_privileges_are_limited() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("users").await;
+    let mut spec = shell(
+        &machine,
+        "users",
+        "id -u; grep -E 'NoNewPrivs|CapBnd' /proc/self/status; mount -t tmpfs x /mnt",
+    );
+    spec.user = "nobody".into();
+    let (_, text) = run(&*sandbox, spec).await;
+    assert!(
+        text.contains("NoNewPrivs:\t1") && text.contains("CapBnd:\t00000000a80425fb"),
+        "{text}"
+    );
+    let notes = machine.notes.lock().unwrap().clone();
+    if text.starts_with("65534\n") {
+        assert!(notes.is_empty(), "{notes:?}");
+    } else {
+        assert!(text.starts_with("0\n"), "{text}");
+        assert!(
+            notes[0].starts_with("user 65534:65534 is not enforced"),
+            "{notes:?}"
+        );
+    }
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_memory_limit_kills_or_is_noted() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("memory").await;
+    let mut spec = shell(
+        &machine,
+        "memory",
+        "exec python3 -c 'x = bytearray(200 << 20)'",
+    );
+    spec.limits = Limits {
+        memory_bytes: Some(64 << 20),
+        cpu_millis: Some(500),
+    };
+    let (exit, _) = run(&*sandbox, spec).await;
+    let notes = machine.notes.lock().unwrap().clone();
+    if notes
+        .iter()
+        .any(|note| note.starts_with("memory limit of 64Mi is not enforced: "))
+    {
+        assert_eq!(exit, Exit::code(0));
+    } else {
+        assert_eq!(
+            exit,
+            Exit {
+                status: ExitStatus::Signal(9),
+                memory: Memory::Exceeded
+            }
+        );
+    }
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_image_without_the_machines_files_is_all_there_is() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let Some(static_shell) = ["/bin/busybox", "/usr/bin/busybox"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.exists())
+    else {
+        println!("skipped: there is no statically linked busybox here");
+        return;
+    };
+    let sandbox = machine.sandbox("scratch").await;
+    let layer = machine.layer(&[]);
+    fs::copy(static_shell, layer.join("busybox")).unwrap();
+    fs::set_permissions(layer.join("busybox"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut spec = shell(&machine, "scratch", "");
+    spec.root.layers = vec![layer];
+    spec.root.host_base = HostBase::Absent;
+    spec.args = ["/busybox", "ls", "/"].map(String::from).to_vec();
+    let (_, text) = run(&*sandbox, spec).await;
+    assert_eq!(text, "busybox\ndev\netc\nproc\nsys\n");
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn stopping_and_killing_the_node_leave_no_process() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    support::orphans::check(&machine, "container").await;
 }

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seatrial_node::runtime::{
-    HostBase, Limits, Network, Output, ProcessSpec, Root, Runtime, Sandbox, SandboxSpec, Stream,
+    Exit, HostBase, Limits, Network, Output, ProcessSpec, Root, Runtime, Sandbox, SandboxSpec,
+    Stream,
 };
 
 pub(crate) const INIT: &str = env!("CARGO_BIN_EXE_seatrial-sandbox-init");
@@ -27,7 +28,7 @@ impl Machine {
     #[cfg(target_os = "linux")]
     pub(crate) async fn containers() -> Option<Self> {
         use seatrial_node::runtime::container::ContainerRuntime;
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         let runtime =
             ContainerRuntime::with_executable(directory.path().join("runtime"), INIT.into());
         let machine = Self::with(Arc::new(runtime.unwrap()), directory);
@@ -57,7 +58,10 @@ impl Machine {
         let sandbox = sandbox.map_err(|error| chain(&error))?;
         let started = sandbox.start(shell(self, "probe", "true")).await;
         let outcome = match started {
-            Ok(process) => Ok(drop(process.wait().await)),
+            Ok(process) => {
+                process.wait().await;
+                Ok(())
+            }
             Err(error) => Err(chain(&error)),
         };
         sandbox.stop().await.map_err(|error| chain(&error))?;
@@ -123,6 +127,13 @@ impl Machine {
     }
 }
 
+/// Not in /tmp where that is no disk: some kernels' tmpfs cannot carry an overlay.
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
 pub(crate) fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -145,6 +156,19 @@ pub(crate) fn shell(machine: &Machine, name: &str, script: &str) -> ProcessSpec 
         output: Captured::default().handle(),
         limits: Limits::default(),
     }
+}
+
+/// Runs a process to its end.
+pub(crate) async fn run(sandbox: &dyn Sandbox, mut spec: ProcessSpec) -> (Exit, String) {
+    let output = Captured::default();
+    spec.output = output.handle();
+    let started = sandbox.start(spec).await;
+    let process = started.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let exit = tokio::time::timeout(Duration::from_secs(30), process.wait()).await;
+    (
+        exit.unwrap_or_else(|_| panic!("it did not end, but printed: {}", output.text())),
+        output.text(),
+    )
 }
 
 /// Output that was captured.

@@ -22,6 +22,14 @@ pub(super) struct Plan {
     pub(super) work: PathBuf,
     /// Directories made in `upper` for mounts, parents first, relative to it.
     pub(super) made: Vec<PathBuf>,
+    history: History,
+}
+
+/// Whether an earlier process has written to the same `upper`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum History {
+    None,
+    Some,
 }
 
 /// Plans the mounts, and makes the directories that they need below `writable`.
@@ -31,6 +39,11 @@ pub(super) fn plan(
     writable: &Path,
 ) -> io::Result<Plan> {
     let (upper, work) = (writable.join("upper"), writable.join("work"));
+    let history = if upper.exists() {
+        History::Some
+    } else {
+        History::None
+    };
     make_directory(&upper)?;
     // Scratch data of an earlier mount makes a later one fail.
     remove_tree(&work)?;
@@ -47,6 +60,7 @@ pub(super) fn plan(
         upper,
         work,
         made: Vec::new(),
+        history,
     };
     plan.add(Path::new("/"), lowers)?;
     for directory in base.iter().flat_map(|base| &base.directories) {
@@ -86,10 +100,11 @@ impl Plan {
         for path in created.iter().rev() {
             let path = self.upper.join(inside(path));
             // A directory that something was written to stays, and so does a file.
-            if fs::remove_dir(&path).is_err()
-                && fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() == 0)
-            {
+            if fs::remove_dir(&path).is_err() && is_empty_file(&path) {
                 let _ = fs::remove_file(&path);
+            }
+            if self.history == History::None {
+                self.remove_copied_parents(&path);
             }
         }
         for path in self.made.iter().rev() {
@@ -97,6 +112,23 @@ impl Plan {
         }
         let _ = remove_tree(&self.work);
     }
+
+    /// Making a mount point copies the directories above it into `upper`.
+    fn remove_copied_parents(&self, path: &Path) {
+        for parent in path
+            .ancestors()
+            .skip(1)
+            .take_while(|parent| **parent != *self.upper)
+        {
+            if fs::remove_dir(parent).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn is_empty_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0)
 }
 
 /// Of the same directory in several layers, the lowest first, those that are seen: what is below a

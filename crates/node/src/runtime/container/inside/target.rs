@@ -3,6 +3,7 @@
 //! An image decides where its symbolic links lead. Every path is therefore resolved by the kernel
 //! with the container's root as the root, so that a link to `/etc` means the container's own.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
@@ -22,6 +23,15 @@ pub(super) enum Shape {
 /// The path by which the kernel finds an open file or directory again.
 pub(super) fn by_descriptor(descriptor: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", descriptor.as_raw_fd())
+}
+
+/// Where a file in `root` really lies, without links.
+fn real_path(root: &OwnedFd, file: &OwnedFd) -> io::Result<PathBuf> {
+    let (root, file) = (
+        fs::read_link(by_descriptor(root))?,
+        fs::read_link(by_descriptor(file))?,
+    );
+    Ok(Path::new("/").join(file.strip_prefix(root).map_err(io::Error::other)?))
 }
 
 /// Opens any path of the machine, only to name it.
@@ -75,6 +85,6 @@ pub(super) fn mount_point(
         }
     }
     let made = open_in(root, &plain)?;
-    report.created.push(Path::new("/").join(&plain));
+    report.created.push(real_path(root, &made)?);
     Ok(made)
 }
