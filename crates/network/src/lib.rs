@@ -33,6 +33,7 @@ mod pool;
 mod proxy;
 mod recorder;
 mod route;
+mod run;
 mod table;
 pub mod traffic;
 
@@ -44,4 +45,5 @@ pub use drain::Drained;
 pub use gateway::Gateway;
 pub use log::{RequestLog, RequestRecord, StatusClass, Total};
 pub use route::{Decision, Destination, Forward, Reason, Refusal, Split, route};
+pub use run::{NAME, follow, run};
 pub use table::{Backend, BackendPort, Endpoint, PortChoice, Problem, Snapshot, Table};

@@ -41,8 +41,12 @@ pub struct Snapshot {
 /// same words.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// The object, such as `VirtualService production/app-vsvc`.
-    pub object: String,
+    /// The object's kind.
+    pub kind: &'static str,
+    /// The object's namespace.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
     /// The field, such as `spec.http[0].route[1].destination.subset`.
     pub field: String,
     /// What is wrong and what to do.
@@ -51,7 +55,14 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.object, self.field, self.message)
+        let Self {
+            kind,
+            namespace,
+            name,
+            field,
+            message,
+        } = self;
+        write!(f, "{kind} {namespace}/{name}: {field}: {message}")
     }
 }
 

@@ -25,7 +25,34 @@ fn requests_are_rendered_for_prometheus() {
     log.record(&record("1\"x", 503, 20_000));
     let _under_way = log.in_flight(&"production".into(), &"shop".into());
     log.unsent(&record("1", 0, 0), &"shop-1".into(), Unsent::Connect);
-    expect![[]].assert_eq(&log.render());
+    expect![[r##"
+        # HELP http_requests_total Requests carried by the gateway, by outcome.
+        # TYPE http_requests_total counter
+        http_requests_total{service="shop",namespace="production",destination="shop-canary",version="1\"x",status="200",method="GET",pod="shop-1",route="primary"} 2
+        http_requests_total{service="shop",namespace="production",destination="shop-canary",version="1\"x",status="503",method="GET",pod="shop-1",route="primary"} 1
+        # HELP http_request_duration_seconds Time from a request's head to the end of its response.
+        # TYPE http_request_duration_seconds histogram
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="0.005"} 1
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="0.01"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="0.025"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="0.05"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="0.1"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="0.25"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="0.5"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="1"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="2.5"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="5"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="10"} 2
+        http_request_duration_seconds_bucket{service="shop",namespace="production",destination="shop-canary",version="1\"x",le="+Inf"} 3
+        http_request_duration_seconds_sum{service="shop",namespace="production",destination="shop-canary",version="1\"x"} 20.011
+        http_request_duration_seconds_count{service="shop",namespace="production",destination="shop-canary",version="1\"x"} 3
+        # HELP http_requests_in_flight Requests now under way.
+        # TYPE http_requests_in_flight gauge
+        http_requests_in_flight{service="shop",namespace="production"} 1
+        # HELP gateway_unsent_attempts_total Attempts that were repeated because the request had not taken effect.
+        # TYPE gateway_unsent_attempts_total counter
+        gateway_unsent_attempts_total{service="shop",namespace="production",pod="shop-1",reason="connect"} 1
+    "##]].assert_eq(&log.render());
 }
 
 #[test]
@@ -44,7 +71,14 @@ fn totals_are_per_version_and_class() {
             )
         })
         .collect();
-    expect![[]].assert_debug_eq(&lines);
+    expect![[r#"
+        [
+            "production/shop 1 Success 2",
+            "production/shop 2 Success 1",
+            "production/shop 2 ServerError 2",
+        ]
+    "#]]
+    .assert_debug_eq(&lines);
 }
 
 #[test]

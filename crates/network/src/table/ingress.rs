@@ -46,13 +46,14 @@ pub(super) fn ingress_rules(
     for ingress in ingresses {
         let namespace = ingress.metadata.namespace.as_deref().unwrap_or_default();
         let name = ingress.metadata.name.as_deref().unwrap_or_default();
-        let object = format!("Ingress {namespace}/{name}");
         let Some(spec) = &ingress.spec else { continue };
         let mut add = |host: &str, path: PathRule, backend: &IngressBackend, field: String| {
             let Some(forward) = forward(namespace, name, backend) else {
                 let message = "only a backend that is a Service is supported".to_owned();
                 problems.push(Problem {
-                    object: object.clone(),
+                    kind: "Ingress",
+                    namespace: namespace.to_owned(),
+                    name: name.to_owned(),
                     field,
                     message,
                 });

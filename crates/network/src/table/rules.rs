@@ -86,7 +86,11 @@ impl Pattern {
             (None, Some(prefix), None) => Ok(Self::Prefix(prefix.clone())),
             (None, None, Some(regex)) => Regex::new(&format!("^(?:{regex})$"))
                 .map(Self::Regex)
-                .map_err(|error| format!("{regex:?} is no regular expression: {error}")),
+                .map_err(|error| {
+                    let reason = error.to_string();
+                    let reason = reason.lines().last().unwrap_or_default().trim().to_owned();
+                    format!("{regex:?} is no regular expression: {reason}")
+                }),
             _ => Err("only one of exact, prefix and regex may be given".to_owned()),
         }
     }
@@ -187,7 +191,9 @@ impl Compiler<'_> {
 
     fn problem(&self, field: String, message: impl Into<String>) -> Problem {
         Problem {
-            object: self.object.clone(),
+            kind: "VirtualService",
+            namespace: self.namespace.to_owned(),
+            name: self.name.to_owned(),
             field,
             message: message.into(),
         }

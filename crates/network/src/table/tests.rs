@@ -176,13 +176,40 @@ fn what_a_virtual_service_cannot_mean_is_refused_by_field() {
         "GET shop.production /host",
         "GET shop.production /other",
     ];
-    check(&shop(&spec), &requests, expect![[]]);
+    check(
+        &shop(&spec),
+        &requests,
+        expect![[r#"
+            GET shop.production /subset
+              -> 503 SubsetUnsupported: VirtualService production/app-vsvc: spec.http[0].route[0].destination.subset: subset "v2" is not supported; give each version a Service of its own and split between the Services 
+            GET shop.production /zero
+              -> 503 InvalidRoute: VirtualService production/app-vsvc: spec.http[1].route: no destination has a weight above zero 
+            GET shop.production /timeout
+              -> 503 InvalidRoute: VirtualService production/app-vsvc: spec.http[2].timeout: "fast" is no duration such as 5s or 500ms 
+            GET shop.production /host
+              -> 503 InvalidRoute: VirtualService production/app-vsvc: spec.http[3].route[0].destination.host: "www.example.com" names no Service of this cluster; write service, or service.namespace.svc.cluster.local 
+            GET shop.production /other
+              -> 503 InvalidRoute: VirtualService production/app-vsvc: spec.http[4].match[0].uri: "/(" is no regular expression: error: unclosed group 
+            problem: VirtualService production/app-vsvc: spec.http[0].route[0].destination.subset: subset "v2" is not supported; give each version a Service of its own and split between the Services
+            problem: VirtualService production/app-vsvc: spec.http[1].route: no destination has a weight above zero
+            problem: VirtualService production/app-vsvc: spec.http[2].timeout: "fast" is no duration such as 5s or 500ms
+            problem: VirtualService production/app-vsvc: spec.http[3].route[0].destination.host: "www.example.com" names no Service of this cluster; write service, or service.namespace.svc.cluster.local
+            problem: VirtualService production/app-vsvc: spec.http[4].match[0].uri: "/(" is no regular expression: error: unclosed group
+        "#]],
+    );
 }
 
 #[test]
 fn no_route_that_matches_is_not_found() {
     let spec = json!({"hosts": ["shop"], "http": [{"match": [{"uri": {"exact": "/a"}}], "route": [{"destination": {"host": "shop"}}]}]});
-    check(&shop(&spec), &["GET shop.production /b"], expect![[]]);
+    check(
+        &shop(&spec),
+        &["GET shop.production /b"],
+        expect![[r#"
+        GET shop.production /b
+          -> 404 NoMatchingRoute: no route of VirtualService production/app-vsvc matches GET /b 
+    "#]],
+    );
 }
 
 #[test]
@@ -211,7 +238,25 @@ fn an_ingress_leads_to_a_service_and_through_its_virtual_service() {
         "GET shop-canary.production /any",
         "GET elsewhere.org /other",
     ];
-    check(&snapshot, &requests, expect![[]]);
+    check(
+        &snapshot,
+        &requests,
+        expect![[r#"
+        GET www.example.com /
+          -> production/shop-canary route edge timeout None: production/shop-canary Number(80) x100
+        GET www.example.com /shop/cart
+          -> production/shop route app-vsvc timeout None: production/shop Usual x1, production/shop-canary Usual x1
+        GET www.example.com /shopping
+          -> production/shop-canary route edge timeout None: production/shop-canary Number(80) x100
+        GET elsewhere.org /any
+          -> production/shop-canary route edge timeout None: production/shop-canary Number(80) x100
+        GET shop-canary.production /any
+          -> production/shop-canary route shop-canary timeout None: production/shop-canary Usual x100
+        GET elsewhere.org /other
+          -> 404 UnknownHost: no Service, VirtualService or Ingress has the host "elsewhere.org"; known hosts: *, shop-canary.production, shop.production, www.example.com
+        problem: Ingress production/edge: spec.rules[0].http.paths[2].backend: only a backend that is a Service is supported
+    "#]],
+    );
 }
 
 #[test]
@@ -239,7 +284,49 @@ fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
         ..Snapshot::default()
     };
     let table = Table::build(&snapshot);
-    expect![[]].assert_debug_eq(table.backend(&ServiceName::new("shop", "web")).unwrap());
+    expect![[r#"
+        Backend {
+            ports: [
+                BackendPort {
+                    name: Some(
+                        "http",
+                    ),
+                    number: 80,
+                    endpoints: [
+                        Endpoint {
+                            pod: PodAddress {
+                                namespace: "shop",
+                                name: "web-ready",
+                                uid: "web-ready",
+                                ip: "10.244.0.7",
+                            },
+                            port: 3000,
+                            version: "1.2",
+                        },
+                    ],
+                    terminating: [
+                        Endpoint {
+                            pod: PodAddress {
+                                namespace: "shop",
+                                name: "web-leaving",
+                                uid: "web-leaving",
+                                ip: "10.244.0.7",
+                            },
+                            port: 3000,
+                            version: "1.2",
+                        },
+                    ],
+                },
+            ],
+            total: 4,
+            unready: [
+                "pod web-leaving: is being deleted",
+                "pod web-probe: its readiness probe has not succeeded",
+                "pod web-waiting: container app waits: ImagePullBackOff",
+            ],
+        }
+    "#]]
+    .assert_debug_eq(table.backend(&ServiceName::new("shop", "web")).unwrap());
 }
 
 #[test]
