@@ -1,0 +1,217 @@
+//! Asking a container: HTTP, TCP, or a command in it.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
+use hyper_util::rt::TokioIo;
+use seatrial_controller::Chain;
+
+use super::Action;
+use crate::runtime::{Connection, ExecSpec, Output, Process, Sandbox, Signal, Stream};
+
+/// Output of a command that an event shows (upstream's figure).
+const SHOWN: usize = 10 << 10;
+
+/// What a container answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is well.
+    Good,
+    /// It is not, or does not answer: why, in upstream's words.
+    Bad(String),
+}
+
+/// Whom to ask.
+#[derive(Clone)]
+pub struct Target {
+    /// The pod's sandbox.
+    pub sandbox: Arc<dyn Sandbox>,
+    /// The container's process.
+    pub process: Arc<dyn Process>,
+}
+
+/// Asks, and waits for the answer no longer than `timeout`.
+pub async fn ask(target: &Target, action: &Action, timeout: Duration) -> Answer {
+    match action {
+        Action::Http {
+            host,
+            port,
+            path,
+            headers,
+        } => {
+            let host = host
+                .clone()
+                .unwrap_or_else(|| shown(target.sandbox.address()));
+            let url = format!("http://{host}:{port}{path}");
+            let asked = get(target, (&host, *port), path, headers);
+            match tokio::time::timeout(timeout, asked).await {
+                Ok(Ok(200..=399)) => Answer::Good,
+                Ok(Ok(status)) => {
+                    Answer::Bad(format!("HTTP probe failed with statuscode: {status}"))
+                }
+                Ok(Err(error)) => Answer::Bad(format!("Get {url:?}: {}", Chain(&error))),
+                Err(_) => Answer::Bad(format!(
+                    "Get {url:?}: context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+                )),
+            }
+        }
+        Action::Tcp { port } => {
+            let address = format!("{}:{port}", shown(target.sandbox.address()));
+            match tokio::time::timeout(timeout, target.sandbox.connect(*port)).await {
+                Ok(Ok(_)) => Answer::Good,
+                Ok(Err(error)) => {
+                    Answer::Bad(format!("dial tcp {address}: connect: {}", plain(&error)))
+                }
+                Err(_) => Answer::Bad(format!("dial tcp {address}: i/o timeout")),
+            }
+        }
+        Action::Exec { command } => execute(target, command, timeout).await,
+        Action::Sleep { span } => {
+            tokio::time::sleep(*span).await;
+            Answer::Good
+        }
+    }
+}
+
+/// Why no status came back.
+#[derive(Debug, thiserror::Error)]
+enum GetError {
+    #[error("dial tcp {0}: connect: {1}")]
+    Connect(String, String),
+    #[error("resolve {0}")]
+    Resolve(String, #[source] io::Error),
+    #[error("build the request")]
+    Build(#[source] http::Error),
+    #[error("send the request")]
+    Send(#[source] hyper::Error),
+}
+
+async fn get(
+    target: &Target,
+    (host, port): (&str, u16),
+    path: &str,
+    headers: &[(String, String)],
+) -> Result<u16, GetError> {
+    let stream = connect(target, host, port).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(GetError::Send)?;
+    // The connection ends with the request that it carries.
+    let connection = tokio::spawn(connection);
+    let mut request = Request::get(path);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let set = |name: &str| headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+    let defaults = [
+        (HOST, format!("{host}:{port}")),
+        (USER_AGENT, "kube-probe/1.34".to_owned()),
+        (ACCEPT, "*/*".to_owned()),
+        (CONNECTION, "close".to_owned()),
+    ];
+    for (name, value) in defaults {
+        if !set(name.as_str()) {
+            request = request.header(name, value);
+        }
+    }
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(GetError::Build)?;
+    let response = sender.send_request(request).await.map_err(GetError::Send);
+    connection.abort();
+    Ok(response?.status().as_u16())
+}
+
+async fn connect(target: &Target, host: &str, port: u16) -> Result<Box<dyn Connection>, GetError> {
+    let address = target.sandbox.address();
+    let own = host == "localhost" || host == shown(address) || host.parse() == Ok(address);
+    let dial = |error: io::Error| GetError::Connect(format!("{host}:{port}"), plain(&error));
+    if own {
+        return target.sandbox.connect(port).await.map_err(dial);
+    }
+    // Another host is asked from the node, as the kubelet does.
+    let addresses = tokio::net::lookup_host((host, port)).await;
+    let addresses: Vec<_> = addresses
+        .map_err(|error| GetError::Resolve(host.to_owned(), error))?
+        .collect();
+    let stream = tokio::net::TcpStream::connect(addresses.as_slice())
+        .await
+        .map_err(dial)?;
+    Ok(Box::new(stream))
+}
+
+async fn execute(target: &Target, command: &[String], timeout: Duration) -> Answer {
+    let output = Arc::new(Kept::default());
+    let spec = ExecSpec {
+        args: command.to_vec(),
+        input: None,
+        output: output.clone(),
+    };
+    let process = match target.process.exec(spec).await {
+        Ok(process) => process,
+        Err(error) => return Answer::Bad(Chain(&error).to_string()),
+    };
+    match tokio::time::timeout(timeout, process.wait()).await {
+        Ok(exit) if exit.exit_code() == 0 => Answer::Good,
+        Ok(exit) => {
+            let text = output.text();
+            match text.trim_end() {
+                "" => Answer::Bad(format!("command exited with code {}", exit.exit_code())),
+                text => Answer::Bad(text.to_owned()),
+            }
+        }
+        Err(_) => {
+            if let Err(error) = process.signal(Signal::KILL).await {
+                tracing::debug!("end a command that is late: {}", Chain(&error));
+            }
+            let command = command.join(" ");
+            Answer::Bad(format!(
+                "command {command:?} timed out after {}s",
+                timeout.as_secs()
+            ))
+        }
+    }
+}
+
+/// The beginning of what a command prints.
+#[derive(Default)]
+struct Kept(Mutex<Vec<u8>>);
+
+impl Kept {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Output for Kept {
+    fn write(&self, _: Stream, chunk: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = SHOWN.saturating_sub(kept.len()).min(chunk.len());
+        kept.extend_from_slice(&chunk[..room]);
+    }
+}
+
+/// As a URL shows an address.
+fn shown(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+/// A connection's error as Go words it, without Rust's `(os error 111)`.
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "connection reset by peer".to_owned(),
+        io::ErrorKind::TimedOut => "i/o timeout".to_owned(),
+        _ => error.to_string(),
+    }
+}
