@@ -1,1 +1,57 @@
 //! The Kubernetes REST API over the store.
+//!
+//! ```text
+//!   kubectl ──TLS──▶ serve ──▶ authenticate ─┐
+//!                                            ▼
+//!   kube::Client in this process ──▶ layer ──▶ router ──▶ verb ──▶ admission ──▶ store
+//!                                              (Identity)  │
+//!                                                          ├── registry   which kinds there are
+//!                                                          ├── strategy   what is special about some
+//!                                                          └── facts      what their fields mean
+//! ```
+//!
+//! **Invariants**
+//! - Reads, lists and watch events are the stored bytes; nothing is decoded to answer them, unless the
+//!   client wants a table, only metadata, or a version that differs from the stored one in form.
+//! - Typed structs are never used on the path of a request: every kind, built in or custom, goes
+//!   through the same verbs over a tree of values.
+//! - Every error is a `metav1.Status`.
+//! - A write that changes nothing is not stored.
+//! - Time and randomness come from [`State`]; nothing here reads the machine's.
+
+mod accept;
+pub mod admission;
+mod allocation;
+mod body;
+mod bootstrap;
+mod call;
+mod custom;
+mod discovery;
+mod event;
+mod facts;
+pub mod failure;
+mod identity;
+mod name;
+pub mod object;
+mod question;
+pub mod registry;
+mod reply;
+mod router;
+mod selector;
+mod server;
+mod state;
+mod strategy;
+mod subresource;
+mod table;
+mod token;
+mod verb;
+
+pub use admission::Admission;
+pub use failure::{Cause, Failure, Reason};
+pub use identity::Identity;
+pub use object::Object;
+pub use router::router;
+pub use server::Server;
+pub use state::State;
+pub use subresource::{LogError, LogOptions, PodLogs};
+pub use token::Tokens;

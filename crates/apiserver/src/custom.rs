@@ -1,0 +1,354 @@
+//! Kinds that CustomResourceDefinitions add: from the definition to a row in the registry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use seatrial_store::{Change, Expect, Page, Write};
+use serde_json::{Value, json};
+
+use crate::call::{Call, Target};
+use crate::failure::Cause;
+use crate::object::Object;
+use crate::registry::{
+    Conversion, Generation, Kind, Origin, ScalePaths, Scope, Subresource, Verbs, Version,
+    api_version, priority, qualified,
+};
+use crate::state::State;
+use crate::table::Column;
+use crate::verb::Options;
+
+/// The schemas of a custom kind, by version.
+#[derive(Debug)]
+pub struct Definition {
+    /// The name of each version and its `openAPIV3Schema`.
+    pub schemas: Vec<(String, Value)>,
+}
+
+impl Definition {
+    /// The schema of a version.
+    pub fn schema(&self, version: &str) -> Option<&Value> {
+        self.schemas
+            .iter()
+            .find(|(name, _)| name == version)
+            .map(|(_, schema)| schema)
+    }
+}
+
+/// Adds the kinds of all stored definitions.
+pub(crate) fn load(state: &State) {
+    // The newest state is never compacted, so this cannot fail.
+    let listing = state.store.list(
+        "customresourcedefinitions.apiextensions.k8s.io",
+        &Page::default(),
+    );
+    for record in listing.map(|listing| listing.records).unwrap_or_default() {
+        match Object::decode(&record.bytes) {
+            Ok(definition) => install(state, &definition),
+            Err(error) => tracing::error!(key = %record.key, %error, "cannot read a definition"),
+        }
+    }
+}
+
+/// Serves the kind of `definition`, in place of what it defined before.
+pub(crate) fn install(state: &State, definition: &Object) {
+    let kind = kind(definition);
+    state.change_registry(|registry| registry.insert(kind));
+}
+
+/// Serves the kind of `definition` no longer.
+pub(crate) fn uninstall(state: &State, definition: &Object) {
+    let (group, plural) = (
+        definition.text(&["spec", "group"]),
+        definition.text(&["spec", "names", "plural"]),
+    );
+    state.change_registry(|registry| registry.remove(group, plural));
+}
+
+/// Sets the names that follow from others.
+pub(crate) fn default_names(definition: &mut Object) {
+    let names = crate::object::section(definition.section("spec"), "names");
+    let kind = names
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let lower = kind.to_ascii_lowercase();
+    for (field, value) in [("singular", lower), ("listKind", format!("{kind}List"))] {
+        let given = names.get(field).and_then(Value::as_str).unwrap_or_default();
+        if given.is_empty() {
+            names.insert(field.to_owned(), json!(value));
+        }
+    }
+    let spec = definition.section("spec");
+    spec.entry("conversion")
+        .or_insert_with(|| json!({"strategy": "None"}));
+}
+
+/// The name of the version in which objects are stored.
+pub(crate) fn stored_version(definition: &Object) -> String {
+    let versions = versions(definition);
+    let stored = versions.iter().find(|version| flag(version, "storage"));
+    text(stored.copied(), "name")
+}
+
+/// What is wrong with a definition.
+pub(crate) fn validate(definition: &Object) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    for path in [
+        &["spec", "group"][..],
+        &["spec", "scope"],
+        &["spec", "names", "plural"],
+        &["spec", "names", "kind"],
+    ] {
+        if definition.text(path).is_empty() {
+            causes.push(Cause::required(path.join("."), ""));
+        }
+    }
+    let (group, plural) = (
+        definition.text(&["spec", "group"]),
+        definition.text(&["spec", "names", "plural"]),
+    );
+    let expected = format!("{plural}.{group}");
+    if definition.name() != expected {
+        let detail = "must be spec.names.plural+\".\"+spec.group";
+        causes.push(Cause::invalid("metadata.name", definition.name(), detail));
+    }
+    let scope = definition.text(&["spec", "scope"]);
+    if !matches!(scope, "" | "Namespaced" | "Cluster") {
+        let message =
+            format!(r#"Unsupported value: {scope:?}: supported values: "Cluster", "Namespaced""#);
+        causes.push(Cause::new("FieldValueNotSupported", "spec.scope", message));
+    }
+    if definition.text(&["spec", "conversion", "strategy"]) == "Webhook" {
+        causes.push(Cause::forbidden(
+            "spec.conversion.strategy",
+            "conversion by webhook is not supported; use None",
+        ));
+    }
+    let versions = versions(definition);
+    if versions
+        .iter()
+        .filter(|version| flag(version, "storage"))
+        .count()
+        != 1
+    {
+        let detail = "must have exactly one version marked as storage version";
+        causes.push(Cause::invalid("spec.versions", json!(versions), detail));
+    }
+    for (index, version) in versions.iter().enumerate() {
+        if version.pointer("/schema/openAPIV3Schema").is_none() {
+            let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
+            causes.push(Cause::required(field, "schemas are required"));
+        }
+    }
+    causes
+}
+
+fn versions(definition: &Object) -> Vec<&Value> {
+    let versions = definition
+        .at(&["spec", "versions"])
+        .and_then(Value::as_array);
+    versions.into_iter().flatten().collect()
+}
+
+fn flag(value: &Value, field: &str) -> bool {
+    value
+        .get(field)
+        .and_then(Value::as_bool)
+        .unwrap_or_default()
+}
+
+fn text(value: Option<&Value>, field: &str) -> String {
+    let text = value
+        .and_then(|value| value.get(field))
+        .and_then(Value::as_str);
+    text.unwrap_or_default().to_owned()
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let list = value.and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn kind(definition: &Object) -> Kind {
+    let group = definition.text(&["spec", "group"]);
+    let names = definition.at(&["spec", "names"]);
+    let plural = text(names, "plural");
+    let mut served: Vec<&Value> = versions(definition)
+        .into_iter()
+        .filter(|version| flag(version, "served"))
+        .collect();
+    served.sort_by_key(|version| std::cmp::Reverse(priority(&text(Some(version), "name"))));
+    let mut selectable: Vec<String> = Vec::new();
+    for version in &served {
+        let fields = version.get("selectableFields").and_then(Value::as_array);
+        for field in fields.into_iter().flatten() {
+            let path = text(Some(field), "jsonPath")
+                .trim_start_matches('.')
+                .to_owned();
+            if !selectable.contains(&path) {
+                selectable.push(path);
+            }
+        }
+    }
+    let schema = |version: &&Value| {
+        let schema = version
+            .pointer("/schema/openAPIV3Schema")
+            .cloned()
+            .unwrap_or_default();
+        (text(Some(version), "name"), schema)
+    };
+    Kind {
+        versions: served
+            .iter()
+            .map(|version| served_version(version))
+            .collect(),
+        stored_as: api_version(group, &stored_version(definition)),
+        kind: text(names, "kind"),
+        list_kind: text(names, "listKind"),
+        singular: text(names, "singular"),
+        short_names: texts(names.and_then(|names| names.get("shortNames"))),
+        categories: texts(names.and_then(|names| names.get("categories"))),
+        scope: match definition.text(&["spec", "scope"]) {
+            "Cluster" => Scope::Cluster,
+            _ => Scope::Namespaced,
+        },
+        resource: Arc::from(qualified(&plural, group)),
+        selectable,
+        generation: Generation::Counted,
+        verbs: Verbs::All,
+        conversion: Conversion::Rename,
+        names: crate::name::NameRule::Subdomain,
+        strategy: &crate::strategy::Plain,
+        origin: Origin::Custom(Arc::new(Definition {
+            schemas: served.iter().map(schema).collect(),
+        })),
+        group: group.to_owned(),
+        plural,
+    }
+}
+
+fn served_version(version: &Value) -> Version {
+    let mut subresources = Vec::new();
+    if version.pointer("/subresources/status").is_some() {
+        subresources.push(Subresource::Status);
+    }
+    if let Some(scale) = version.pointer("/subresources/scale") {
+        subresources.push(Subresource::Scale(ScalePaths {
+            spec: text(Some(scale), "specReplicasPath"),
+            status: text(Some(scale), "statusReplicasPath"),
+            selector: text(Some(scale), "labelSelectorPath"),
+        }));
+    }
+    let columns = version
+        .get("additionalPrinterColumns")
+        .and_then(Value::as_array);
+    Version {
+        name: text(Some(version), "name"),
+        subresources,
+        columns: match columns {
+            Some(columns) => columns.iter().map(Column::from_definition).collect(),
+            None => Arc::new([Column::age()]),
+        },
+    }
+}
+
+const DEFINITIONS: (&str, &str) = ("apiextensions.k8s.io", "customresourcedefinitions");
+
+/// A definition that is being deleted takes its objects along.
+pub(crate) async fn definition_marked(call: &Call, definition: &Object) {
+    if (call.kind().group.as_str(), call.kind().plural.as_str()) != DEFINITIONS {
+        return;
+    }
+    let (group, plural) = (
+        definition.text(&["spec", "group"]),
+        definition.text(&["spec", "names", "plural"]),
+    );
+    let Some(kind) = call.state.registry().get(group, plural).cloned() else {
+        return;
+    };
+    let listing = call.state.store.list(&kind.resource, &Page::default());
+    for record in listing.map(|listing| listing.records).unwrap_or_default() {
+        let one = Call {
+            state: Arc::clone(&call.state),
+            target: Target {
+                kind: Arc::clone(&kind),
+                version: 0,
+                namespace: record.key.namespace.to_string(),
+                name: Some(record.key.name.to_string()),
+                subresource: String::new(),
+            },
+            method: call.method.clone(),
+            headers: call.headers.clone(),
+            query: BTreeMap::new(),
+            identity: call.identity.clone(),
+            form: call.form.clone(),
+            body: bytes::Bytes::new(),
+        };
+        let removed = Box::pin(crate::verb::remove(
+            &one,
+            &record.key.name,
+            &Options::default(),
+        ))
+        .await;
+        if let Err(failure) = removed {
+            tracing::warn!(key = %record.key, %failure, "cannot delete with its definition");
+        }
+    }
+    release_definition(&call.state, &kind).await;
+}
+
+/// The last object of a custom kind lets a definition go that is being deleted.
+pub(crate) async fn object_gone(state: &Arc<State>, kind: &Kind) {
+    if !kind.built_in() {
+        release_definition(state, kind).await;
+    }
+}
+
+async fn release_definition(state: &Arc<State>, kind: &Kind) {
+    let registry = state.registry();
+    let Some(definitions) = registry.get(DEFINITIONS.0, DEFINITIONS.1) else {
+        return;
+    };
+    let name = qualified(&kind.plural, &kind.group);
+    let Some(record) = state.record(definitions, "", &name) else {
+        return;
+    };
+    let left = state.store.list(&kind.resource, &Page::default());
+    if !record.metadata.deleting || left.is_ok_and(|listing| !listing.records.is_empty()) {
+        return;
+    }
+    let Ok(mut definition) = Object::decode(&record.bytes) else {
+        return;
+    };
+    let others: Vec<String> = definition
+        .finalizers()
+        .into_iter()
+        .filter(|finalizer| *finalizer != crate::strategy::CLEANUP)
+        .map(str::to_owned)
+        .collect();
+    let done = others.is_empty();
+    definition.set_finalizers(others);
+    let change = if done {
+        Change::Delete {
+            draft: definition.draft(),
+        }
+    } else {
+        let metadata = definition.selectable(&definitions.selectable);
+        Change::Put {
+            draft: definition.draft(),
+            metadata,
+        }
+    };
+    let expect = Expect::Revision(record.revision);
+    let write = Write {
+        key: record.key.clone(),
+        expect,
+        change,
+    };
+    match state.commit(definitions, write).await {
+        Ok(_) if done => uninstall(state, &definition),
+        Ok(_) => {}
+        Err(failure) => tracing::warn!(%name, %failure, "cannot finish deleting a definition"),
+    }
+}

@@ -1,0 +1,288 @@
+//! What the server has: versions, health, groups and their resources.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State as Shared};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::accept::media_types;
+use crate::failure::Failure;
+use crate::registry::{Kind, Registry, Subresource, Verbs, Version, api_version};
+use crate::reply;
+use crate::state::State;
+
+/// The version of Kubernetes whose behaviour the server follows.
+const MINOR: &str = "34";
+
+fn ok(body: &Value) -> Response {
+    reply::json(StatusCode::OK, body.to_string())
+}
+
+pub(crate) async fn version() -> Response {
+    ok(&json!({
+        "major": "1",
+        "minor": MINOR,
+        "emulationMajor": "1",
+        "emulationMinor": MINOR,
+        "gitVersion": format!("v1.{MINOR}.0+seatrial.{}", env!("CARGO_PKG_VERSION")),
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "none",
+        "compiler": "rustc",
+        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+    }))
+}
+
+pub(crate) async fn health(RawQuery(query): RawQuery) -> Response {
+    let verbose = crate::state::query(query.as_deref()).contains_key("verbose");
+    let text = if verbose {
+        "[+]ping ok\n[+]store ok\nreadyz check passed\n"
+    } else {
+        "ok"
+    };
+    let mut response = Response::new(text.into());
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}
+
+/// The version of aggregated discovery that the client wants, if it wants any.
+fn aggregated(headers: &HeaderMap) -> Option<String> {
+    media_types(headers).into_iter().find_map(|media| {
+        let version = media.parameter("v");
+        let wanted = media.name == "application/json"
+            && media.parameter("g") == "apidiscovery.k8s.io"
+            && media.parameter("as") == "APIGroupDiscoveryList"
+            && matches!(version, "v2" | "v2beta1");
+        wanted.then(|| version.to_owned())
+    })
+}
+
+pub(crate) async fn core(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+    match aggregated(&headers) {
+        Some(version) => aggregate(&state.registry(), &version, &[""]),
+        None => ok(&json!({
+            "kind": "APIVersions",
+            "versions": ["v1"],
+            "serverAddressByClientCIDRs": [],
+        })),
+    }
+}
+
+pub(crate) async fn groups(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+    let registry = state.registry();
+    let names: Vec<&str> = registry
+        .groups()
+        .filter(|group| !group.is_empty())
+        .collect();
+    match aggregated(&headers) {
+        Some(version) => aggregate(&registry, &version, &names),
+        None => ok(&json!({
+            "kind": "APIGroupList",
+            "apiVersion": "v1",
+            "groups": names.iter().map(|group| group_value(&registry, group)).collect::<Vec<_>>(),
+        })),
+    }
+}
+
+fn group_value(registry: &Registry, group: &str) -> Value {
+    let versions: Vec<Value> = registry
+        .versions(group)
+        .iter()
+        .map(|version| json!({ "groupVersion": api_version(group, version), "version": version }))
+        .collect();
+    json!({ "name": group, "preferredVersion": versions.first(), "versions": versions })
+}
+
+pub(crate) async fn group(
+    Shared(state): Shared<Arc<State>>,
+    Path(group): Path<String>,
+) -> Response {
+    let registry = state.registry();
+    if registry.group(&group).next().is_none() {
+        return Failure::unknown_path().into_response();
+    }
+    let mut value = group_value(&registry, &group);
+    value["kind"] = json!("APIGroup");
+    value["apiVersion"] = json!("v1");
+    ok(&value)
+}
+
+pub(crate) async fn core_resources(
+    Shared(state): Shared<Arc<State>>,
+    Path(version): Path<String>,
+) -> Response {
+    resource_list(&state.registry(), "", &version)
+}
+
+pub(crate) async fn resources(
+    Shared(state): Shared<Arc<State>>,
+    Path((group, version)): Path<(String, String)>,
+) -> Response {
+    resource_list(&state.registry(), &group, &version)
+}
+
+/// The kinds that are served in one version of a group.
+fn served<'a>(
+    registry: &'a Registry,
+    group: &'a str,
+    version: &'a str,
+) -> impl Iterator<Item = (&'a Kind, &'a Version)> {
+    registry.group(group).filter_map(move |kind| {
+        let version = kind.versions.iter().find(|served| served.name == version)?;
+        Some((&**kind, version))
+    })
+}
+
+fn resource_list(registry: &Registry, group: &str, version: &str) -> Response {
+    let mut resources = Vec::new();
+    for (kind, version) in served(registry, group, version) {
+        let mut resource = json!({
+            "name": kind.plural,
+            "singularName": kind.singular,
+            "namespaced": kind.namespaced(),
+            "kind": kind.kind,
+            "verbs": kind.verbs.names(),
+        });
+        if !kind.short_names.is_empty() {
+            resource["shortNames"] = json!(kind.short_names);
+        }
+        if !kind.categories.is_empty() {
+            resource["categories"] = json!(kind.categories);
+        }
+        resources.push(resource);
+        for part in &version.subresources {
+            let (group, version, name) = part_kind(kind, version, part);
+            let mut resource = json!({
+                "name": format!("{}/{}", kind.plural, part.name()),
+                "singularName": "",
+                "namespaced": kind.namespaced(),
+                "kind": name,
+                "verbs": part_verbs(part),
+            });
+            if group != kind.group {
+                resource["group"] = json!(group);
+                resource["version"] = json!(version);
+            }
+            resources.push(resource);
+        }
+    }
+    if resources.is_empty() {
+        return Failure::unknown_path().into_response();
+    }
+    ok(&json!({
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": api_version(group, version),
+        "resources": resources,
+    }))
+}
+
+/// Group, version and kind of what a subresource takes and gives.
+fn part_kind<'a>(
+    kind: &'a Kind,
+    version: &'a Version,
+    part: &Subresource,
+) -> (&'a str, &'a str, &'a str) {
+    match part {
+        Subresource::Scale(_) => ("autoscaling", "v1", "Scale"),
+        Subresource::Eviction => ("policy", "v1", "Eviction"),
+        Subresource::Binding => ("", "v1", "Binding"),
+        Subresource::Token => ("authentication.k8s.io", "v1", "TokenRequest"),
+        _ => (&kind.group, &version.name, &kind.kind),
+    }
+}
+
+fn part_verbs(part: &Subresource) -> &'static [&'static str] {
+    match part {
+        Subresource::Status | Subresource::Scale(_) | Subresource::Approval => {
+            &["get", "patch", "update"]
+        }
+        Subresource::Finalize => &["update"],
+        Subresource::Log => &["get"],
+        Subresource::Binding | Subresource::Eviction | Subresource::Token => &["create"],
+    }
+}
+
+fn aggregate(registry: &Registry, version: &str, groups: &[&str]) -> Response {
+    let items: Vec<Value> = groups
+        .iter()
+        .map(|group| aggregated_group(registry, group))
+        .collect();
+    let body = json!({
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": format!("apidiscovery.k8s.io/{version}"),
+        "metadata": {},
+        "items": items,
+    });
+    let mut response = ok(&body);
+    let media =
+        format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
+    if let Ok(value) = HeaderValue::from_str(&media) {
+        response.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    response
+}
+
+fn aggregated_group(registry: &Registry, group: &str) -> Value {
+    let versions: Vec<Value> = registry
+        .versions(group)
+        .iter()
+        .map(|version| {
+            let resources: Vec<Value> = served(registry, group, version)
+                .map(|(kind, version)| aggregated_resource(kind, version))
+                .collect();
+            json!({ "version": version, "resources": resources, "freshness": "Current" })
+        })
+        .collect();
+    let metadata = if group.is_empty() {
+        json!({})
+    } else {
+        json!({ "name": group })
+    };
+    json!({ "metadata": metadata, "versions": versions })
+}
+
+fn aggregated_resource(kind: &Kind, version: &Version) -> Value {
+    let parts: Vec<Value> = version
+        .subresources
+        .iter()
+        .map(|part| {
+            let (group, version, name) = part_kind(kind, version, part);
+            json!({
+                "subresource": part.name(),
+                "responseKind": { "group": group, "version": version, "kind": name },
+                "verbs": part_verbs(part),
+            })
+        })
+        .collect();
+    let mut resource = json!({
+        "resource": kind.plural,
+        "responseKind": { "group": kind.group, "version": version.name, "kind": kind.kind },
+        "scope": if kind.namespaced() { "Namespaced" } else { "Cluster" },
+        "singularResource": kind.singular,
+        "verbs": kind.verbs.names(),
+    });
+    if !kind.short_names.is_empty() {
+        resource["shortNames"] = json!(kind.short_names);
+    }
+    if !kind.categories.is_empty() {
+        resource["categories"] = json!(kind.categories);
+    }
+    if !parts.is_empty() && kind.verbs != Verbs::Ask {
+        resource["subresources"] = json!(parts);
+    }
+    resource
+}
+
+pub(crate) async fn openapi_index() -> Response {
+    ok(&json!({ "paths": {} }))
+}
+
+pub(crate) async fn openapi(Path(path): Path<String>) -> Failure {
+    let _ = path;
+    Failure::unknown_path()
+}

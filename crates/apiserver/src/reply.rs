@@ -1,0 +1,177 @@
+//! From what a verb found to the bytes of a response, in the form that the client accepts.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::{HeaderValue, StatusCode, header};
+use seatrial_store::Revision;
+use serde_json::{Value, json};
+
+use crate::accept::{Form, Shape};
+use crate::failure::Failure;
+use crate::object::Object;
+use crate::registry::{Conversion, Kind, Version};
+use crate::table;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A JSON response.
+pub(crate) fn json(code: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = code;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}
+
+/// Stored bytes in the form of `version`.
+///
+/// # Errors
+/// Internal, where stored bytes cannot be read.
+pub(crate) fn served(kind: &Kind, version: &Version, bytes: &Bytes) -> Result<Bytes, Failure> {
+    match kind.conversion {
+        Conversion::Rename => Ok(renamed(kind, version, bytes)),
+        Conversion::Convert { to_served, .. } => {
+            let mut object = Object::decode(bytes).map_err(Failure::internal)?;
+            to_served(&mut object);
+            let text = serde_json::to_vec(&object.0).map_err(Failure::internal)?;
+            Ok(text.into())
+        }
+    }
+}
+
+/// Every stored object begins with its `apiVersion` (see [`Object::draft`]), so another version of it
+/// that differs in name only is made by replacing the beginning.
+fn renamed(kind: &Kind, version: &Version, bytes: &Bytes) -> Bytes {
+    const BEGINNING: &str = "{\"apiVersion\":\"";
+    let wanted = kind.api_version(version);
+    let stored = bytes.get(BEGINNING.len()..).unwrap_or_default();
+    let length = stored
+        .iter()
+        .position(|&byte| byte == b'"')
+        .unwrap_or_default();
+    if &stored[..length] == wanted.as_bytes() {
+        return bytes.clone();
+    }
+    let mut other = BytesMut::with_capacity(bytes.len() + wanted.len());
+    other.put_slice(BEGINNING.as_bytes());
+    other.put_slice(wanted.as_bytes());
+    other.put_slice(&stored[length..]);
+    other.freeze()
+}
+
+/// One object, in the form the client wants.
+///
+/// # Errors
+/// Internal, where stored bytes cannot be read.
+pub(crate) fn object(
+    form: &Form,
+    kind: &Kind,
+    version: &Version,
+    bytes: &Bytes,
+    now: jiff::Timestamp,
+) -> Result<Bytes, Failure> {
+    let bytes = served(kind, version, bytes)?;
+    let shaped = match &form.shape {
+        Shape::Plain => return Ok(bytes),
+        Shape::Table {
+            version: table_version,
+        } => {
+            let object = Object::decode(&bytes).map_err(Failure::internal)?;
+            let revision = object.text(&["metadata", "resourceVersion"]).to_owned();
+            let columns = table::with_name(&version.columns);
+            let list = json!({ "resourceVersion": revision });
+            table::table(table_version, &columns, &[object], list, form.rows, now)
+        }
+        Shape::Metadata => table::partial(&Object::decode(&bytes).map_err(Failure::internal)?),
+    };
+    Ok(shaped.to_string().into())
+}
+
+/// What a list found.
+pub(crate) struct Listed {
+    /// The revision of the list.
+    pub revision: Revision,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+    /// How many objects follow this page, where known.
+    pub remaining: Option<usize>,
+    /// The objects, as stored.
+    pub items: Vec<std::sync::Arc<seatrial_store::Record>>,
+}
+
+impl Listed {
+    fn metadata(&self) -> Value {
+        let mut metadata = json!({ "resourceVersion": self.revision.to_string() });
+        if let Some(next) = &self.next {
+            metadata["continue"] = json!(next);
+            if let Some(remaining) = self.remaining {
+                metadata["remainingItemCount"] = json!(remaining);
+            }
+        }
+        metadata
+    }
+
+    /// The list in the form the client wants. Plain lists are the stored bytes, one after the other.
+    ///
+    /// # Errors
+    /// Internal, where stored bytes cannot be read.
+    pub(crate) fn body(
+        &self,
+        form: &Form,
+        kind: &Kind,
+        version: &Version,
+        now: jiff::Timestamp,
+    ) -> Result<Bytes, Failure> {
+        match &form.shape {
+            Shape::Plain => self.plain(kind, version),
+            Shape::Table {
+                version: table_version,
+            } => {
+                let objects = self.objects(kind, version)?;
+                let columns = table::with_name(&version.columns);
+                let metadata = self.metadata();
+                let table =
+                    table::table(table_version, &columns, &objects, metadata, form.rows, now);
+                Ok(table.to_string().into())
+            }
+            Shape::Metadata => {
+                let objects = self.objects(kind, version)?;
+                let list = json!({
+                    "kind": "PartialObjectMetadataList",
+                    "apiVersion": "meta.k8s.io/v1",
+                    "metadata": self.metadata(),
+                    "items": objects.iter().map(table::partial).collect::<Vec<_>>(),
+                });
+                Ok(list.to_string().into())
+            }
+        }
+    }
+
+    fn objects(&self, kind: &Kind, version: &Version) -> Result<Vec<Object>, Failure> {
+        let decode = |record: &std::sync::Arc<seatrial_store::Record>| {
+            let bytes = served(kind, version, &record.bytes)?;
+            Object::decode(&bytes).map_err(Failure::internal)
+        };
+        self.items.iter().map(decode).collect()
+    }
+
+    fn plain(&self, kind: &Kind, version: &Version) -> Result<Bytes, Failure> {
+        let size: usize = self.items.iter().map(|record| record.bytes.len() + 1).sum();
+        let mut body = BytesMut::with_capacity(size + 256);
+        let head = format!(
+            "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{},\"items\":[",
+            json!(kind.list_kind),
+            json!(kind.api_version(version)),
+            self.metadata(),
+        );
+        body.put_slice(head.as_bytes());
+        for (index, record) in self.items.iter().enumerate() {
+            if index > 0 {
+                body.put_u8(b',');
+            }
+            body.put_slice(&served(kind, version, &record.bytes)?);
+        }
+        body.put_slice(b"]}");
+        Ok(body.freeze())
+    }
+}

@@ -1,0 +1,123 @@
+//! All paths of the server, as one router that binds nothing.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State as Shared};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use bytes::Bytes;
+use http::Method;
+use http_body_util::BodyExt as _;
+use tracing::Level;
+
+use crate::accept::Form;
+use crate::call::{BODY_LIMIT, Call, Target};
+use crate::discovery;
+use crate::failure::{Failure, Reason};
+use crate::identity::Identity;
+use crate::state::{State, query};
+use crate::verb;
+
+/// The router over `state`. Requests must carry an [`Identity`] as an extension.
+pub fn router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/version", get(discovery::version))
+        .route("/healthz", get(discovery::health))
+        .route("/livez", get(discovery::health))
+        .route("/readyz", get(discovery::health))
+        .route("/api", get(discovery::core))
+        .route("/api/", get(discovery::core))
+        .route("/apis", get(discovery::groups))
+        .route("/apis/", get(discovery::groups))
+        .route("/apis/{group}", get(discovery::group))
+        .route("/apis/{group}/", get(discovery::group))
+        .route("/api/{version}", get(discovery::core_resources))
+        .route("/api/{version}/", get(discovery::core_resources))
+        .route("/apis/{group}/{version}", get(discovery::resources))
+        .route("/apis/{group}/{version}/", get(discovery::resources))
+        .route("/openapi/v3", get(discovery::openapi_index))
+        .route("/openapi/v3/{*path}", get(discovery::openapi))
+        .route("/api/{version}/{*path}", any(resource))
+        .route("/apis/{group}/{version}/{*path}", any(resource))
+        .fallback(async || Failure::unknown_path())
+        .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .layer(middleware::from_fn(log))
+        .with_state(state)
+}
+
+/// Everything about objects.
+async fn resource(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
+    match take_apart(state, request).await {
+        Ok(call) => verb::dispatch(call)
+            .await
+            .unwrap_or_else(Failure::into_response),
+        Err(failure) => failure.into_response(),
+    }
+}
+
+async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure> {
+    let (parts, body) = request.into_parts();
+    let identity = parts
+        .extensions
+        .get::<Identity>()
+        .cloned()
+        .ok_or_else(|| Failure::new(Reason::Unauthorized, "Unauthorized"))?;
+    let target = Target::parse(&state.registry(), parts.uri.path())?;
+    let query = query(parts.uri.query());
+    let log = target.subresource == "log";
+    let form = if log {
+        Form::plain()
+    } else {
+        Form::negotiate(
+            &parts.headers,
+            query.get("includeObject").map(String::as_str),
+        )?
+    };
+    let body = if parts.method == Method::GET {
+        Bytes::new()
+    } else {
+        read(body).await?
+    };
+    Ok(Call {
+        state,
+        target,
+        method: parts.method,
+        headers: parts.headers,
+        query,
+        identity,
+        form,
+        body,
+    })
+}
+
+async fn read(body: axum::body::Body) -> Result<Bytes, Failure> {
+    match http_body_util::Limited::new(body, BODY_LIMIT)
+        .collect()
+        .await
+    {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Failure::too_large(BODY_LIMIT))
+        }
+        Err(error) => Err(Failure::bad_request(format!(
+            "the body of the request cannot be read: {error}"
+        ))),
+    }
+}
+
+/// The one place that logs requests.
+async fn log(request: Request, next: Next) -> Response {
+    if !tracing::enabled!(Level::DEBUG) {
+        return next.run(request).await;
+    }
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let user = request
+        .extensions()
+        .get::<Identity>()
+        .map(|identity| identity.user.clone());
+    let response = next.run(request).await;
+    tracing::debug!(%method, %uri, user, code = response.status().as_u16(), "request");
+    response
+}

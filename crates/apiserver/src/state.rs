@@ -1,0 +1,149 @@
+//! What every request shares.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use seatrial_clock::{Random, SharedClock};
+use seatrial_store::{Expect, Key, Record, Store, Write};
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::Admission;
+use crate::allocation::Allocation;
+use crate::failure::Failure;
+use crate::object::Object;
+use crate::registry::{Kind, Registry};
+use crate::subresource::PodLogs;
+use crate::token::Tokens;
+
+/// The server's state; handed in by whoever composes it.
+pub struct State {
+    /// Where objects live.
+    pub store: Store,
+    /// The time.
+    pub clock: SharedClock,
+    /// Uids and generated names.
+    pub random: Random,
+    /// Steps that see each object before it is stored, in order.
+    pub admission: Vec<Arc<dyn Admission>>,
+    /// Ends watches and other long replies.
+    pub stopping: CancellationToken,
+    /// Whoever has the logs of pods.
+    pub logs: Option<Arc<dyn PodLogs>>,
+    /// Signs the tokens of service accounts.
+    pub tokens: Tokens,
+    /// Addresses and ports of services.
+    pub allocation: Allocation,
+    registry: RwLock<Arc<Registry>>,
+}
+
+impl State {
+    /// A state over `store` without admission steps, which knows the built-in kinds and those whose
+    /// definitions are stored.
+    pub fn new(store: Store, clock: SharedClock, random: Random) -> Self {
+        let state = Self {
+            store,
+            clock,
+            random,
+            admission: Vec::new(),
+            stopping: CancellationToken::new(),
+            logs: None,
+            tokens: Tokens::ephemeral(),
+            allocation: Allocation::default(),
+            registry: RwLock::new(Arc::new(Registry::built_in())),
+        };
+        crate::custom::load(&state);
+        state
+    }
+
+    /// Adds a step to the admission chain.
+    #[must_use]
+    pub fn admit_with(mut self, step: Arc<dyn Admission>) -> Self {
+        self.admission.push(step);
+        self
+    }
+
+    /// The kinds as they are now.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the table of kinds.
+    pub fn change_registry(&self, change: impl FnOnce(&mut Registry)) {
+        let mut registry = self
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut registry));
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The stored object of this name, if there is one.
+    pub fn record(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Arc<Record>> {
+        self.store
+            .get(&Key::new(Arc::clone(&kind.resource), namespace, name))
+    }
+
+    /// The stored object of this name.
+    ///
+    /// # Errors
+    /// Not found.
+    pub fn find(&self, kind: &Kind, namespace: &str, name: &str) -> Result<Arc<Record>, Failure> {
+        self.record(kind, namespace, name)
+            .ok_or_else(|| Failure::not_found(kind, name))
+    }
+
+    /// Commits one write about an object of `kind` and returns it as stored.
+    ///
+    /// # Errors
+    /// Already exists, not found or conflict where the precondition does not hold.
+    pub async fn commit(&self, kind: &Kind, write: Write) -> Result<Arc<Record>, Failure> {
+        let expect = write.expect;
+        let name = write.key.name.clone();
+        match self.store.commit(vec![write]).await {
+            Ok(records) => records
+                .into_iter()
+                .next()
+                .ok_or_else(|| Failure::internal("nothing was written")),
+            Err(seatrial_store::Error::Conflict { found, .. }) => Err(match (expect, found) {
+                (Expect::Absent, _) => Failure::already_exists(kind, &name),
+                (_, None) => Failure::not_found(kind, &name),
+                (_, Some(_)) => Failure::modified(kind, &name),
+            }),
+            Err(error) => Err(Failure::internal(error)),
+        }
+    }
+}
+
+/// Reads a stored object.
+///
+/// # Errors
+/// Internal, where the stored bytes cannot be read.
+pub(crate) fn decode(record: &Record) -> Result<Object, Failure> {
+    Object::decode(&record.bytes)
+        .map_err(|error| Failure::internal(format!("{} cannot be read: {error}", record.key)))
+}
+
+/// Query parameters, decoded; the last one wins where a name is repeated.
+pub(crate) fn query(text: Option<&str>) -> BTreeMap<String, String> {
+    form_pairs(text.unwrap_or_default()).collect()
+}
+
+fn form_pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    let decode = |part: &str| {
+        let part = part.replace('+', " ");
+        percent_encoding::percent_decode_str(&part)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(move |pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key), decode(value))
+        })
+}

@@ -1,0 +1,109 @@
+//! CustomResourceDefinitions: accepted and served as soon as they are stored.
+
+use serde_json::{Value, json};
+
+use super::Strategy;
+use crate::custom;
+use crate::failure::{Cause, Failure};
+use crate::object::{Object, timestamp};
+use crate::registry::Kind;
+use crate::state::State;
+
+/// The hooks of CustomResourceDefinition.
+#[derive(Debug)]
+pub(crate) struct Definition;
+
+/// Upstream's finalizer: the definition goes after its last object.
+pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+impl Strategy for Definition {
+    fn prepare_create(&self, state: &State, object: &mut Object) -> Result<(), Failure> {
+        custom::default_names(object);
+        let mut finalizers: Vec<String> =
+            object.finalizers().into_iter().map(str::to_owned).collect();
+        if !finalizers.iter().any(|finalizer| finalizer == CLEANUP) {
+            finalizers.push(CLEANUP.to_owned());
+        }
+        object.set_finalizers(finalizers);
+        let now = timestamp(state.now());
+        let stored = custom::stored_version(object);
+        let names = object.at(&["spec", "names"]).cloned().unwrap_or_default();
+        object.0.insert(
+            "status".to_owned(),
+            json!({
+                "acceptedNames": names,
+                "storedVersions": [stored],
+                "conditions": [
+                    condition("NamesAccepted", "NoConflicts", "no conflicts found", &now),
+                    condition("Established", "InitialNamesAccepted",
+                        "the initial names have been accepted", &now),
+                ],
+            }),
+        );
+        Ok(())
+    }
+
+    fn prepare_update(
+        &self,
+        _state: &State,
+        object: &mut Object,
+        _old: &Object,
+    ) -> Result<(), Failure> {
+        custom::default_names(object);
+        let names = object.at(&["spec", "names"]).cloned().unwrap_or_default();
+        let stored = Value::from(custom::stored_version(object));
+        let status = object.section("status");
+        status.insert("acceptedNames".to_owned(), names);
+        let versions = status.entry("storedVersions").or_insert_with(|| json!([]));
+        if let Value::Array(versions) = versions
+            && !versions.contains(&stored)
+        {
+            versions.push(stored);
+        }
+        Ok(())
+    }
+
+    fn validate(&self, object: &Object) -> Vec<Cause> {
+        custom::validate(object)
+    }
+
+    fn validate_update(&self, object: &Object, old: &Object) -> Vec<Cause> {
+        let fixed = [
+            &["spec", "group"][..],
+            &["spec", "scope"],
+            &["spec", "names", "plural"],
+        ];
+        fixed
+            .into_iter()
+            .filter(|path| object.at(path) != old.at(path))
+            .map(|path| {
+                let value = object.at(path).cloned().unwrap_or_default();
+                Cause::invalid(path.join("."), value, "field is immutable")
+            })
+            .collect()
+    }
+
+    fn committed(
+        &self,
+        state: &State,
+        _kind: &Kind,
+        object: Option<&Object>,
+        old: Option<&Object>,
+    ) {
+        match (object, old) {
+            (Some(definition), _) => custom::install(state, definition),
+            (None, Some(old)) => custom::uninstall(state, old),
+            (None, None) => {}
+        }
+    }
+}
+
+fn condition(kind: &str, reason: &str, message: &str, now: &str) -> Value {
+    json!({
+        "type": kind,
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": now,
+    })
+}

@@ -1,0 +1,71 @@
+//! Jobs: they select their pods by a generated label unless told otherwise.
+
+use serde_json::{Value, json};
+
+use super::Strategy;
+use crate::failure::{Cause, Failure};
+use crate::object::{Object, section};
+use crate::state::State;
+
+/// The hooks of Job.
+#[derive(Debug)]
+pub(crate) struct Job;
+
+impl Strategy for Job {
+    fn prepare_create(&self, _state: &State, object: &mut Object) -> Result<(), Failure> {
+        let manual = object
+            .at(&["spec", "manualSelector"])
+            .and_then(Value::as_bool);
+        if manual == Some(true) {
+            return Ok(());
+        }
+        let (uid, name) = (object.uid().to_owned(), object.name().to_owned());
+        let spec = object.section("spec");
+        let metadata = section(section(spec, "template"), "metadata");
+        let labels = section(metadata, "labels");
+        for (key, value) in [
+            ("batch.kubernetes.io/controller-uid", &uid),
+            ("batch.kubernetes.io/job-name", &name),
+            ("controller-uid", &uid),
+            ("job-name", &name),
+        ] {
+            labels.insert(key.to_owned(), json!(value));
+        }
+        let selector = section(section(spec, "selector"), "matchLabels");
+        selector.insert("batch.kubernetes.io/controller-uid".to_owned(), json!(uid));
+        Ok(())
+    }
+
+    fn validate(&self, object: &Object) -> Vec<Cause> {
+        let policy = object.text(&["spec", "template", "spec", "restartPolicy"]);
+        if matches!(policy, "OnFailure" | "Never") {
+            return Vec::new();
+        }
+        let field = "spec.template.spec.restartPolicy";
+        vec![match policy {
+            "" | "Always" => Cause::required(field, r#"valid values: "OnFailure", "Never""#),
+            other => Cause::new(
+                "FieldValueNotSupported",
+                field,
+                format!(r#"Unsupported value: {other:?}: supported values: "OnFailure", "Never""#),
+            ),
+        }]
+    }
+
+    fn validate_update(&self, object: &Object, old: &Object) -> Vec<Cause> {
+        ["selector", "template", "completionMode"]
+            .into_iter()
+            .filter(|field| object.at(&["spec", field]) != old.at(&["spec", field]))
+            .filter(|field| {
+                // A suspended job that has not started may still change its template.
+                *field != "template"
+                    || old.at(&["spec", "suspend"]) != Some(&json!(true))
+                    || old.at(&["status", "startTime"]).is_some()
+            })
+            .map(|field| {
+                let value = object.at(&["spec", field]).cloned().unwrap_or_default();
+                Cause::invalid(format!("spec.{field}"), value, "field is immutable")
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,225 @@
+//! Services: each gets a cluster address, and node ports where its type has them.
+
+use serde_json::{Value, json};
+
+use super::Strategy;
+use crate::allocation::Error;
+use crate::failure::{Cause, Failure};
+use crate::object::Object;
+use crate::registry::Kind;
+use crate::state::State;
+
+/// The hooks of Service.
+#[derive(Debug)]
+pub(crate) struct Service;
+
+impl Strategy for Service {
+    fn prepare_create(&self, state: &State, object: &mut Object) -> Result<(), Failure> {
+        object
+            .0
+            .insert("status".to_owned(), json!({"loadBalancer": {}}));
+        allocate(state, object)
+    }
+
+    /// An address is kept for the service's life; only what is missing is allocated.
+    fn prepare_update(
+        &self,
+        state: &State,
+        object: &mut Object,
+        old: &Object,
+    ) -> Result<(), Failure> {
+        if kind(object) != "ExternalName" && kind(old) != "ExternalName" {
+            for field in ["clusterIP", "clusterIPs"] {
+                if let Some(value) = old.at(&["spec", field])
+                    && object.at(&["spec", field]).is_none()
+                {
+                    object
+                        .section("spec")
+                        .insert(field.to_owned(), value.clone());
+                }
+            }
+        }
+        keep_ports(object, old);
+        allocate_missing(state, object, Some(old))
+    }
+
+    fn validate(&self, object: &Object) -> Vec<Cause> {
+        let mut causes = Vec::new();
+        let ports = object.at(&["spec", "ports"]).and_then(Value::as_array);
+        let headless = object.text(&["spec", "clusterIP"]) == "None";
+        if ports.is_none_or(Vec::is_empty) && !headless && kind(object) != "ExternalName" {
+            causes.push(Cause::required("spec.ports", ""));
+        }
+        for (index, port) in ports.into_iter().flatten().enumerate() {
+            let number = port.get("port").and_then(Value::as_i64).unwrap_or_default();
+            if !(1..=65535).contains(&number) {
+                let detail = "must be between 1 and 65535, inclusive";
+                causes.push(Cause::invalid(
+                    format!("spec.ports[{index}].port"),
+                    number,
+                    detail,
+                ));
+            }
+        }
+        causes
+    }
+
+    fn validate_update(&self, object: &Object, old: &Object) -> Vec<Cause> {
+        let address = |service: &Object| service.text(&["spec", "clusterIP"]).to_owned();
+        let external = kind(object) == "ExternalName" || kind(old) == "ExternalName";
+        if external || address(old).is_empty() || address(object) == address(old) {
+            return Vec::new();
+        }
+        let field = "spec.clusterIPs[0]";
+        vec![Cause::invalid(
+            field,
+            json!([address(object)]),
+            "may not change once set",
+        )]
+    }
+
+    fn committed(&self, state: &State, _: &Kind, object: Option<&Object>, old: Option<&Object>) {
+        if let Some(old) = old {
+            state.allocation.release(&state.store, old);
+        }
+        if let Some(object) = object {
+            state.allocation.keep(&state.store, object);
+        }
+    }
+
+    fn abandoned(&self, state: &State, object: &Object, old: Option<&Object>) {
+        state.allocation.release(&state.store, object);
+        if let Some(old) = old {
+            state.allocation.keep(&state.store, old);
+        }
+    }
+}
+
+fn kind(service: &Object) -> &str {
+    match service.text(&["spec", "type"]) {
+        "" => "ClusterIP",
+        kind => kind,
+    }
+}
+
+fn refused(state: &State, object: &Object, field: &str, value: Value, error: &Error) -> Failure {
+    let registry = state.registry();
+    let cause = Cause::invalid(field, value, &error.to_string());
+    match registry.get("", "services") {
+        Some(kind) => Failure::invalid(kind, object.name(), vec![cause]),
+        None => Failure::internal("services are not served"),
+    }
+}
+
+fn allocate(state: &State, object: &mut Object) -> Result<(), Failure> {
+    allocate_missing(state, object, None)
+}
+
+fn allocate_missing(
+    state: &State,
+    object: &mut Object,
+    old: Option<&Object>,
+) -> Result<(), Failure> {
+    if kind(object) == "ExternalName" {
+        return Ok(());
+    }
+    let asked = object.text(&["spec", "clusterIP"]).to_owned();
+    let had = old
+        .map(|old| old.text(&["spec", "clusterIP"]).to_owned())
+        .unwrap_or_default();
+    let address = match asked.as_str() {
+        "None" => "None".to_owned(),
+        same if !same.is_empty() && same == had => had,
+        _ if !had.is_empty() => return Ok(()), // Validation refuses the change.
+        asked => {
+            let wanted = Some(asked).filter(|text| !text.is_empty());
+            state
+                .allocation
+                .address(&state.store, wanted)
+                .map_err(|error| {
+                    refused(state, object, "spec.clusterIPs", json!([asked]), &error)
+                })?
+        }
+    };
+    let spec = object.section("spec");
+    spec.insert("clusterIP".to_owned(), json!(address));
+    spec.insert("clusterIPs".to_owned(), json!([address]));
+    spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));
+    spec.entry("ipFamilyPolicy")
+        .or_insert_with(|| json!("SingleStack"));
+    if matches!(kind(object), "NodePort" | "LoadBalancer") {
+        allocate_ports(state, object, old)?;
+    }
+    Ok(())
+}
+
+fn allocate_ports(state: &State, object: &mut Object, old: Option<&Object>) -> Result<(), Failure> {
+    let owned: Vec<u64> = old.map(node_ports).unwrap_or_default();
+    let ports = object
+        .at(&["spec", "ports"])
+        .and_then(Value::as_array)
+        .cloned();
+    let mut ports = ports.unwrap_or_default();
+    for (index, port) in ports.iter_mut().enumerate() {
+        let asked = port
+            .get("nodePort")
+            .and_then(Value::as_u64)
+            .filter(|&number| number != 0);
+        if asked.is_some_and(|number| owned.contains(&number)) {
+            continue;
+        }
+        let wanted = asked.map(|number| u16::try_from(number).unwrap_or_default());
+        let number = state
+            .allocation
+            .port(&state.store, wanted)
+            .map_err(|error| {
+                let field = format!("spec.ports[{index}].nodePort");
+                refused(state, object, &field, json!(asked), &error)
+            })?;
+        port["nodePort"] = json!(number);
+    }
+    object
+        .section("spec")
+        .insert("ports".to_owned(), Value::Array(ports));
+    Ok(())
+}
+
+fn node_ports(service: &Object) -> Vec<u64> {
+    let ports = service.at(&["spec", "ports"]).and_then(Value::as_array);
+    ports
+        .into_iter()
+        .flatten()
+        .filter_map(|port| port.get("nodePort")?.as_u64())
+        .collect()
+}
+
+/// A port that is sent without its node port keeps the one it had, found by name and number.
+fn keep_ports(object: &mut Object, old: &Object) {
+    if !matches!(kind(object), "NodePort" | "LoadBalancer") {
+        return;
+    }
+    let before = old
+        .at(&["spec", "ports"])
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let same = |one: &Value, other: &Value| {
+        ["name", "port", "protocol"]
+            .iter()
+            .all(|field| one.get(field) == other.get(field))
+    };
+    let ports = object
+        .section("spec")
+        .get_mut("ports")
+        .and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten() {
+        if port.get("nodePort").is_none()
+            && let Some(number) = before
+                .iter()
+                .find(|other| same(port, other))
+                .and_then(|it| it.get("nodePort"))
+        {
+            port["nodePort"] = number.clone();
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Parts of objects with paths of their own.
+
+mod binding;
+mod eviction;
+mod finalize;
+mod log;
+mod scale;
+mod token;
+
+use axum::response::Response;
+use http::Method;
+
+pub use log::{LogError, LogOptions, PodLogs};
+
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::registry::Subresource;
+
+/// Does what the request asks of a subresource other than the status.
+///
+/// # Errors
+/// The failure, for the client.
+pub(crate) async fn dispatch(call: &Call) -> Result<Response, Failure> {
+    let part = call.subresource().ok_or_else(Failure::unknown_path)?;
+    match (part, &call.method) {
+        (Subresource::Scale(paths), &Method::GET) => scale::get(call, paths),
+        (Subresource::Scale(paths), &Method::PUT) => scale::update(call, paths).await,
+        (Subresource::Scale(paths), &Method::PATCH) => scale::patch(call, paths).await,
+        (Subresource::Finalize, &Method::PUT) => finalize::update(call).await,
+        (Subresource::Binding, &Method::POST) => binding::create(call).await,
+        (Subresource::Eviction, &Method::POST) => eviction::create(call).await,
+        (Subresource::Log, &Method::GET) => log::get(call).await,
+        (Subresource::Token, &Method::POST) => token::create(call),
+        _ => Err(Failure::method_not_allowed()),
+    }
+}

@@ -1,0 +1,224 @@
+//! `scale`: the wanted number of replicas, whatever the kind calls it.
+
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::body;
+use crate::call::Call;
+use crate::failure::{Cause, Failure, Reason};
+use crate::object::{Object, section};
+use crate::registry::ScalePaths;
+use crate::reply;
+use crate::verb::{Fixed, commit_update};
+
+/// How often a change is tried again when others are faster.
+const ATTEMPTS: usize = 5;
+
+pub(super) fn get(call: &Call, paths: &ScalePaths) -> Result<Response, Failure> {
+    let fixed = Fixed::load(call)?;
+    Ok(respond(&scale_of(&fixed.object, paths)))
+}
+
+fn respond(scale: &Value) -> Response {
+    reply::json(StatusCode::OK, scale.to_string())
+}
+
+fn steps(path: &str) -> Vec<&str> {
+    path.split('.').filter(|step| !step.is_empty()).collect()
+}
+
+/// The `autoscaling/v1` Scale of an object.
+fn scale_of(object: &Object, paths: &ScalePaths) -> Value {
+    let count = |path: &str| {
+        object
+            .at(&steps(path))
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
+    };
+    let mut metadata = Map::new();
+    for field in [
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+    ] {
+        if let Some(value) = object.at(&["metadata", field]) {
+            metadata.insert(field.to_owned(), value.clone());
+        }
+    }
+    let mut status = json!({ "replicas": count(&paths.status) });
+    if let Some(selector) = object.at(&steps(&paths.selector)) {
+        let text = selector_text(selector);
+        if !text.is_empty() {
+            status["selector"] = json!(text);
+        }
+    }
+    json!({
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": metadata,
+        "spec": { "replicas": count(&paths.spec) },
+        "status": status,
+    })
+}
+
+/// A selector as text: it is text already, a label selector, or a plain map of labels.
+fn selector_text(selector: &Value) -> String {
+    let pairs = |labels: &Map<String, Value>| {
+        labels
+            .iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+            .collect::<Vec<_>>()
+    };
+    match selector {
+        Value::String(text) => text.clone(),
+        Value::Object(map) => {
+            let structured =
+                map.contains_key("matchLabels") || map.contains_key("matchExpressions");
+            let labels = map.get("matchLabels").and_then(Value::as_object);
+            let mut parts = match (structured, labels) {
+                (false, _) => pairs(map),
+                (true, labels) => labels.map(pairs).unwrap_or_default(),
+            };
+            let expressions = map.get("matchExpressions").and_then(Value::as_array);
+            parts.extend(expressions.into_iter().flatten().map(expression_text));
+            parts.join(",")
+        }
+        _ => String::new(),
+    }
+}
+
+fn expression_text(expression: &Value) -> String {
+    let text = |field: &str| {
+        expression
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let values = expression.get("values").and_then(Value::as_array);
+    let values: Vec<&str> = values
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let (key, values) = (text("key"), values.join(","));
+    match text("operator") {
+        "In" => format!("{key} in ({values})"),
+        "NotIn" => format!("{key} notin ({values})"),
+        "DoesNotExist" => format!("!{key}"),
+        _ => key.to_owned(),
+    }
+}
+
+pub(super) async fn update(call: &Call, paths: &ScalePaths) -> Result<Response, Failure> {
+    let wanted = body::object(call)?;
+    write(call, paths, |_| Ok(wanted.clone())).await
+}
+
+pub(super) async fn patch(call: &Call, paths: &ScalePaths) -> Result<Response, Failure> {
+    let media = body::media_type(call);
+    write(call, paths, |scale| {
+        let mut scale = scale;
+        match media.as_str() {
+            "application/json-patch+json" => {
+                let operations = body::json(&call.body)?;
+                let operations: json_patch::Patch = serde_json::from_value(operations)
+                    .map_err(|error| Failure::bad_request(error.to_string()))?;
+                json_patch::patch(&mut scale, &operations)
+                    .map_err(|error| Failure::new(Reason::Invalid, error.to_string()))?;
+            }
+            // A Scale has no lists, so the strategic merge and the apply are plain merges.
+            "application/merge-patch+json" | "application/strategic-merge-patch+json" => {
+                json_patch::merge(&mut scale, &body::json(&call.body)?);
+            }
+            "application/apply-patch+yaml" => {
+                json_patch::merge(&mut scale, &body::yaml(&call.body)?);
+            }
+            _ => {
+                return Err(body::unsupported(
+                    "application/json-patch+json, application/merge-patch+json, \
+                     application/strategic-merge-patch+json, application/apply-patch+yaml",
+                ));
+            }
+        }
+        match scale {
+            Value::Object(map) => Ok(Object(map)),
+            _ => Err(Failure::bad_request("the patch does not leave an object")),
+        }
+    })
+    .await
+}
+
+async fn write(
+    call: &Call,
+    paths: &ScalePaths,
+    change: impl Fn(Value) -> Result<Object, Failure>,
+) -> Result<Response, Failure> {
+    for attempt in 1.. {
+        let old = Fixed::load(call)?;
+        let wanted = change(scale_of(&old.object, paths))?;
+        let replicas = wanted
+            .at(&["spec", "replicas"])
+            .and_then(Value::as_i64)
+            .unwrap_or_default();
+        if replicas < 0 {
+            let detail = "must be greater than or equal to 0";
+            let cause = Cause::invalid("spec.replicas", replicas, detail);
+            return Err(Failure::invalid(call.kind(), call.name()?, vec![cause]));
+        }
+        let mut object = old.served(call);
+        set(&mut object, &paths.spec, json!(replicas));
+        let revision = wanted.text(&["metadata", "resourceVersion"]).to_owned();
+        let pinned = !revision.is_empty() && revision != old.record.revision.to_string();
+        if pinned {
+            return Err(Failure::modified(call.kind(), call.name()?));
+        }
+        match commit_update(call, &old, object, Vec::new()).await {
+            Err(failure) if failure.reason == Reason::Conflict && attempt < ATTEMPTS => {}
+            Err(failure) => return Err(failure),
+            Ok(written) => {
+                let object = Object::decode(&written.bytes).map_err(Failure::internal)?;
+                return Ok(respond(&scale_of(&object, paths)));
+            }
+        }
+    }
+    Err(Failure::modified(call.kind(), call.name()?))
+}
+
+fn set(object: &mut Object, path: &str, value: Value) {
+    let steps = steps(path);
+    let Some((last, parents)) = steps.split_last() else {
+        return;
+    };
+    let mut map = &mut object.0;
+    for step in parents {
+        map = section(map, step);
+    }
+    map.insert((*last).to_owned(), value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_of_all_forms_become_text() {
+        let cases = [
+            (json!("app=web"), "app=web"),
+            (json!({"app": "web", "tier": "x"}), "app=web,tier=x"),
+            (json!({"matchLabels": {"app": "web"}}), "app=web"),
+            (
+                json!({"matchExpressions": [
+                    {"key": "a", "operator": "In", "values": ["x", "y"]},
+                    {"key": "b", "operator": "DoesNotExist"},
+                ]}),
+                "a in (x,y),!b",
+            ),
+        ];
+        for (selector, text) in cases {
+            assert_eq!(selector_text(&selector), text);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Table replies: what `kubectl get` prints.
+
+pub(crate) mod built_in;
+mod path;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+pub(crate) use path::Path;
+
+use crate::object::Object;
+
+/// A column of a kind's table.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its heading.
+    pub name: String,
+    /// `string`, `integer`, `number`, `boolean` or `date`.
+    pub kind: String,
+    /// A hint on the content, such as `name`.
+    pub format: String,
+    /// What it means.
+    pub description: String,
+    /// 0 for columns that are always shown; above for those of `-o wide`.
+    pub priority: i64,
+    /// Where its cells come from.
+    pub cell: Cell,
+}
+
+/// Where the cells of a column come from.
+#[derive(Debug, Clone)]
+pub enum Cell {
+    /// The value at a path; a date is shown as an age.
+    Path(Path),
+    /// Worked out from the object.
+    Compute(fn(&Object, Timestamp) -> Value),
+}
+
+impl Column {
+    /// A column whose cells are worked out.
+    pub fn computed(name: &str, kind: &str, cell: fn(&Object, Timestamp) -> Value) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            format: String::new(),
+            description: name.to_owned(),
+            priority: 0,
+            cell: Cell::Compute(cell),
+        }
+    }
+
+    /// Shown by `-o wide` only.
+    #[must_use]
+    pub fn wide(mut self) -> Self {
+        self.priority = 1;
+        self
+    }
+
+    /// The name of the object, the first column of every table.
+    pub fn name() -> Self {
+        let mut column = Self::computed("Name", "string", |object, _| json!(object.name()));
+        "name".clone_into(&mut column.format);
+        column
+    }
+
+    /// The time since creation.
+    pub fn age() -> Self {
+        Self::computed("Age", "string", |object, now| {
+            json!(age(object.text(&["metadata", "creationTimestamp"]), now))
+        })
+    }
+
+    /// An entry of `additionalPrinterColumns`.
+    pub fn from_definition(definition: &Value) -> Self {
+        let text = |field: &str| {
+            definition
+                .get(field)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Self {
+            name: text("name"),
+            kind: text("type"),
+            format: text("format"),
+            description: text("description"),
+            priority: definition
+                .get("priority")
+                .and_then(Value::as_i64)
+                .unwrap_or_default(),
+            cell: Cell::Path(Path::parse(&text("jsonPath"))),
+        }
+    }
+
+    fn definition(&self) -> Value {
+        json!({
+            "name": self.name,
+            "type": self.kind,
+            "format": self.format,
+            "description": self.description,
+            "priority": self.priority,
+        })
+    }
+
+    fn value(&self, object: &Object, now: Timestamp) -> Value {
+        match &self.cell {
+            Cell::Compute(compute) => compute(object, now),
+            Cell::Path(path) => {
+                let found = path.first(object);
+                match (self.kind.as_str(), found) {
+                    (_, None) => Value::Null,
+                    ("date", Some(Value::String(moment))) => json!(age(moment, now)),
+                    ("string", Some(Value::String(text))) => json!(text),
+                    ("string", Some(other)) => json!(other.to_string()),
+                    (_, Some(other)) => other.clone(),
+                }
+            }
+        }
+    }
+}
+
+/// The columns of a kind with the name in front.
+pub(crate) fn with_name(columns: &[Column]) -> Arc<[Column]> {
+    std::iter::once(Column::name())
+        .chain(columns.iter().cloned())
+        .collect()
+}
+
+/// What the rows of a table carry beside their cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowObject {
+    /// Only the metadata (the default).
+    Metadata,
+    /// The whole object.
+    Whole,
+    /// Nothing.
+    Nothing,
+}
+
+/// A `meta.k8s.io` table of `objects`; `list` is the list's metadata.
+pub(crate) fn table(
+    version: &str,
+    columns: &[Column],
+    objects: &[Object],
+    list: Value,
+    with: RowObject,
+    now: Timestamp,
+) -> Value {
+    let rows: Vec<Value> = objects
+        .iter()
+        .map(|object| {
+            let cells: Vec<Value> = columns
+                .iter()
+                .map(|column| column.value(object, now))
+                .collect();
+            let mut row = json!({ "cells": cells });
+            match with {
+                RowObject::Metadata => row["object"] = partial(object),
+                RowObject::Whole => row["object"] = Value::Object(object.0.clone()),
+                RowObject::Nothing => {}
+            }
+            row
+        })
+        .collect();
+    json!({
+        "kind": "Table",
+        "apiVersion": format!("meta.k8s.io/{version}"),
+        "metadata": list,
+        "columnDefinitions": columns.iter().map(Column::definition).collect::<Vec<_>>(),
+        "rows": rows,
+    })
+}
+
+/// The `PartialObjectMetadata` of an object.
+pub(crate) fn partial(object: &Object) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": object.at(&["metadata"]).cloned().unwrap_or_default(),
+    })
+}
+
+/// How long ago `moment` was, as kubectl shows ages: two units where the larger one is small.
+pub(crate) fn age(moment: &str, now: Timestamp) -> String {
+    match moment.parse::<Timestamp>() {
+        Ok(then) => duration(now.as_second() - then.as_second()),
+        Err(_) => "<unknown>".to_owned(),
+    }
+}
+
+/// A time span in seconds as kubectl shows it (`k8s.io/apimachinery/pkg/util/duration`).
+pub(crate) fn duration(seconds: i64) -> String {
+    if seconds < -1 {
+        return "<invalid>".to_owned();
+    }
+    let seconds = seconds.max(0);
+    let two = |large: i64, unit: &str, small: i64, rest: &str| {
+        if small == 0 {
+            format!("{large}{unit}")
+        } else {
+            format!("{large}{unit}{small}{rest}")
+        }
+    };
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    let days = hours / 24;
+    match () {
+        () if seconds < 120 => format!("{seconds}s"),
+        () if minutes < 10 => two(minutes, "m", seconds % 60, "s"),
+        () if minutes < 180 => format!("{minutes}m"),
+        () if hours < 8 => two(hours, "h", minutes % 60, "m"),
+        () if hours < 48 => format!("{hours}h"),
+        () if days < 8 => two(days, "d", hours % 24, "h"),
+        () if days < 365 * 2 => format!("{days}d"),
+        () if days < 365 * 8 => two(days / 365, "y", days % 365, "d"),
+        () => format!("{}y", days / 365),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_written_as_kubectl_writes_them() {
+        let cases = [
+            (5, "5s"),
+            (119, "119s"),
+            (120, "2m"),
+            (125, "2m5s"),
+            (3600, "60m"),
+            (4 * 3600 + 60, "4h1m"),
+            (30 * 3600, "30h"),
+            (3 * 86400, "3d"),
+            (3 * 86400 + 3600, "3d1h"),
+            (400 * 86400, "400d"),
+            (800 * 86400, "2y70d"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}

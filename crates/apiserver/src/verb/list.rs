@@ -1,0 +1,224 @@
+//! Reading many objects, in pages.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::StatusCode;
+use seatrial_store::{Page, Record, Revision};
+use serde::{Deserialize, Serialize};
+
+use crate::call::Call;
+use crate::failure::{Cause, Failure, Reason};
+use crate::reply::{self, Listed};
+use crate::selector::{FieldSelector, LabelSelector};
+
+/// Which objects of a kind a request is about.
+#[derive(Debug, Clone)]
+pub(super) struct Filter {
+    pub(super) namespace: Option<String>,
+    labels: LabelSelector,
+    fields: FieldSelector,
+}
+
+impl Filter {
+    pub(super) fn of(call: &Call) -> Result<Self, Failure> {
+        let namespace = &call.target.namespace;
+        Ok(Self {
+            namespace: (!namespace.is_empty()).then(|| namespace.clone()),
+            labels: LabelSelector::parse(call.parameter("labelSelector").unwrap_or_default())?,
+            fields: FieldSelector::parse(
+                call.parameter("fieldSelector").unwrap_or_default(),
+                call.kind(),
+            )?,
+        })
+    }
+
+    pub(super) fn matches(&self, record: &Record) -> bool {
+        self.namespace
+            .as_ref()
+            .is_none_or(|namespace| **namespace == *record.key.namespace)
+            && self.labels.matches(&record.metadata.labels)
+            && self.fields.matches(record)
+    }
+
+    fn takes_all(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+}
+
+/// Where the next page begins: what a `continue` token holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Continue {
+    #[serde(rename = "v")]
+    revision: Revision,
+    #[serde(rename = "s")]
+    namespace: String,
+    #[serde(rename = "n")]
+    name: String,
+}
+
+impl Continue {
+    fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn decode(token: &str) -> Result<Self, Failure> {
+        let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('='));
+        bytes
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or_else(|| Failure::bad_request("continue key is not valid"))
+    }
+}
+
+pub(super) fn list(call: &Call) -> Result<Response, Failure> {
+    let listed = select(call)?;
+    let body = listed.body(&call.form, call.kind(), call.version(), call.state.now())?;
+    Ok(reply::json(StatusCode::OK, body))
+}
+
+/// The objects that a list request selects.
+pub(super) fn select(call: &Call) -> Result<Listed, Failure> {
+    let filter = Filter::of(call)?;
+    let limit = call.number::<usize>("limit")?.filter(|&limit| limit > 0);
+    let token = call
+        .parameter("continue")
+        .map(Continue::decode)
+        .transpose()?;
+    let at = match &token {
+        Some(token) => Some(token.revision),
+        None => exact_revision(call)?,
+    };
+    if let (Some(name), None) = (filter.fields.name(), at)
+        && let Some(namespace) = one_place(call, &filter)
+    {
+        return Ok(one(call, &filter, namespace, name));
+    }
+    let page = Page {
+        namespace: filter.namespace.as_deref(),
+        after: token
+            .as_ref()
+            .map(|token| (token.namespace.as_str(), token.name.as_str())),
+        at,
+    };
+    let listing = call
+        .state
+        .store
+        .list(&call.kind().resource, &page)
+        .map_err(|compacted| {
+            Failure::expired(match token {
+            Some(_) => {
+                "The provided continue parameter is too old to display a consistent list result. \
+                 You can start a new list without the continue parameter."
+                    .to_owned()
+            }
+            None => format!("The resourceVersion for the provided list is too old: {compacted}"),
+        })
+        })?;
+    Ok(cut(listing.records, listing.revision, &filter, limit))
+}
+
+/// The namespace in which an object of a known name must be, where there is only one.
+fn one_place<'a>(call: &Call, filter: &'a Filter) -> Option<&'a str> {
+    if call.kind().namespaced() {
+        filter.namespace.as_deref()
+    } else {
+        Some("")
+    }
+}
+
+fn one(call: &Call, filter: &Filter, namespace: &str, name: &str) -> Listed {
+    // Read the revision first: the list may then be newer than it says, never older.
+    let revision = call.state.store.revision();
+    let record = call.state.record(call.kind(), namespace, name);
+    let items = record
+        .into_iter()
+        .filter(|record| filter.matches(record))
+        .collect();
+    Listed {
+        revision,
+        next: None,
+        remaining: None,
+        items,
+    }
+}
+
+fn cut(
+    records: Vec<Arc<Record>>,
+    revision: Revision,
+    filter: &Filter,
+    limit: Option<usize>,
+) -> Listed {
+    let Some(limit) = limit else {
+        let items = if filter.takes_all() {
+            records
+        } else {
+            records
+                .into_iter()
+                .filter(|record| filter.matches(record))
+                .collect()
+        };
+        return Listed {
+            revision,
+            next: None,
+            remaining: None,
+            items,
+        };
+    };
+    let known = filter.takes_all().then_some(records.len());
+    let mut matching = records.into_iter().filter(|record| filter.matches(record));
+    let items: Vec<_> = matching.by_ref().take(limit).collect();
+    let more = matching.next().is_some();
+    let next = items.last().filter(|_| more).map(|last| {
+        let (namespace, name) = (last.key.namespace.to_string(), last.key.name.to_string());
+        Continue {
+            revision,
+            namespace,
+            name,
+        }
+        .encode()
+    });
+    let remaining = known.map(|count| count - items.len());
+    Listed {
+        revision,
+        next,
+        remaining,
+        items,
+    }
+}
+
+/// The revision at which the list must stand exactly; `None` for the newest.
+fn exact_revision(call: &Call) -> Result<Option<Revision>, Failure> {
+    let asked: Option<Revision> = call.number("resourceVersion")?;
+    let invalid = |field: &str, detail: &str| {
+        let cause = Cause::forbidden(field, detail);
+        Failure::invalid(call.kind(), "", vec![cause])
+    };
+    if let Some(asked) = asked {
+        not_ahead(call, asked)?;
+    }
+    match (call.parameter("resourceVersionMatch"), asked) {
+        (None | Some("NotOlderThan"), Some(_)) | (None, None) => Ok(None),
+        (Some("Exact"), Some(asked)) if asked > 0 => Ok(Some(asked)),
+        (Some("Exact" | "NotOlderThan"), _) => Err(invalid(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden unless resourceVersion is provided",
+        )),
+        (Some(_), _) => Err(invalid("resourceVersionMatch", "unknown value")),
+    }
+}
+
+/// A revision that does not exist yet cannot be waited for here: it comes from another store.
+pub(super) fn not_ahead(call: &Call, asked: Revision) -> Result<(), Failure> {
+    let current = call.state.store.revision();
+    if asked <= current {
+        return Ok(());
+    }
+    let message = format!("Too large resource version: {asked}, current: {current}");
+    let cause = Cause::new("ResourceVersionTooLarge", "", "Too large resource version");
+    let mut failure = Failure::new(Reason::Timeout, message).with_causes(vec![cause]);
+    failure.retry_after = Some(1);
+    Err(failure)
+}

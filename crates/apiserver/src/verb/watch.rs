@@ -1,0 +1,291 @@
+//! Following changes: one line of JSON for each.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use seatrial_store::{Compacted, Event, EventKind, Page, Record, Revision, Watch};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::list::Filter;
+use crate::accept::{Form, Shape};
+use crate::call::Call;
+use crate::failure::{Cause, Failure};
+use crate::registry::{Conversion, Kind};
+use crate::reply;
+use crate::state::State;
+
+/// How long a watch lasts unless the client says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// How often a quiet watcher is told how far it has seen.
+const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
+
+pub(super) fn watch(call: &Call) -> Result<Response, Failure> {
+    let feed = Feed::open(call)?;
+    let lines = futures::stream::unfold(feed, |mut feed| async move {
+        let line = feed.next().await?;
+        Some((Ok::<Bytes, std::convert::Infallible>(line), feed))
+    });
+    Ok(reply::json(StatusCode::OK, Body::from_stream(lines)))
+}
+
+/// What a bookmark must say when the initial events are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Initial {
+    /// Nothing is owed.
+    Done,
+    /// A bookmark at this revision ends the initial events.
+    Owed(Revision),
+}
+
+/// One watcher.
+struct Feed {
+    state: Arc<State>,
+    kind: Arc<Kind>,
+    version: usize,
+    form: Form,
+    filter: Filter,
+    /// `None` once it has ended.
+    watch: Option<Watch>,
+    /// Objects that existed when the watch began and were asked for.
+    existing: VecDeque<Arc<Record>>,
+    initial: Initial,
+    /// Sent before the watch ends at once.
+    error: Option<Bytes>,
+    bookmarks: bool,
+    next_bookmark: Instant,
+    deadline: Instant,
+}
+
+impl Feed {
+    fn open(call: &Call) -> Result<Self, Failure> {
+        let filter = Filter::of(call)?;
+        let bookmarks = call.flag("allowWatchBookmarks") == Some(true);
+        let send_initial = send_initial(call)?;
+        let asked: Option<Revision> = call.number("resourceVersion")?.filter(|&asked| asked > 0);
+        let timeout = call
+            .number("timeoutSeconds")?
+            .map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+        let now = Instant::now();
+        let mut feed = Self {
+            state: Arc::clone(&call.state),
+            kind: Arc::clone(&call.target.kind),
+            version: call.target.version,
+            form: call.form.clone(),
+            filter,
+            watch: None,
+            existing: VecDeque::new(),
+            initial: Initial::Done,
+            error: None,
+            bookmarks,
+            next_bookmark: now + BOOKMARK_EVERY,
+            deadline: now + timeout,
+        };
+        // As upstream: without a revision the existing objects come first, with one only what
+        // happened after it, unless the client asks for something else.
+        match (asked, send_initial) {
+            (Some(after), None | Some(false)) => feed.follow(after),
+            (None, Some(false)) => feed.follow(call.state.store.revision()),
+            (_, wish) => feed.begin_with_existing(wish == Some(true)),
+        }
+        Ok(feed)
+    }
+
+    fn follow(&mut self, after: Revision) {
+        match self.state.store.watch(&self.kind.resource, after) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(compacted) => self.error = Some(expired(compacted)),
+        }
+    }
+
+    fn begin_with_existing(&mut self, announced: bool) {
+        let page = Page {
+            namespace: self.filter.namespace.as_deref(),
+            ..Page::default()
+        };
+        match self.state.store.list(&self.kind.resource, &page) {
+            Ok(listing) => {
+                let matching = listing.records.into_iter();
+                self.existing = matching
+                    .filter(|record| self.filter.matches(record))
+                    .collect();
+                if announced && self.bookmarks {
+                    self.initial = Initial::Owed(listing.revision);
+                }
+                self.follow(listing.revision);
+            }
+            Err(compacted) => self.error = Some(expired(compacted)),
+        }
+    }
+
+    /// The next line, or `None` when the watch is over.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(record) = self.existing.pop_front() {
+            return Some(self.line("ADDED", &record));
+        }
+        if let Initial::Owed(revision) = std::mem::replace(&mut self.initial, Initial::Done) {
+            return Some(self.bookmark(revision, true));
+        }
+        if let Some(error) = self.error.take() {
+            return Some(error);
+        }
+        loop {
+            let stopping = self.state.stopping.clone();
+            let watch = self.watch.as_mut()?;
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return None,
+                event = watch.next() => match event {
+                    Ok(event) => {
+                        if let Some(line) = self.encode(&event) {
+                            return Some(line);
+                        }
+                    }
+                    Err(compacted) => {
+                        self.watch = None;
+                        return Some(expired(compacted));
+                    }
+                },
+                () = tokio::time::sleep_until(self.deadline) => return None,
+                () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
+                    self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
+                    match watch.bookmark() {
+                        Ok(Some(revision)) => return Some(self.bookmark(revision, false)),
+                        Ok(None) => {}
+                        Err(compacted) => {
+                            self.watch = None;
+                            return Some(expired(compacted));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The line for `event`, or `None` where this watcher does not see it. An object that begins to
+    /// match counts as added, one that ceases to match as deleted.
+    fn encode(&self, event: &Event) -> Option<Bytes> {
+        let before = event
+            .previous
+            .as_ref()
+            .is_some_and(|record| self.filter.matches(record));
+        let after = self.filter.matches(&event.record);
+        let kind = match (event.kind, before, after) {
+            (EventKind::Added, _, true) | (EventKind::Modified, false, true) => EventKind::Added,
+            (EventKind::Modified, true, true) => EventKind::Modified,
+            (EventKind::Modified, true, false) => EventKind::Deleted,
+            (EventKind::Deleted, before, after) if before || after => EventKind::Deleted,
+            _ => return None,
+        };
+        let stored = self.form.shape == Shape::Plain
+            && matches!(self.kind.conversion, Conversion::Rename)
+            && self.kind.stored_as == self.kind.api_version(&self.kind.versions[self.version]);
+        if stored && kind == event.kind {
+            return Some(event.encoded(|event| wrap(name(event.kind), &event.record.bytes)));
+        }
+        Some(self.line(name(kind), &event.record))
+    }
+
+    fn line(&self, name: &str, record: &Record) -> Bytes {
+        let version = &self.kind.versions[self.version];
+        match reply::object(
+            &self.form,
+            &self.kind,
+            version,
+            &record.bytes,
+            self.state.now(),
+        ) {
+            Ok(object) => wrap(name, &object),
+            Err(failure) => error_line(&failure),
+        }
+    }
+
+    fn bookmark(&self, revision: Revision, initial_end: bool) -> Bytes {
+        let version = &self.kind.versions[self.version];
+        let mut metadata = json!({ "resourceVersion": revision.to_string() });
+        if initial_end {
+            metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+        }
+        if self.form.shape == Shape::Plain {
+            // Typed clients decode a bookmark as an object of the kind: give it what they require.
+            metadata["creationTimestamp"] = Value::Null;
+        }
+        let object = match &self.form.shape {
+            Shape::Plain => json!({
+                "kind": self.kind.kind,
+                "apiVersion": self.kind.api_version(version),
+                "metadata": metadata,
+            }),
+            Shape::Table { version } => json!({
+                "kind": "Table",
+                "apiVersion": format!("meta.k8s.io/{version}"),
+                "metadata": metadata,
+                "columnDefinitions": [],
+                "rows": [],
+            }),
+            Shape::Metadata => json!({
+                "kind": "PartialObjectMetadata",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata,
+            }),
+        };
+        wrap("BOOKMARK", object.to_string().as_bytes())
+    }
+}
+
+/// Whether the client asked for the initial events to be sent, or not to be.
+fn send_initial(call: &Call) -> Result<Option<bool>, Failure> {
+    let wish = call.flag("sendInitialEvents");
+    let matching = call.parameter("resourceVersionMatch");
+    let detail = match (wish, matching) {
+        (None, None) | (Some(_), Some("NotOlderThan")) => return Ok(wish),
+        (Some(_), None) => {
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        }
+        (Some(_), Some(_)) => {
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        }
+        (None, Some(_)) => {
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        }
+    };
+    let cause = Cause::forbidden("resourceVersionMatch", detail);
+    Err(Failure::invalid(call.kind(), "", vec![cause]))
+}
+
+fn name(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Added => "ADDED",
+        EventKind::Modified => "MODIFIED",
+        EventKind::Deleted => "DELETED",
+    }
+}
+
+fn wrap(name: &str, object: &[u8]) -> Bytes {
+    let mut line = Vec::with_capacity(object.len() + name.len() + 24);
+    line.extend_from_slice(b"{\"type\":\"");
+    line.extend_from_slice(name.as_bytes());
+    line.extend_from_slice(b"\",\"object\":");
+    line.extend_from_slice(object);
+    line.extend_from_slice(b"}\n");
+    line.into()
+}
+
+fn error_line(failure: &Failure) -> Bytes {
+    wrap("ERROR", failure.status().to_string().as_bytes())
+}
+
+/// A watch from a forgotten revision ends with an event rather than an HTTP error, as upstream's
+/// does: clients handle expiry there.
+fn expired(compacted: Compacted) -> Bytes {
+    let Compacted { asked, oldest } = compacted;
+    error_line(&Failure::expired(format!(
+        "too old resource version: {asked} ({oldest})"
+    )))
+}
