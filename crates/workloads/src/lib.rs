@@ -15,17 +15,28 @@
 //! clients read them; every decision is a pure function of what was observed and the time.
 
 pub mod deployment;
+pub mod discovery;
+pub mod endpoints;
+pub mod garbage;
+pub mod job;
+pub mod namespace;
 mod ownership;
 mod pod;
 pub mod replica_set;
 pub mod selector;
+pub mod service_account;
+mod shell;
 mod template;
 
 use futures::future::{BoxFuture, join_all};
 use seatrial_controller::Context;
 
 pub use self::deployment::Deployments;
+pub use self::endpoints::ServiceEndpoints;
+pub use self::job::Jobs;
+pub use self::namespace::Namespaces;
 pub use self::replica_set::ReplicaSets;
+pub use self::service_account::ServiceAccounts;
 
 /// Every controller of this crate, by name, ready to be run. Dropping a future stops its controller.
 pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
@@ -37,7 +48,15 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
             Box::pin(seatrial_controller::run(reconciler, ctx.clone())),
         )
     }
-    vec![one(Deployments, ctx), one(ReplicaSets, ctx)]
+    vec![
+        one(Deployments, ctx),
+        one(ReplicaSets, ctx),
+        one(Jobs, ctx),
+        one(ServiceEndpoints, ctx),
+        one(Namespaces, ctx),
+        one(ServiceAccounts, ctx),
+        (garbage::NAME, Box::pin(garbage::run(ctx.clone()))),
+    ]
 }
 
 /// Runs every controller of this crate until the returned future is dropped.
