@@ -33,7 +33,7 @@ async fn main() {
         )
         .await;
     }
-    let runtime = ProcessRuntime::with_executable(directory.path().join("p"), INIT.into());
+    let runtime = ProcessRuntime::with_executable(&directory.path().join("p"), INIT.into());
     report(
         Arc::new(runtime.expect("a directory for it")),
         directory.path(),

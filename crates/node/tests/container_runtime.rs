@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+#[allow(dead_code)] // Each test crate uses a part of it.
 mod support;
 
 use std::fs;

@@ -36,7 +36,9 @@ pub(crate) async fn run() -> ExitCode {
         }
         _ => {
             use seatrial_node::runtime::process::ProcessRuntime;
-            Arc::new(ProcessRuntime::with_executable(directory.join("doomed"), executable).unwrap())
+            Arc::new(
+                ProcessRuntime::with_executable(&directory.join("doomed"), executable).unwrap(),
+            )
         }
     };
     let own = directory.join("doomed-sandbox");

@@ -41,7 +41,16 @@ impl Machine {
         }
     }
 
-    pub(crate) fn with(runtime: Arc<dyn Runtime>, directory: tempfile::TempDir) -> Self {
+    /// With the process runtime, which works everywhere.
+    pub(crate) fn processes() -> Self {
+        use seatrial_node::runtime::process::ProcessRuntime;
+        let directory = directory();
+        let runtime =
+            ProcessRuntime::with_executable(&directory.path().join("runtime"), INIT.into());
+        Self::with(Arc::new(runtime.unwrap()), directory)
+    }
+
+    fn with(runtime: Arc<dyn Runtime>, directory: tempfile::TempDir) -> Self {
         Self {
             runtime,
             directory,

@@ -15,7 +15,6 @@
 //! **Not there yet:** a system call filter (seccomp). Inside, processes have the capabilities that
 //! other runtimes leave to root, within the pod's user namespace, and no program gives more.
 
-mod cgroup;
 pub(crate) mod inside;
 mod layers;
 mod plan;
@@ -29,9 +28,9 @@ use async_trait::async_trait;
 
 pub use super::sandbox::sandbox_main;
 
-use self::cgroup::Cgroups;
 use self::layers::Layers;
 use self::sandbox::ContainerSandbox;
+use super::sandbox::cgroup::Cgroups;
 use super::sandbox::host::{self, HostBase};
 use super::sandbox::link::{Isolation, Link, Own};
 use super::sandbox::protocol::{Command, Setup};

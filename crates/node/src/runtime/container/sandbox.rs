@@ -15,8 +15,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::Shared;
-use super::cgroup::Group;
 use super::plan::{Plan, plan};
+use crate::runtime::sandbox::DEFAULT_PATH;
+use crate::runtime::sandbox::cgroup::Group;
 use crate::runtime::sandbox::launch::{Launch, launch};
 use crate::runtime::sandbox::link::{Link, borrow_all, step};
 use crate::runtime::sandbox::process::{Beside, Context, Started};
@@ -26,8 +27,6 @@ use crate::runtime::{
     Sandbox, SandboxSpec,
 };
 
-/// What other runtimes search where an image says nothing.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A pod in namespaces.
@@ -131,7 +130,7 @@ impl ContainerSandbox {
     fn environment(&self, env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut env = env.clone();
         env.entry("PATH".to_owned())
-            .or_insert_with(|| PATH.to_owned());
+            .or_insert_with(|| DEFAULT_PATH.to_owned());
         env.entry("HOSTNAME".to_owned())
             .or_insert_with(|| self.spec.hostname.clone());
         env.entry("HOME".to_owned())

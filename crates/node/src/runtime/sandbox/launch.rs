@@ -54,7 +54,7 @@ pub(crate) async fn launch(link: &Arc<Link>, mut launch: Launch) -> Result<Launc
         Ok((mut launched, begun)) => {
             let (sender, exit) = watch::channel(None);
             launched.exit = exit;
-            tokio::spawn(finish(begun, at_end, sender));
+            link.spawn(finish(begun, at_end, sender));
             Ok(launched)
         }
         Err(error) => {
@@ -211,7 +211,9 @@ async fn finish(mut begun: Begun, at_end: AtEnd, exit: watch::Sender<Option<Exit
         }
         begun.output.write(stream, &[]);
     }
-    let memory = at_end(&begun.report);
+    // It may delete many files.
+    let cleared = tokio::task::spawn_blocking(move || at_end(&begun.report)).await;
+    let memory = cleared.unwrap_or(Memory::Within);
     exit.send_replace(Some(Exit { status, memory }));
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::process::Child;
 use tokio::sync::{oneshot, watch};
+use tokio_util::task::TaskTracker;
 
 use super::INIT_ARGUMENT;
 use super::channel::{self, Receiver, Sender};
@@ -48,7 +49,9 @@ pub(crate) struct Link {
     sender: Sender,
     next: AtomicU64,
     state: Mutex<State>,
-    child: tokio::sync::Mutex<Child>,
+    /// What must be done before the sandbox counts as stopped.
+    tasks: TaskTracker,
+    ended: watch::Sender<bool>,
     users: Users,
 }
 
@@ -99,10 +102,11 @@ impl Link {
             sender,
             next: AtomicU64::new(1),
             state: Mutex::default(),
-            child: tokio::sync::Mutex::new(child),
+            tasks: TaskTracker::new(),
+            ended: watch::channel(false).0,
             users,
         });
-        tokio::spawn(Arc::clone(&link).receive(receiver));
+        tokio::spawn(Arc::clone(&link).receive(receiver, child));
         Ok(link)
     }
 
@@ -154,21 +158,26 @@ impl Link {
         self.state().processes.remove(&name);
     }
 
-    /// Ends everything inside, and waits until it has ended.
+    /// Runs something that must be done before the sandbox counts as stopped.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Ends everything inside, and waits until it has ended and its traces are cleared up.
     pub(crate) async fn stop(&self) -> io::Result<()> {
         self.sender.close();
-        let mut child = self.child.lock().await;
-        if tokio::time::timeout(PATIENCE, child.wait()).await.is_ok() {
-            return Ok(());
-        }
-        child.kill().await
+        // Fails only if there is no sender, which is in `self`.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+        self.tasks.close();
+        let cleared = tokio::time::timeout(PATIENCE, self.tasks.wait()).await;
+        cleared.map_err(|_| io::ErrorKind::TimedOut.into())
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn receive(self: Arc<Self>, mut receiver: Receiver) {
+    async fn receive(self: Arc<Self>, mut receiver: Receiver, child: Child) {
         loop {
             match receiver.receive::<Message>().await {
                 Ok(Some((Message::Answer { id, outcome }, descriptors))) => {
@@ -192,13 +201,17 @@ impl Link {
                 }
             }
         }
-        self.lose().await;
+        self.lose(child).await;
     }
 
     /// The init has gone, and with it everything inside.
-    async fn lose(&self) {
-        // Only then is it true that everything has ended.
-        let _ = self.child.lock().await.wait().await;
+    async fn lose(&self, mut child: Child) {
+        // Only after its end is it true that everything has ended.
+        if tokio::time::timeout(PATIENCE, child.wait()).await.is_err() {
+            // It fails only for one that has ended.
+            let _ = child.kill().await;
+        }
+        self.ended.send_replace(true);
         let mut state = self.state();
         state.gone = true;
         state.waiting.clear();

@@ -17,6 +17,7 @@
 //!   what lets it enter and leave namespaces.
 //! - Only the init forks; the node, which has many threads, uses `posix_spawn` for the init alone.
 
+pub(crate) mod cgroup;
 mod channel;
 pub mod detect;
 pub(crate) mod host;
@@ -32,6 +33,10 @@ mod users;
 
 pub use init::sandbox_main;
 pub use remove::remove_tree;
+
+/// What container runtimes search for programs where an image says nothing.
+pub(crate) const DEFAULT_PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The first argument with which an executable is told to become a sandbox's init.
 ///

@@ -37,6 +37,10 @@ enum Version {
 pub(crate) struct Group {
     cpu: Option<Hierarchy>,
     memory: Option<Hierarchy>,
+    /// Those of the two that are not the enclosing group's.
+    made: Vec<PathBuf>,
+    /// How many processes of it had been killed for want of memory when it was made.
+    killed_before: u64,
 }
 
 impl Cgroups {
@@ -94,7 +98,10 @@ impl Cgroups {
                 .and_then(|group| group.cpu.as_ref())
                 .or(self.cpu.as_ref());
             match self.limit(base, name, "cpu", |group| group.limit_cpu(millis)) {
-                Ok(made) => group.cpu = Some(made),
+                Ok(made) => {
+                    group.made.push(made.base.clone());
+                    group.cpu = Some(made);
+                }
                 Err(reason) => notes(format!("cpu limit of {millis}m is not enforced: {reason}")),
             }
         }
@@ -103,7 +110,10 @@ impl Cgroups {
                 .and_then(|group| group.memory.as_ref())
                 .or(self.memory.as_ref());
             match self.limit(base, name, "memory", |group| group.limit_memory(bytes)) {
-                Ok(made) => group.memory = Some(made),
+                Ok(made) => {
+                    group.made.push(made.base.clone());
+                    group.memory = Some(made);
+                }
                 Err(reason) => notes(format!(
                     "memory limit of {} is not enforced: {reason}",
                     quantity(bytes)
@@ -115,6 +125,7 @@ impl Cgroups {
             group.cpu = group.cpu.or_else(|| within.cpu.clone());
             group.memory = group.memory.or_else(|| within.memory.clone());
         }
+        group.killed_before = group.killed();
         group
     }
 
@@ -188,24 +199,27 @@ impl Group {
 
     /// Whether the kernel has killed a process in it for want of memory.
     pub(crate) fn memory(&self) -> Memory {
-        let Some(group) = &self.memory else {
-            return Memory::Within;
-        };
+        if self.killed() > self.killed_before {
+            Memory::Exceeded
+        } else {
+            Memory::Within
+        }
+    }
+
+    fn killed(&self) -> u64 {
+        let Some(group) = &self.memory else { return 0 };
         let file = match group.version {
             Version::One => "memory.oom_control",
             Version::Two => "memory.events",
         };
         let text = fs::read_to_string(group.base.join(file)).unwrap_or_default();
-        match killed(&text) {
-            0 => Memory::Within,
-            _ => Memory::Exceeded,
-        }
+        killed(&text)
     }
 
-    /// Removes the groups that are empty; one that encloses others is left to its owner.
+    /// Removes what was made for it, once nothing is in it.
     pub(crate) fn remove(&self) {
-        for hierarchy in self.cpu.iter().chain(&self.memory) {
-            let _ = fs::remove_dir(&hierarchy.base);
+        for directory in &self.made {
+            let _ = fs::remove_dir(directory);
         }
     }
 }
