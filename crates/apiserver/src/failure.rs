@@ -300,3 +300,9 @@ impl IntoResponse for Failure {
         response
     }
 }
+
+impl From<Failure> for Response {
+    fn from(failure: Failure) -> Self {
+        failure.into_response()
+    }
+}

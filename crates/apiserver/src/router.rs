@@ -43,6 +43,7 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/apis/{group}/{version}/{*path}", any(resource))
         .fallback(async || Failure::unknown_path())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .layer(middleware::from_fn(crate::compress::compress))
         .layer(middleware::from_fn(log))
         .with_state(state)
 }
