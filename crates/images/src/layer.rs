@@ -11,8 +11,11 @@ mod view;
 pub use archive::Layer;
 pub(crate) use archive::{Draft, Entry, Kind};
 pub use changes::changes;
+pub(crate) use changes::owner;
 pub use unpack::unpack;
+pub(crate) use unpack::unpack_archive;
 pub use view::View;
+pub(crate) use view::{Found, Last};
 
 /// What the name of a deletion mark starts with.
 pub(crate) const WHITEOUT: &str = ".wh.";

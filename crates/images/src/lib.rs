@@ -16,7 +16,9 @@
 //! - A directory that [`ImageStore::resolve`] gives is never written to again.
 
 mod blobs;
+pub mod build;
 mod digest;
+pub mod dockerfile;
 mod error;
 pub mod image;
 pub mod layer;

@@ -65,6 +65,12 @@ impl Draft {
         self.entries.get(path)
     }
 
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Path, &Entry)> {
+        self.entries
+            .iter()
+            .map(|(path, entry)| (path.as_path(), entry))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -120,7 +120,7 @@ impl Walk<'_> {
 }
 
 /// Without privileges the builder's own user is root inside; every other id cannot be.
-fn owner(id: u32, own: u32) -> u64 {
+pub(crate) fn owner(id: u32, own: u32) -> u64 {
     if own == 0 || id != own {
         u64::from(id)
     } else {

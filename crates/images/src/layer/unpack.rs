@@ -71,6 +71,12 @@ fn check(wanted: &Digest, actual: Digest) -> Result<(), Error> {
     }
 }
 
+/// Extracts an archive that is no layer of an image into `root`.
+pub(crate) fn unpack_archive(path: &Path, root: &Path) -> Result<(), Error> {
+    let file = File::open(path).map_err(Error::file("read", path))?;
+    extract(file, root, &Digest::of(path.as_os_str().as_encoded_bytes())).map(drop)
+}
+
 /// Extracts and gives the digests of the archive and of the file.
 fn extract(file: File, root: &Path, layer: &Digest) -> Result<(Digest, io::Result<Digest>), Error> {
     let failed = |source| Error::Unpack {
