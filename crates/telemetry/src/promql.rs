@@ -63,7 +63,7 @@ impl Default for Options {
 /// Evaluates an expression at one time (milliseconds since 1970).
 pub fn instant(store: &Store, options: &Options, text: &str, time: i64) -> Result<Value, Error> {
     let expr = parse(text)?;
-    let evaluator = Evaluator::new(store, options, &expr, (time, time));
+    let evaluator = Evaluator::new(store, options, &expr, (time, time))?;
     evaluator.evaluate(&expr, time)
 }
 
@@ -80,7 +80,7 @@ pub fn range(
     if !matches!(expr.value_type(), ValueType::Vector | ValueType::Scalar) {
         return Err(Error::NotForRanges(expr.value_type()));
     }
-    let evaluator = Evaluator::new(store, options, &expr, (start, end));
+    let evaluator = Evaluator::new(store, options, &expr, (start, end))?;
     range_of(&evaluator, &expr, (start, end), step)
 }
 
@@ -98,7 +98,7 @@ fn check_range(start: i64, end: i64, step: i64) -> Result<(), Error> {
 }
 
 fn range_of(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     expr: &Expr,
     (start, end): (i64, i64),
     step: i64,

@@ -1,6 +1,6 @@
 //! The whole, as other parts use it in process.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,6 +8,7 @@ use seatrial_clock::SharedClock;
 
 use crate::labels::Labels;
 use crate::promql::{self, Error, Options, Value};
+use crate::scrape::TargetStatus;
 use crate::store::{self, Limits, Store};
 
 /// Metrics in memory and the queries on them. Clones share everything.
@@ -16,6 +17,7 @@ pub struct Telemetry {
     store: Arc<Store>,
     options: Options,
     clock: SharedClock,
+    targets: Arc<RwLock<Vec<TargetStatus>>>,
 }
 
 impl std::fmt::Debug for Telemetry {
@@ -33,6 +35,7 @@ impl Telemetry {
             store: Arc::new(Store::new(limits)),
             options: Options::default(),
             clock,
+            targets: Arc::default(),
         }
     }
 
@@ -77,5 +80,22 @@ impl Telemetry {
     /// The present moment by the clock handed in.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The rules of evaluation.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// How the targets were when they were last asked, ordered by their labels.
+    pub fn targets(&self) -> Vec<TargetStatus> {
+        self.targets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_targets(&self, statuses: Vec<TargetStatus>) {
+        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = statuses;
     }
 }

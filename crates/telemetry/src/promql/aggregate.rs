@@ -31,7 +31,7 @@ const REDUCTIONS: [(u16, fn(&[f64]) -> f64); 8] = [
 type Groups = BTreeMap<Labels, Vec<Sample>>;
 
 pub(super) fn evaluate(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     aggregation: &AggregateExpr,
     time: i64,
 ) -> Result<Value, Error> {

@@ -47,7 +47,7 @@ const OPERATORS: [(u16, Operator); 13] = [
 ];
 
 pub(super) fn evaluate(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     expr: &BinaryExpr,
     time: i64,
 ) -> Result<Value, Error> {

@@ -11,13 +11,15 @@ use super::{Options, aggregate, binary, functions};
 use crate::labels::Labels;
 use crate::store::{Point, Series, Store, is_stale};
 
+/// The most samples that one query may read, as upstream.
+const MOST_SAMPLES: usize = 50_000_000;
+
 /// Everything that stays the same while an expression is evaluated at its steps.
-pub(super) struct Evaluator<'q> {
+pub(super) struct Evaluator {
     fetched: Fetched,
     query: Window,
     lookback: i64,
     subquery_step: i64,
-    _options: &'q Options,
 }
 
 /// A range vector: per series the points in a stretch of time, open on the left.
@@ -33,15 +35,29 @@ pub(super) struct RangeSeries<'s> {
     pub(super) points: Vec<Point>,
 }
 
-impl<'q> Evaluator<'q> {
-    pub(super) fn new(store: &Store, options: &'q Options, expr: &Expr, query: Window) -> Self {
-        Self {
-            fetched: plan::fetch(store, options, expr, query),
+impl Evaluator {
+    /// Fetches what the expression reads.
+    pub(super) fn new(
+        store: &Store,
+        options: &Options,
+        expr: &Expr,
+        query: Window,
+    ) -> Result<Self, Error> {
+        let fetched = plan::fetch(store, options, expr, query);
+        let samples = fetched
+            .values()
+            .flatten()
+            .map(|series| series.points.len())
+            .sum::<usize>();
+        if samples > MOST_SAMPLES {
+            return Err(Error::TooManySamples(MOST_SAMPLES));
+        }
+        Ok(Self {
+            fetched,
             query,
             lookback: options.lookback.as_millis() as i64,
             subquery_step: (options.subquery_step.as_millis() as i64).max(1),
-            _options: options,
-        }
+        })
     }
 
     pub(super) fn evaluate(&self, expr: &Expr, time: i64) -> Result<Value, Error> {
@@ -95,11 +111,6 @@ impl<'q> Evaluator<'q> {
             Value::Text(text) => Ok(text),
             other => Err(wrong_type("a string", &other)),
         }
-    }
-
-    /// The start and end of the whole query.
-    pub(super) fn query(&self) -> Window {
-        self.query
     }
 
     fn negate(&self, expr: &Expr, time: i64) -> Result<Value, Error> {

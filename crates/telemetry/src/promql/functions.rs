@@ -29,7 +29,7 @@ enum Function {
     /// Each series of a range vector by itself.
     Range(fn(&Stretch<'_>) -> Option<f64>, MetricName),
     /// Anything else.
-    Whole(fn(&Evaluator<'_>, &[Box<Expr>], i64) -> Result<Value, Error>),
+    Whole(fn(&Evaluator, &[Box<Expr>], i64) -> Result<Value, Error>),
 }
 
 /// Whether the result is still the same metric.
@@ -90,7 +90,7 @@ pub(super) fn is_known(name: &str) -> bool {
 }
 
 /// Evaluates a call.
-pub(super) fn call(evaluator: &Evaluator<'_>, call: &Call, time: i64) -> Result<Value, Error> {
+pub(super) fn call(evaluator: &Evaluator, call: &Call, time: i64) -> Result<Value, Error> {
     let arguments = call.args.args.as_slice();
     let name = call.func.name;
     match find(name) {
@@ -106,11 +106,7 @@ pub(super) fn call(evaluator: &Evaluator<'_>, call: &Call, time: i64) -> Result<
     }
 }
 
-fn numbers(
-    evaluator: &Evaluator<'_>,
-    arguments: &[Box<Expr>],
-    time: i64,
-) -> Result<Vec<f64>, Error> {
+fn numbers(evaluator: &Evaluator, arguments: &[Box<Expr>], time: i64) -> Result<Vec<f64>, Error> {
     let scalars = arguments
         .iter()
         .filter(|argument| argument.value_type() == ValueType::Scalar);
@@ -129,7 +125,7 @@ fn of_type(arguments: &[Box<Expr>], wanted: ValueType) -> Result<&Expr, Error> {
 }
 
 fn each(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     arguments: &[Box<Expr>],
     time: i64,
     function: impl Fn(f64, &[f64]) -> Option<f64>,
@@ -147,7 +143,7 @@ fn each(
 }
 
 fn range(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     arguments: &[Box<Expr>],
     time: i64,
     function: fn(&Stretch<'_>) -> Option<f64>,

@@ -11,7 +11,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("absent_over_time", Function::Whole(absent_over_time)),
 ];
 
-fn absent(evaluator: &Evaluator<'_>, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
+fn absent(evaluator: &Evaluator, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
     let samples = evaluator.vector(&arguments[0], time)?;
     Ok(Value::Vector(if samples.is_empty() {
         one(&arguments[0])
@@ -21,7 +21,7 @@ fn absent(evaluator: &Evaluator<'_>, arguments: &[Box<Expr>], time: i64) -> Resu
 }
 
 fn absent_over_time(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     arguments: &[Box<Expr>],
     time: i64,
 ) -> Result<Value, Error> {

@@ -16,7 +16,7 @@ struct Bucket {
 }
 
 fn histogram_quantile(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     arguments: &[Box<Expr>],
     time: i64,
 ) -> Result<Value, Error> {

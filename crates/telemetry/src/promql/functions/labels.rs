@@ -10,7 +10,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("label_replace", Function::Whole(replace)),
 ];
 
-fn replace(evaluator: &Evaluator<'_>, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
+fn replace(evaluator: &Evaluator, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
     let text = |index: usize| evaluator.text(&arguments[index], time);
     let (target, template, source, pattern) = (text(1)?, text(2)?, text(3)?, text(4)?);
     check_label("label_replace", "destination", &target)?;
@@ -36,7 +36,7 @@ fn replace(evaluator: &Evaluator<'_>, arguments: &[Box<Expr>], time: i64) -> Res
     super::unique(samples.into_iter().map(rewrite).collect()).map(Value::Vector)
 }
 
-fn join(evaluator: &Evaluator<'_>, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
+fn join(evaluator: &Evaluator, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
     let text = |argument: &Expr| evaluator.text(argument, time);
     let (target, separator) = (text(&arguments[1])?, text(&arguments[2])?);
     check_label("label_join", "destination", &target)?;

@@ -39,7 +39,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("tanh", Function::Each(f64::tanh)),
 ];
 
-fn pi(_: &Evaluator<'_>, _: &[Box<Expr>], _: i64) -> Result<Value, Error> {
+fn pi(_: &Evaluator, _: &[Box<Expr>], _: i64) -> Result<Value, Error> {
     Ok(Value::Scalar(std::f64::consts::PI))
 }
 

@@ -18,14 +18,14 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("vector", Function::Whole(vector)),
 ];
 
-fn scalar(evaluator: &Evaluator<'_>, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
+fn scalar(evaluator: &Evaluator, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
     match evaluator.vector(&arguments[0], time)?.as_slice() {
         [only] => Ok(Value::Scalar(only.value)),
         _ => Ok(Value::Scalar(f64::NAN)),
     }
 }
 
-fn vector(evaluator: &Evaluator<'_>, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
+fn vector(evaluator: &Evaluator, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
     let value = evaluator.scalar(&arguments[0], time)?;
     Ok(Value::Vector(vec![Sample {
         labels: Labels::default(),
@@ -35,7 +35,7 @@ fn vector(evaluator: &Evaluator<'_>, arguments: &[Box<Expr>], time: i64) -> Resu
 
 /// What is no number comes last either way.
 fn sort(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     arguments: &[Box<Expr>],
     time: i64,
     order: fn(f64, f64) -> Option<Ordering>,

@@ -58,7 +58,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
 
 /// Applies a function to each value as seconds since 1970, or to the time of evaluation.
 fn of_date(
-    evaluator: &Evaluator<'_>,
+    evaluator: &Evaluator,
     arguments: &[Box<Expr>],
     time: i64,
     part: fn(jiff::civil::DateTime) -> f64,
@@ -86,11 +86,7 @@ fn moment(seconds: f64) -> Option<jiff::civil::DateTime> {
 }
 
 /// The time of each sample: of a selector's own sample, of anything else the time of evaluation.
-fn timestamp(
-    evaluator: &Evaluator<'_>,
-    arguments: &[Box<Expr>],
-    time: i64,
-) -> Result<Value, Error> {
+fn timestamp(evaluator: &Evaluator, arguments: &[Box<Expr>], time: i64) -> Result<Value, Error> {
     let mut argument = &*arguments[0];
     while let Node::Paren(paren) = argument {
         argument = &paren.expr;
