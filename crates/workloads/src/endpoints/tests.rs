@@ -97,21 +97,29 @@ fn pods_with_other_port_numbers_get_their_own_slice() {
         pod("a", "10.0.0.1", "True", 8080),
         pod("b", "10.0.0.2", "True", 9090),
     ];
-    check(&service(named()), &pods, expect![[r#"
+    check(
+        &service(named()),
+        &pods,
+        expect![[r#"
         web-68465df8 [8080]
           10.0.0.1 ready serving
         web-84cff957 [9090]
           10.0.0.2 ready serving
         subset: 1 ready, 0 not ready
         subset: 1 ready, 0 not ready
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_service_without_pods_has_one_empty_slice() {
-    check(&service(named()), &[], expect![[r#"
+    check(
+        &service(named()),
+        &[],
+        expect![[r#"
         web-68465df8 []
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -136,9 +144,13 @@ fn slices_hold_a_thousand() {
 #[test]
 fn a_port_without_a_target_is_its_own() {
     let pods = [pod("a", "10.0.0.1", "True", 8080)];
-    check(&service(json!([{"port": 5432}])), &pods, expect![[r#"
+    check(
+        &service(json!([{"port": 5432}])),
+        &pods,
+        expect![[r#"
         web-68465df8 [5432]
           10.0.0.1 ready serving
         subset: 1 ready, 0 not ready
-    "#]]);
+    "#]],
+    );
 }
