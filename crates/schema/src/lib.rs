@@ -21,10 +21,12 @@ pub mod fact;
 #[allow(clippy::all, clippy::pedantic, missing_docs)] // Tables, written by the generator.
 pub mod generated;
 pub mod parse;
+pub mod patch;
 pub mod path;
 pub mod quantity;
 pub mod strict;
 mod structure;
+pub mod three_way;
 
 pub use cause::Cause;
 pub use structure::{Level, Structure, Type};

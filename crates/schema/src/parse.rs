@@ -90,6 +90,8 @@ fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
         with_snippet: false,
+        // As in YAML 1.1, which Kubernetes speaks: `defaultMode: 0644`.
+        legacy_octal_numbers: true,
     }
 }
 

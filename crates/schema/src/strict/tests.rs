@@ -25,12 +25,16 @@ fn unknown_fields_are_dropped_and_told_by_path() {
     let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "labels": {"x": null}},
         "spec": {"replica": 1, "replicas": 2.0, "selector": {}, "template": {"spec": {
             "contianers": [], "containers": [{"name": "a", "imagee": 1, "resources": {"limits": {"cpu": 1}}}]}}}});
-    check_report(&deployment(), object, &expect![[r#"
+    check_report(
+        &deployment(),
+        object,
+        &expect![[r#"
         {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"x":""},"name":"a"},"spec":{"replicas":2,"selector":{},"template":{"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":"1"}}}]}}}}
         unknown: ["spec.replica", "spec.template.spec.containers[0].imagee", "spec.template.spec.contianers"]
         mistyped: []
         missing: []
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -39,7 +43,10 @@ fn wrong_types_are_told_with_what_was_found() {
         "revisionHistoryLimit": 3_000_000_000u64,
         "template": {"spec": {"containers": [{"name": 5, "args": "x", "ports": [{"containerPort": "80"}],
             "resources": {"limits": {"cpu": "one"}}}]}}}, "metadata": {"creationTimestamp": "today"}});
-    check_report(&deployment(), object, &expect![[r#"
+    check_report(
+        &deployment(),
+        object,
+        &expect![[r#"
         {"metadata":{"creationTimestamp":"today"},"spec":{"minReadySeconds":1.5,"paused":"yes","replicas":"three","revisionHistoryLimit":3000000000,"selector":[],"template":{"spec":{"containers":[{"args":"x","name":5,"ports":[{"containerPort":"80"}],"resources":{"limits":{"cpu":"one"}}}]}}}}
         unknown: []
         mistyped: [
@@ -55,7 +62,8 @@ fn wrong_types_are_told_with_what_was_found() {
             "spec.template.spec.containers[0].resources.limits.cpu: Invalid value: \"one\": must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
         ]
         missing: []
-    "#]]);
+    "#]],
+    );
     let secret = Type::built_in("", "v1", "Secret").unwrap();
     check_report(
         &secret,
