@@ -16,8 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args().nth(1).unwrap_or_else(|| "kubeconfig".to_owned());
-    let state = State::new(Store::memory(), Arc::new(SystemClock), Random::from_entropy());
+    let path = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "kubeconfig".to_owned());
+    let state = State::new(
+        Store::memory(),
+        Arc::new(SystemClock),
+        Random::from_entropy(),
+    );
     let server = Server::start(state).await?;
     let authority = tls::authority()?;
     let configuration = tls::configuration(&tls::issue(&authority, &[])?)?;

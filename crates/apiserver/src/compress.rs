@@ -50,10 +50,14 @@ async fn shrink(response: Response) -> Response {
     })
     .await;
     parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    parts
+        .headers
+        .insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     match shrunk {
         Ok(Ok(shrunk)) => {
-            parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            parts
+                .headers
+                .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             Response::from_parts(parts, Body::from(shrunk))
         }
         _ => Response::from_parts(parts, Body::from(plain)),

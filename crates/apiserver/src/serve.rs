@@ -45,14 +45,21 @@ impl BearerTokens {
     /// Compares with every token, so that the time taken does not tell how much of one was right.
     fn identity(&self, given: &str) -> Option<&Identity> {
         self.0.iter().fold(None, |found, (token, identity)| {
-            if token::same(token.as_bytes(), given.as_bytes()) { Some(identity) } else { found }
+            if token::same(token.as_bytes(), given.as_bytes()) {
+                Some(identity)
+            } else {
+                found
+            }
         })
     }
 }
 
 impl std::fmt::Debug for BearerTokens {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("BearerTokens").field(&self.0.len()).finish()
+        formatter
+            .debug_tuple("BearerTokens")
+            .field(&self.0.len())
+            .finish()
     }
 }
 
@@ -61,7 +68,11 @@ struct Door {
     state: Arc<State>,
 }
 
-async fn authenticate(Shared(door): Shared<Arc<Door>>, mut request: Request, next: Next) -> Response {
+async fn authenticate(
+    Shared(door): Shared<Arc<Door>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if PUBLIC.contains(&request.uri().path()) {
         return next.run(request).await;
     }
@@ -90,8 +101,13 @@ pub async fn serve(
     tokens: BearerTokens,
     shutdown: CancellationToken,
 ) {
-    let door = Arc::new(Door { tokens, state: Arc::clone(server.state()) });
-    let router = server.router().layer(middleware::from_fn_with_state(door, authenticate));
+    let door = Arc::new(Door {
+        tokens,
+        state: Arc::clone(server.state()),
+    });
+    let router = server
+        .router()
+        .layer(middleware::from_fn_with_state(door, authenticate));
     let acceptor = TlsAcceptor::from(tls);
     let graceful = GracefulShutdown::new();
     loop {
@@ -111,7 +127,9 @@ pub async fn serve(
         let service = TowerToHyperService::new(router.clone());
         let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
         tokio::spawn(async move {
-            let Some(stream) = shake_hands(&acceptor, stream).await else { return };
+            let Some(stream) = shake_hands(&acceptor, stream).await else {
+                return;
+            };
             let builder = Builder::new(TokioExecutor::new());
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
             if let Err(error) = watcher.watch(connection.into_owned()).await {
@@ -120,7 +138,10 @@ pub async fn serve(
         });
     }
     server.stop();
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::info!("closing connections that did not finish in time");
     }
 }

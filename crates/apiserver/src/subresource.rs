@@ -11,6 +11,7 @@ use axum::response::Response;
 use http::Method;
 
 pub use log::{LogError, LogOptions, PodLogs};
+pub(crate) use scale::selector_text;
 
 use crate::call::Call;
 use crate::failure::Failure;

@@ -1,7 +1,11 @@
 //! Table replies: what `kubectl get` prints.
 
 pub(crate) mod built_in;
+mod network;
 mod path;
+mod pod;
+mod policy;
+mod workload;
 
 use std::sync::Arc;
 
@@ -34,6 +38,8 @@ pub struct Column {
 pub enum Cell {
     /// The value at a path; a date is shown as an age.
     Path(Path),
+    /// The same, with a text for where there is none.
+    PathOr(Path, &'static str),
     /// Worked out from the object.
     Compute(fn(&Object, Timestamp) -> Value),
 }
@@ -49,6 +55,13 @@ impl Column {
             priority: 0,
             cell: Cell::Compute(cell),
         }
+    }
+
+    /// A column of the values at `path`; `absent` stands for none.
+    pub(crate) fn at(name: &str, kind: &str, path: &str, absent: &'static str) -> Self {
+        let mut column = Self::computed(name, kind, |_, _| Value::Null);
+        column.cell = Cell::PathOr(Path::parse(path), absent);
+        column
     }
 
     /// Shown by `-o wide` only.
@@ -107,6 +120,15 @@ impl Column {
     fn value(&self, object: &Object, now: Timestamp) -> Value {
         match &self.cell {
             Cell::Compute(compute) => compute(object, now),
+            Cell::PathOr(path, absent) => match path.first(object) {
+                None | Some(Value::Null) if self.kind == "string" => json!(absent),
+                None | Some(Value::Null) => json!(absent.parse::<i64>().unwrap_or_default()),
+                Some(Value::String(text)) if text.is_empty() => json!(absent),
+                Some(value) if self.kind == "string" && !value.is_string() => {
+                    json!(value.to_string())
+                }
+                Some(value) => value.clone(),
+            },
             Cell::Path(path) => {
                 let found = path.first(object);
                 match (self.kind.as_str(), found) {

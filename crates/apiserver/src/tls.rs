@@ -62,7 +62,10 @@ pub struct Pair {
 
 impl std::fmt::Debug for Pair {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Pair").field("certificate", &self.certificate).finish_non_exhaustive()
+        formatter
+            .debug_struct("Pair")
+            .field("certificate", &self.certificate)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,15 +74,23 @@ impl std::fmt::Debug for Pair {
 /// # Errors
 /// Where the system has no randomness.
 pub fn authority() -> Result<Pair, Error> {
-    let failed = |source| Error::Issue { name: "the cluster".to_owned(), source };
+    let failed = |source| Error::Issue {
+        name: "the cluster".to_owned(),
+        source,
+    };
     let mut parameters = CertificateParams::new(Vec::new()).map_err(failed)?;
     set_validity(&mut parameters);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    parameters.distinguished_name.push(DnType::CommonName, "seatrial-ca");
+    parameters
+        .distinguished_name
+        .push(DnType::CommonName, "seatrial-ca");
     let key = KeyPair::generate().map_err(failed)?;
     let certificate = parameters.self_signed(&key).map_err(failed)?;
-    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+    Ok(Pair {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    })
 }
 
 /// Issues a server's certificate for its usual names and `more` (host names or addresses).
@@ -87,22 +98,35 @@ pub fn authority() -> Result<Pair, Error> {
 /// # Errors
 /// Where the authority cannot be read or a name is none.
 pub fn issue(authority: &Pair, more: &[String]) -> Result<Pair, Error> {
-    let failed = |source| Error::Issue { name: "the API server".to_owned(), source };
-    let unreadable =
-        |source: rcgen::Error| Error::Read { what: "certificate authority", source: source.into() };
+    let failed = |source| Error::Issue {
+        name: "the API server".to_owned(),
+        source,
+    };
+    let unreadable = |source: rcgen::Error| Error::Read {
+        what: "certificate authority",
+        source: source.into(),
+    };
     let authority_key = KeyPair::from_pem(&authority.key).map_err(unreadable)?;
     let issuer =
         Issuer::from_ca_cert_pem(&authority.certificate, authority_key).map_err(unreadable)?;
-    let names: Vec<String> =
-        NAMES.iter().map(|&name| name.to_owned()).chain(more.iter().cloned()).collect();
+    let names: Vec<String> = NAMES
+        .iter()
+        .map(|&name| name.to_owned())
+        .chain(more.iter().cloned())
+        .collect();
     let mut parameters = CertificateParams::new(names).map_err(failed)?;
     set_validity(&mut parameters);
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    parameters.distinguished_name.push(DnType::CommonName, "seatrial-apiserver");
+    parameters
+        .distinguished_name
+        .push(DnType::CommonName, "seatrial-apiserver");
     let key = KeyPair::generate().map_err(failed)?;
     let certificate = parameters.signed_by(&key, &issuer).map_err(failed)?;
-    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+    Ok(Pair {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    })
 }
 
 fn set_validity(parameters: &mut CertificateParams) {
@@ -117,7 +141,10 @@ fn set_validity(parameters: &mut CertificateParams) {
 /// Where the text is no certificate and key, or they do not fit together.
 pub fn configuration(pair: &Pair) -> Result<Arc<ServerConfig>, Error> {
     let unreadable = |what| {
-        move |source: rustls::pki_types::pem::Error| Error::Read { what, source: Box::new(source) }
+        move |source: rustls::pki_types::pem::Error| Error::Read {
+            what,
+            source: Box::new(source),
+        }
     };
     let chain = CertificateDer::pem_slice_iter(pair.certificate.as_bytes())
         .collect::<Result<Vec<_>, _>>()
@@ -142,15 +169,25 @@ mod tests {
     #[test]
     fn an_authority_issues_certificates_that_can_be_served() {
         let authority = authority().unwrap();
-        let pair = issue(&authority, &["build.example".to_owned(), "192.0.2.1".to_owned()]).unwrap();
+        let pair = issue(
+            &authority,
+            &["build.example".to_owned(), "192.0.2.1".to_owned()],
+        )
+        .unwrap();
         let configuration = configuration(&pair).unwrap();
         assert_eq!(configuration.alpn_protocols.len(), 2);
     }
 
     #[test]
     fn a_damaged_authority_is_named() {
-        let damaged = Pair { certificate: "x".to_owned(), key: "y".to_owned() };
+        let damaged = Pair {
+            certificate: "x".to_owned(),
+            key: "y".to_owned(),
+        };
         let message = issue(&damaged, &[]).unwrap_err().to_string();
-        assert_eq!(message, "cannot read the certificate authority; delete it to have it made anew");
+        assert_eq!(
+            message,
+            "cannot read the certificate authority; delete it to have it made anew"
+        );
     }
 }

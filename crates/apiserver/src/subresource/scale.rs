@@ -65,7 +65,7 @@ fn scale_of(object: &Object, paths: &ScalePaths) -> Value {
 }
 
 /// A selector as text: it is text already, a label selector, or a plain map of labels.
-fn selector_text(selector: &Value) -> String {
+pub(crate) fn selector_text(selector: &Value) -> String {
     let pairs = |labels: &Map<String, Value>| {
         labels
             .iter()
