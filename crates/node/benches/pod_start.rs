@@ -26,7 +26,7 @@ async fn main() {
     #[cfg(target_os = "linux")]
     {
         use seatrial_node::runtime::container::ContainerRuntime;
-        let runtime = ContainerRuntime::with_executable(directory.path().join("c"), INIT.into());
+        let runtime = ContainerRuntime::with_executable(&directory.path().join("c"), INIT.into());
         report(
             Arc::new(runtime.expect("a directory for it")),
             directory.path(),

@@ -31,7 +31,7 @@ pub(crate) async fn run() -> ExitCode {
         "container" => {
             use seatrial_node::runtime::container::ContainerRuntime;
             Arc::new(
-                ContainerRuntime::with_executable(directory.join("doomed"), executable).unwrap(),
+                ContainerRuntime::with_executable(&directory.join("doomed"), executable).unwrap(),
             )
         }
         _ => {

@@ -30,7 +30,7 @@ impl Machine {
         use seatrial_node::runtime::container::ContainerRuntime;
         let directory = directory();
         let runtime =
-            ContainerRuntime::with_executable(directory.path().join("runtime"), INIT.into());
+            ContainerRuntime::with_executable(&directory.path().join("runtime"), INIT.into());
         let machine = Self::with(Arc::new(runtime.unwrap()), directory);
         match machine.try_out().await {
             Ok(()) => Some(machine),

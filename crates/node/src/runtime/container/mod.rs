@@ -22,7 +22,7 @@ mod sandbox;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -33,6 +33,7 @@ use self::sandbox::ContainerSandbox;
 use super::sandbox::cgroup::Cgroups;
 use super::sandbox::host::{self, HostBase};
 use super::sandbox::link::{Isolation, Link, Own};
+use super::sandbox::own::OwnDirectory;
 use super::sandbox::protocol::{Command, Setup};
 use super::sandbox::{link, remove};
 use super::{Error, Network, Runtime, Sandbox, SandboxSpec};
@@ -40,7 +41,6 @@ use super::{Error, Network, Runtime, Sandbox, SandboxSpec};
 /// The container runtime of one node.
 pub struct ContainerRuntime {
     executable: PathBuf,
-    directory: PathBuf,
     shared: Arc<Shared>,
     user_namespaces: Mutex<Own>,
 }
@@ -49,38 +49,64 @@ pub struct ContainerRuntime {
 struct Shared {
     layers: Layers,
     base: tokio::sync::OnceCell<HostBase>,
-    base_directory: PathBuf,
+    directory: OwnDirectory,
     cgroups: Cgroups,
 }
 
 impl ContainerRuntime {
     /// A runtime that keeps its own files in `directory`, which must lie on a file system that
-    /// overlayfs can write to (not another overlay). Two runtimes must not share it.
+    /// overlayfs can write to (not another overlay).
     ///
     /// Whether the machine allows it all shows with the first sandbox; see
     /// [`detect`](super::sandbox::detect) for trying.
-    pub fn new(directory: PathBuf) -> io::Result<Self> {
+    pub fn new(directory: &Path) -> io::Result<Self> {
         Self::with_executable(directory, link::own_executable()?)
     }
 
     /// The same, with another program to become the sandboxes' init (for tests: it must call
     /// [`sandbox_main`] when its first argument says so).
-    pub fn with_executable(directory: PathBuf, executable: PathBuf) -> io::Result<Self> {
-        std::fs::create_dir_all(&directory)?;
-        let directory = directory.canonicalize()?;
+    pub fn with_executable(directory: &Path, executable: PathBuf) -> io::Result<Self> {
+        let directory = OwnDirectory::make(directory)?;
         let shared = Shared {
             layers: Layers::new(directory.join("layers"))?,
             base: tokio::sync::OnceCell::new(),
-            base_directory: directory.join("host"),
+            directory,
             cgroups: Cgroups::find(),
         };
         let user_namespaces = Mutex::new(Own::Yes);
         Ok(Self {
             executable,
-            directory,
             shared: Arc::new(shared),
             user_namespaces,
         })
+    }
+
+    /// Begins to collect the machine's files for `seatrial/host`, so that the first pod need not
+    /// wait for it. Must be called within a tokio runtime.
+    pub fn prepare_host_base(&self) {
+        let shared = Arc::clone(&self.shared);
+        // A failure shows again when the first image needs it.
+        tokio::spawn(async move { shared.host_base().await.map(drop) });
+    }
+
+    /// How it isolates, in words.
+    pub fn describe(&self) -> String {
+        match (*self.users(), rustix::process::geteuid().is_root()) {
+            (Own::No, _) => {
+                "namespaces work, without those for users, so root inside is root outside"
+                    .to_owned()
+            }
+            (Own::Yes, true) => "namespaces work, with all users".to_owned(),
+            (Own::Yes, false) => {
+                "namespaces work without root, with root as the only user inside".to_owned()
+            }
+        }
+    }
+
+    fn users(&self) -> MutexGuard<'_, Own> {
+        self.user_namespaces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn open(&self, spec: &SandboxSpec) -> Result<Arc<Link>, Error> {
@@ -88,10 +114,7 @@ impl ContainerRuntime {
             Network::Own => Own::Yes,
             Network::Host => Own::No,
         };
-        let user = *self
-            .user_namespaces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let user = *self.users();
         let isolation = Isolation::Namespaces { user, network };
         let opened = Link::open(&self.executable, isolation, &spec.directory).await;
         let Err(Error::CreateSandbox { step, source }) = opened else {
@@ -108,10 +131,7 @@ impl ContainerRuntime {
             network,
         };
         let link = Link::open(&self.executable, isolation, &spec.directory).await?;
-        *self
-            .user_namespaces
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Own::No;
+        *self.users() = Own::No;
         Ok(link)
     }
 }
@@ -119,7 +139,7 @@ impl ContainerRuntime {
 impl Shared {
     async fn host_base(&self) -> Result<&HostBase, Error> {
         let make = || async {
-            let directory = self.base_directory.clone();
+            let directory = self.directory.join("host");
             let made = tokio::task::spawn_blocking(move || host::make(&directory)).await;
             made.map_err(io::Error::other)
                 .flatten()
@@ -167,14 +187,5 @@ impl Runtime for ContainerRuntime {
         remove::kill_leftovers(sandboxes).map_err(failed("end an earlier sandbox"))?;
         self.shared.cgroups.remove_leftovers();
         Ok(())
-    }
-}
-
-impl Drop for ContainerRuntime {
-    fn drop(&mut self) {
-        // Made anew by the next runtime in any case.
-        for own in ["layers", "host"] {
-            let _ = remove::remove_tree(&self.directory.join(own));
-        }
     }
 }

@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use self::sandbox::ProcessSandbox;
 use super::sandbox::cgroup::Cgroups;
 use super::sandbox::link::{self, Isolation, Link};
+use super::sandbox::own::OwnDirectory;
 use super::sandbox::protocol::{Command, Setup};
 use super::sandbox::{remove, tools};
 use super::{Error, Network, Runtime, Sandbox, SandboxSpec};
@@ -40,12 +41,12 @@ pub struct ProcessRuntime {
 /// What all sandboxes of a runtime use.
 struct Shared {
     cgroups: Cgroups,
-    /// A directory with the machine's tools under their ordinary names.
-    tools: PathBuf,
+    tools: tokio::sync::OnceCell<PathBuf>,
+    directory: OwnDirectory,
 }
 
 impl ProcessRuntime {
-    /// A runtime that keeps its own files in `directory`. Two runtimes must not share it.
+    /// A runtime that keeps its own files in `directory`.
     pub fn new(directory: &Path) -> io::Result<Self> {
         Self::with_executable(directory, link::own_executable()?)
     }
@@ -53,26 +54,41 @@ impl ProcessRuntime {
     /// The same, with another program to become the sandboxes' init (for tests: it must call
     /// [`sandbox_main`](super::sandbox::sandbox_main) when its first argument says so).
     pub fn with_executable(directory: &Path, executable: PathBuf) -> io::Result<Self> {
-        std::fs::create_dir_all(directory)?;
-        let tools = directory.canonicalize()?.join("tools");
-        link_tools(&tools)?;
+        let shared = Shared {
+            cgroups: Cgroups::find(),
+            tools: tokio::sync::OnceCell::new(),
+            directory: OwnDirectory::make(directory)?,
+        };
         Ok(Self {
             executable,
-            shared: Arc::new(Shared {
-                cgroups: Cgroups::find(),
-                tools,
-            }),
+            shared: Arc::new(shared),
         })
     }
 }
 
-fn link_tools(directory: &Path) -> io::Result<()> {
-    remove::remove_tree(directory)?;
-    std::fs::create_dir(directory)?;
+impl Shared {
+    /// A directory with the machine's tools under their ordinary names.
+    async fn tools(&self) -> Result<&Path, Error> {
+        let make = || async {
+            let directory = self.directory.join("tools");
+            let made = tokio::task::spawn_blocking(move || link_tools(directory)).await;
+            made.map_err(io::Error::other)
+                .flatten()
+                .map_err(|source| Error::PrepareRoot {
+                    step: "link to the machine's tools".to_owned(),
+                    source,
+                })
+        };
+        self.tools.get_or_try_init(make).await.map(PathBuf::as_path)
+    }
+}
+
+fn link_tools(directory: PathBuf) -> io::Result<PathBuf> {
+    std::fs::create_dir(&directory)?;
     for (name, target) in tools::find_tools().into_iter().flat_map(|tool| tool.names) {
         symlink(target, directory.join(name))?;
     }
-    Ok(())
+    Ok(directory)
 }
 
 #[async_trait]

@@ -137,7 +137,7 @@ impl Sandbox for ProcessSandbox {
         let paths = Paths {
             root: root.directory.clone(),
         };
-        let env = paths.environment(&spec.env, &self.spec.hostname, &self.shared.tools);
+        let env = paths.environment(&spec.env, &self.spec.hostname, self.shared.tools().await?);
         let args = spec.args.iter().map(|arg| paths.map(arg)).collect();
         let at_end = {
             let group = Arc::clone(&group);

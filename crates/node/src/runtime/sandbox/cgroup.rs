@@ -5,10 +5,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use super::own;
 use crate::runtime::{Limits, Memory, Notes};
 
 const PERIOD_MICROS: u64 = 100_000;
-const PREFIX: &str = "seatrial-";
 
 /// Where control groups can be made.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Cgroups {
     pub(crate) fn find() -> Self {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let name = format!("{PREFIX}{}", std::process::id());
+        let name = own::name();
         let mut problem = "no cgroup file system is mounted".to_owned();
         let mut find = |controller: &str| {
             for candidate in candidates(&mounts, &own, controller) {
@@ -154,12 +154,7 @@ impl Cgroups {
                 continue;
             };
             for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-                let owner = entry
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok());
-                let alive = |pid: u32| Path::new(&format!("/proc/{pid}")).exists();
-                if owner.is_some_and(|pid| !alive(pid)) {
+                if entry.file_name().to_str().is_some_and(own::is_abandoned) {
                     remove_groups(&entry.path());
                 }
             }

@@ -24,6 +24,7 @@ pub(crate) mod host;
 pub(crate) mod init;
 pub(crate) mod launch;
 pub(crate) mod link;
+pub(crate) mod own;
 pub(crate) mod process;
 pub(crate) mod protocol;
 pub(crate) mod remove;

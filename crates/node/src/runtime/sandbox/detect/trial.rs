@@ -1,0 +1,132 @@
+//! Trying whether containers are possible.
+
+use std::sync::Arc;
+
+use super::{Failure, Settings};
+use crate::runtime::Runtime;
+
+/// A container runtime that works.
+pub(super) struct Works {
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) detail: String,
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) async fn containers(_settings: &Settings) -> Result<Works, Failure> {
+    Err(Failure {
+        reason: "containers need Linux".to_owned(),
+        hint: None,
+    })
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::containers;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::BTreeMap;
+    use std::error::Error as _;
+    use std::io;
+    use std::path::Path;
+
+    use super::super::advice;
+    use super::{Arc, Failure, Settings, Works};
+    use crate::runtime::container::ContainerRuntime;
+    use crate::runtime::sandbox::remove_tree;
+    use crate::runtime::{
+        Discard, Error, HostBase, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec,
+    };
+
+    /// A program that no image has. That it is missing shows only after all else has succeeded.
+    const NO_PROGRAM: &str = "/.seatrial-trial";
+
+    /// Makes a container and lets it fail at the last step.
+    pub(in super::super) async fn containers(settings: &Settings) -> Result<Works, Failure> {
+        let directory = settings.directory.join("container");
+        let made = match &settings.executable {
+            Some(executable) => ContainerRuntime::with_executable(&directory, executable.clone()),
+            None => ContainerRuntime::new(&directory),
+        };
+        let runtime = made.map_err(|error| Failure {
+            reason: format!("{} cannot be made: {error}", settings.directory.display()),
+            hint: Some("choose another directory with --data-dir".to_owned()),
+        })?;
+        let place = settings
+            .directory
+            .join(format!("trial-{}", std::process::id()));
+        let outcome = attempt(&runtime, &place).await;
+        // What is left of it disturbs nothing.
+        let _ = remove_tree(&place);
+        outcome.map_err(|error| advice::for_error(&error))?;
+        runtime.prepare_host_base();
+        Ok(Works {
+            detail: runtime.describe(),
+            runtime: Arc::new(runtime),
+        })
+    }
+
+    async fn attempt(runtime: &ContainerRuntime, place: &Path) -> Result<(), Error> {
+        let failed = |source| Error::CreateSandbox {
+            step: format!("make {}", place.display()),
+            source,
+        };
+        let layer = place.join("layer");
+        std::fs::create_dir_all(&layer).map_err(failed)?;
+        let sandbox = runtime.create_sandbox(sandbox_spec(place)).await?;
+        let started = sandbox.start(process_spec(place, layer)).await;
+        sandbox.stop().await?;
+        match started {
+            Err(Error::Execute { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn sandbox_spec(place: &Path) -> SandboxSpec {
+        SandboxSpec {
+            id: "trial".to_owned(),
+            hostname: "trial".to_owned(),
+            address: [10, 244, 255, 254].into(),
+            network: Network::Own,
+            hosts: Vec::new(),
+            forwards: Vec::new(),
+            limits: Limits::default(),
+            directory: place.to_path_buf(),
+            notes: Arc::new(|_| {}),
+        }
+    }
+
+    fn process_spec(place: &Path, layer: std::path::PathBuf) -> ProcessSpec {
+        ProcessSpec {
+            name: "trial".to_owned(),
+            root: Root {
+                layers: vec![layer],
+                host_base: HostBase::Absent,
+                writable: place.join("writable"),
+            },
+            mounts: Vec::new(),
+            args: vec![NO_PROGRAM.to_owned()],
+            env: BTreeMap::new(),
+            cwd: "/".into(),
+            user: String::new(),
+            output: Arc::new(Discard),
+            limits: Limits::default(),
+        }
+    }
+
+    impl advice::Tried for Error {
+        fn step(&self) -> String {
+            match self {
+                Self::CreateSandbox { step, .. } | Self::PrepareRoot { step, .. } => step.clone(),
+                other => other.to_string(),
+            }
+        }
+
+        fn cause(&self) -> String {
+            self.source()
+                .map_or_else(String::new, |source| format!(": {source}"))
+        }
+    }
+}
