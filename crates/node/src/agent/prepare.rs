@@ -1,0 +1,290 @@
+//! Making a pod's sandbox and volumes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, PodSpec, Volume};
+use seatrial_controller::Notice;
+
+use super::Shared;
+use super::sources::{self, find};
+use crate::downward::Facts;
+use crate::runtime::{self, Limits, Network, Sandbox, SandboxSpec};
+use crate::volume::{self, Content, FileContent};
+use crate::{environment, quantity};
+
+/// The files that were last written to each volume.
+pub(super) type Written = BTreeMap<String, BTreeMap<String, FileContent>>;
+
+/// Why a pod's sandbox or volumes cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("Failed to create pod sandbox")]
+    Sandbox(#[source] runtime::Error),
+    #[error("Failed to create pod sandbox: create {}", path.display())]
+    Directory {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("read what the pod refers to")]
+    Sources(#[source] sources::Error),
+    #[error("MountVolume.SetUp failed for volume {volume:?}")]
+    Content {
+        volume: String,
+        #[source]
+        source: volume::Error,
+    },
+    #[error("MountVolume.SetUp failed for volume {volume:?}")]
+    Write {
+        volume: String,
+        #[source]
+        source: volume::WriteError,
+    },
+    #[error("MountVolume.SetUp failed for volume {volume:?}: hostPath {}: {problem}", path.display())]
+    Host {
+        volume: String,
+        path: PathBuf,
+        problem: String,
+    },
+    #[error("persistentvolumeclaim {0:?} not found")]
+    NoClaim(String),
+}
+
+impl Error {
+    /// The reason of the event that tells of it.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Sandbox(_) | Self::Directory { .. } => "FailedCreatePodSandBox",
+            _ => "FailedMount",
+        }
+    }
+}
+
+/// Makes the volumes, then the sandbox.
+pub(super) async fn prepare(
+    shared: &Arc<Shared>,
+    pod: &Arc<Pod>,
+    address: IpAddr,
+    attempt: u32,
+) -> Result<(Arc<dyn Sandbox>, Written), Error> {
+    let written = fill_volumes(shared, pod, address, &Written::new()).await?;
+    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+    let id = match attempt {
+        0 => uid.to_owned(),
+        _ => format!("{uid}-{attempt}"),
+    };
+    let directory = shared.sandboxes().join(&id);
+    make_empty(&directory)?;
+    let spec = sandbox_spec(shared, pod, id, address, directory);
+    let sandbox = shared
+        .config
+        .runtime
+        .create_sandbox(spec)
+        .await
+        .map_err(Error::Sandbox)?;
+    Ok((sandbox, written))
+}
+
+fn sandbox_spec(
+    shared: &Arc<Shared>,
+    pod: &Arc<Pod>,
+    id: String,
+    address: IpAddr,
+    directory: PathBuf,
+) -> SandboxSpec {
+    let empty = PodSpec::default();
+    let spec = pod.spec.as_ref().unwrap_or(&empty);
+    let aliases = spec.host_aliases.iter().flatten().filter_map(|alias| {
+        Some((
+            alias.ip.parse().ok()?,
+            alias.hostnames.clone().unwrap_or_default(),
+        ))
+    });
+    let hears = (shared.clone(), pod.clone());
+    SandboxSpec {
+        id,
+        hostname: hostname(pod),
+        address,
+        network: if spec.host_network == Some(true) {
+            Network::Host
+        } else {
+            Network::Own
+        },
+        hosts: aliases.collect(),
+        forwards: shared.config.forwards.clone(),
+        limits: limits(
+            spec.resources
+                .as_ref()
+                .and_then(|resources| resources.limits.as_ref()),
+        ),
+        directory,
+        notes: Arc::new(move |note| hears.0.tell(&hears.1, Notice::warning("NotEnforced", note))),
+    }
+}
+
+/// Limits as a runtime wants them.
+pub(super) fn limits(
+    amounts: Option<&BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
+) -> Limits {
+    let amount = |name: &str| amounts.and_then(|amounts| amounts.get(name));
+    Limits {
+        cpu_millis: amount("cpu").and_then(quantity::millis),
+        memory_bytes: amount("memory").and_then(quantity::units),
+    }
+}
+
+/// The host name of a pod: `spec.hostname` or its name, at most 63 characters.
+pub(super) fn hostname(pod: &Pod) -> String {
+    let own = pod.spec.as_ref().and_then(|spec| spec.hostname.as_deref());
+    let name = own
+        .filter(|name| !name.is_empty())
+        .or(pod.metadata.name.as_deref())
+        .unwrap_or("pod");
+    let end = name
+        .char_indices()
+        .nth(63)
+        .map_or(name.len(), |(end, _)| end);
+    name[..end].trim_end_matches(['-', '.']).to_owned()
+}
+
+/// Puts into the volumes what they shall hold now; leaves alone what has not changed.
+pub(super) async fn fill_volumes(
+    shared: &Shared,
+    pod: &Pod,
+    address: IpAddr,
+    before: &Written,
+) -> Result<Written, Error> {
+    let volumes = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.volumes.as_deref())
+        .unwrap_or_default();
+    if volumes.is_empty() {
+        return Ok(Written::new());
+    }
+    let sources = sources::sources(&shared.ctx, pod)
+        .await
+        .map_err(Error::Sources)?;
+    let tokens = sources::tokens(&shared.ctx, pod).await;
+    let facts = shared.facts(pod, address);
+    let mut written = Written::new();
+    for volume in volumes {
+        let made = volume::content(volume, facts, &sources, &tokens);
+        let content = made.map_err(|source| Error::Content {
+            volume: volume.name.clone(),
+            source,
+        })?;
+        let directory = shared.volume(pod, &volume.name);
+        match content {
+            Content::Files(files) => {
+                if before.get(&volume.name) != Some(&files) {
+                    volume::write(&directory, &files, shared.ctx.clock.now()).map_err(
+                        |source| Error::Write {
+                            volume: volume.name.clone(),
+                            source,
+                        },
+                    )?;
+                }
+                written.insert(volume.name.clone(), files);
+            }
+            Content::Empty => make(&directory)?,
+            Content::Host { path, kind } => host_path(volume, &path, &kind)?,
+            Content::Claim(name) => claim(shared, pod, &name).await?,
+        }
+    }
+    Ok(written)
+}
+
+/// Where a volume lies on the machine.
+pub(super) fn source_of(shared: &Shared, pod: &Pod, volume: &Volume) -> PathBuf {
+    if let Some(host) = &volume.host_path {
+        return PathBuf::from(&host.path);
+    }
+    if let Some(claim) = &volume.persistent_volume_claim {
+        return claim_directory(shared, pod, &claim.claim_name);
+    }
+    shared.volume(pod, &volume.name)
+}
+
+fn claim_directory(shared: &Shared, pod: &Pod, name: &str) -> PathBuf {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    shared
+        .config
+        .directory
+        .join("claims")
+        .join(namespace)
+        .join(name)
+}
+
+async fn claim(shared: &Shared, pod: &Pod, name: &str) -> Result<(), Error> {
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    match find::<PersistentVolumeClaim>(&shared.ctx, namespace, name).await {
+        Ok(Some(_)) => make(&claim_directory(shared, pod, name)),
+        Ok(None) => Err(Error::NoClaim(name.to_owned())),
+        Err(error) => Err(Error::Sources(error)),
+    }
+}
+
+fn host_path(volume: &Volume, path: &Path, kind: &str) -> Result<(), Error> {
+    let problem = |problem: String| Error::Host {
+        volume: volume.name.clone(),
+        path: path.to_owned(),
+        problem,
+    };
+    match kind {
+        "" if path.exists() => Ok(()),
+        "" => Err(problem("does not exist".to_owned())),
+        "Directory" if path.is_dir() => Ok(()),
+        "File" if path.is_file() => Ok(()),
+        "Directory" | "File" => Err(problem(format!("is no {kind}"))),
+        "DirectoryOrCreate" => make(path),
+        "FileOrCreate" => match fs::File::options().create(true).append(true).open(path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(problem(error.to_string())),
+        },
+        other => Err(problem(format!("the type {other} is not supported"))),
+    }
+}
+
+fn make(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::Directory {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn make_empty(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Directory {
+            path: path.to_owned(),
+            source: error,
+        }),
+        _ => make(path),
+    }
+}
+
+impl Shared {
+    /// What the downward API tells about a pod.
+    pub(super) fn facts<'a>(&'a self, pod: &'a Pod, address: IpAddr) -> Facts<'a> {
+        let node = &self.config.node;
+        Facts {
+            pod,
+            address,
+            host: node.address,
+            capacity: &node.capacity,
+        }
+    }
+
+    /// What a container's environment draws from.
+    pub(super) async fn environment_sources(
+        &self,
+        pod: &Pod,
+    ) -> Result<environment::Sources, sources::Error> {
+        sources::sources(&self.ctx, pod).await
+    }
+}

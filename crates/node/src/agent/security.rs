@@ -1,0 +1,168 @@
+//! Security contexts: whom a container runs as, and what is asked for beyond that. Pure.
+
+use k8s_openapi::api::core::v1::{Container, Pod};
+use serde_json::Value;
+
+/// Why a container must not run as it would.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Error {
+    #[error("container has runAsNonRoot and image will run as root (container: {0})")]
+    Root(String),
+    #[error(
+        "container has runAsNonRoot and image has non-numeric user ({user}), cannot verify user is \
+         non-root (container: {container})"
+    )]
+    Unverifiable { user: String, container: String },
+}
+
+/// Whom the container runs as, in the form of an image's `USER`. What the container says goes before
+/// what the pod says, and that before the image.
+pub(super) fn user(pod: &Pod, container: &Container, image: &str) -> Result<String, Error> {
+    let pod = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.security_context.as_ref());
+    let own = container.security_context.as_ref();
+    let uid = own
+        .and_then(|own| own.run_as_user)
+        .or(pod.and_then(|pod| pod.run_as_user));
+    let gid = own
+        .and_then(|own| own.run_as_group)
+        .or(pod.and_then(|pod| pod.run_as_group));
+    let non_root = own
+        .and_then(|own| own.run_as_non_root)
+        .or(pod.and_then(|pod| pod.run_as_non_root));
+    let named = image.split(':').next().unwrap_or_default();
+    let user = uid.map_or_else(|| named.to_owned(), |uid| uid.to_string());
+    if non_root == Some(true) {
+        match user.parse::<i64>() {
+            Ok(0) => return Err(Error::Root(container.name.clone())),
+            Ok(_) => {}
+            Err(_) if user.is_empty() => return Err(Error::Root(container.name.clone())),
+            Err(_) => {
+                return Err(Error::Unverifiable {
+                    user,
+                    container: container.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(match (uid, gid) {
+        (None, None) => image.to_owned(),
+        (Some(uid), None) => uid.to_string(),
+        (_, Some(gid)) if user.is_empty() => format!("0:{gid}"),
+        (_, Some(gid)) => format!("{user}:{gid}"),
+    })
+}
+
+/// The fields of the pod that no runtime of ours enforces, for an event.
+pub(super) fn not_enforced(pod: &Pod) -> Vec<String> {
+    const KNOWN: [&str; 3] = ["runAsUser", "runAsGroup", "runAsNonRoot"];
+    let Some(spec) = &pod.spec else {
+        return Vec::new();
+    };
+    let fields = |prefix: &str, context: Value| -> Vec<String> {
+        let fields = context.as_object().cloned().unwrap_or_default().into_iter();
+        let asked = fields.filter(|(name, value)| {
+            let nothing = matches!(value, Value::Bool(false)) && name != "allowPrivilegeEscalation";
+            !KNOWN.contains(&name.as_str()) && !nothing && !value.is_null()
+        });
+        asked
+            .map(|(name, _)| format!("{prefix}securityContext.{name}"))
+            .collect()
+    };
+    let whole = serde_json::to_value(&spec.security_context).unwrap_or_default();
+    let mut result = fields("", whole);
+    for container in spec
+        .init_containers
+        .iter()
+        .flatten()
+        .chain(&spec.containers)
+    {
+        let own = serde_json::to_value(&container.security_context).unwrap_or_default();
+        result.extend(fields(&format!("{}: ", container.name), own));
+    }
+    let flags = [
+        ("hostPID", spec.host_pid),
+        ("hostIPC", spec.host_ipc),
+        ("shareProcessNamespace", spec.share_process_namespace),
+    ];
+    result.extend(
+        flags
+            .iter()
+            .filter(|(_, flag)| *flag == Some(true))
+            .map(|(name, _)| (*name).to_owned()),
+    );
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn case(pod: Value, container: Value, image: &str) -> Result<String, String> {
+        let pod = json!({"metadata": {"name": "web"}, "spec": {"securityContext": pod, "containers": []}});
+        let container = json!({"name": "app", "securityContext": container});
+        let (pod, container) = (
+            serde_json::from_value(pod).unwrap(),
+            serde_json::from_value(container).unwrap(),
+        );
+        user(&pod, &container, image).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_nearest_says_whom_to_run_as() {
+        assert_eq!(case(json!({}), json!({}), "www:data").unwrap(), "www:data");
+        assert_eq!(
+            case(json!({"runAsUser": 1}), json!({"runAsUser": 2}), "www").unwrap(),
+            "2"
+        );
+        assert_eq!(
+            case(json!({"runAsGroup": 7}), json!({}), "www:data").unwrap(),
+            "www:7"
+        );
+        assert_eq!(
+            case(json!({"runAsGroup": 7}), json!({}), "").unwrap(),
+            "0:7"
+        );
+    }
+
+    #[test]
+    fn root_is_refused_where_the_pod_says_so() {
+        let strict = || json!({"runAsNonRoot": true});
+        assert!(
+            case(strict(), json!({}), "")
+                .unwrap_err()
+                .contains("will run as root")
+        );
+        assert!(
+            case(strict(), json!({}), "www")
+                .unwrap_err()
+                .contains("non-numeric user (www)")
+        );
+        assert_eq!(
+            case(strict(), json!({"runAsUser": 1000}), "").unwrap(),
+            "1000"
+        );
+    }
+
+    #[test]
+    fn what_nobody_enforces_is_listed() {
+        let pod = json!({"metadata": {"name": "web"}, "spec": {
+            "hostPID": true,
+            "securityContext": {"fsGroup": 1, "runAsNonRoot": true},
+            "containers": [{"name": "app", "securityContext": {"privileged": false, "capabilities": {"drop": ["ALL"]}}}],
+        }});
+        let listed = not_enforced(&serde_json::from_value(pod).unwrap());
+        assert_eq!(
+            listed,
+            [
+                "securityContext.fsGroup",
+                "app: securityContext.capabilities",
+                "hostPID"
+            ]
+        );
+    }
+}

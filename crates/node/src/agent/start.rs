@@ -1,0 +1,395 @@
+//! Starting one container: image, environment, mounts, log, process, hook.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Container, Pod, VolumeMount};
+use seatrial_controller::{Chain, Notice};
+
+use super::prepare::{hostname, limits, source_of};
+use super::{Shared, security, sources};
+use crate::environment::{self, command_line, complete, expand};
+use crate::images::{self, Image, Origin, PullPolicy};
+use crate::logs::Log;
+use crate::probe::{self, Action, Answer, Target, ask};
+use crate::runtime::{self, Access, Mount, Process, ProcessSpec, Root, Sandbox, Signal};
+
+/// A hook has this long where nothing else limits it.
+const HOOK: Duration = Duration::from_secs(600);
+
+/// A container that runs.
+pub(super) struct Started {
+    pub(super) process: Arc<dyn Process>,
+    pub(super) log: Log,
+    pub(super) image: Image,
+    pub(super) termination: Option<PathBuf>,
+}
+
+/// Why a container does not run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Image(images::Error),
+    #[error(transparent)]
+    Environment(#[from] environment::Error),
+    #[error(transparent)]
+    Security(#[from] security::Error),
+    #[error("{hook}: {source}")]
+    Hook {
+        hook: &'static str,
+        source: probe::Error,
+    },
+    #[error("probe: {0}")]
+    Probe(probe::Error),
+    #[error("volumeMount {mount:?}: {problem}")]
+    Mount { mount: String, problem: String },
+    #[error("{field} is not supported")]
+    Unsupported { field: &'static str },
+    #[error("no command specified: neither the image nor the container names one")]
+    NoCommand,
+    #[error("read what the container refers to")]
+    Sources(#[source] sources::Error),
+    #[error("{step} {}", path.display())]
+    Disk {
+        step: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Runtime(runtime::Error),
+    #[error("PostStartHook failed: {0}")]
+    PostStart(String),
+}
+
+/// What is to be started.
+pub(super) struct Request {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pod: Arc<Pod>,
+    pub(super) container: Container,
+    pub(super) sandbox: Arc<dyn Sandbox>,
+    pub(super) address: IpAddr,
+    /// 0 for the first run.
+    pub(super) run: u32,
+}
+
+impl Request {
+    /// Starts it; returns once its process runs and its `postStart` hook has succeeded.
+    pub(super) async fn start(self) -> Result<Started, Error> {
+        self.check()?;
+        let image = self.image().await?;
+        let sources = self
+            .shared
+            .environment_sources(&self.pod)
+            .await
+            .map_err(Error::Sources)?;
+        let facts = self.shared.facts(&self.pod, self.address);
+        let cluster = &self.shared.config.environment;
+        let variables = environment::variables(&self.container, facts, &sources, cluster)?;
+        let args = command_line(&self.container, &image.config, &variables);
+        if args.is_empty() {
+            return Err(Error::NoCommand);
+        }
+        let user = security::user(&self.pod, &self.container, &image.config.user)?;
+        let mut mounts = self.mounts(&variables)?;
+        let termination = self.termination_file()?;
+        mounts.extend(termination.clone().map(|(_, mount)| mount));
+        let (log, output) = self.log()?;
+        let cwd = self
+            .container
+            .working_dir
+            .clone()
+            .filter(|directory| !directory.is_empty());
+        let cwd = cwd.unwrap_or_else(|| image.config.working_directory.clone());
+        let spec = ProcessSpec {
+            name: self.container.name.clone(),
+            root: Root {
+                layers: image.layers.clone(),
+                host_base: image.host_base,
+                writable: self.writable()?,
+            },
+            mounts,
+            args,
+            env: complete(&image.config, variables, facts, &hostname(&self.pod)),
+            cwd: if cwd.is_empty() {
+                PathBuf::from("/")
+            } else {
+                PathBuf::from(cwd)
+            },
+            user,
+            output,
+            limits: limits(
+                self.container
+                    .resources
+                    .as_ref()
+                    .and_then(|it| it.limits.as_ref()),
+            ),
+        };
+        self.tell(Notice::normal(
+            "Created",
+            format!("Created container: {}", self.container.name),
+        ));
+        let process = self.sandbox.start(spec).await.map_err(Error::Runtime)?;
+        self.tell(Notice::normal(
+            "Started",
+            format!("Started container {}", self.container.name),
+        ));
+        self.post_start(&process).await?;
+        Ok(Started {
+            process,
+            log,
+            image,
+            termination: termination.map(|(file, _)| file),
+        })
+    }
+
+    fn tell(&self, notice: Notice) {
+        self.shared.tell(&self.pod, notice);
+    }
+
+    /// Refuses what cannot be done, before anything is done.
+    fn check(&self) -> Result<(), Error> {
+        let container = &self.container;
+        if container
+            .volume_devices
+            .as_ref()
+            .is_some_and(|devices| !devices.is_empty())
+        {
+            return Err(Error::Unsupported {
+                field: "volumeDevices",
+            });
+        }
+        for kind in [
+            probe::Kind::Startup,
+            probe::Kind::Readiness,
+            probe::Kind::Liveness,
+        ] {
+            if let Some(probe) = kind.of(container) {
+                probe::Settings::new(probe, container).map_err(Error::Probe)?;
+            }
+        }
+        let lifecycle = container.lifecycle.as_ref();
+        let hooks = [
+            (
+                "lifecycle.postStart",
+                lifecycle.and_then(|it| it.post_start.as_ref()),
+            ),
+            (
+                "lifecycle.preStop",
+                lifecycle.and_then(|it| it.pre_stop.as_ref()),
+            ),
+        ];
+        for (hook, handler) in hooks {
+            if let Some(handler) = handler {
+                Action::new(handler, container).map_err(|source| Error::Hook { hook, source })?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn image(&self) -> Result<Image, Error> {
+        let reference = self.container.image.as_deref().unwrap_or_default();
+        let policy = match self.container.image_pull_policy.as_deref() {
+            Some("Always") => PullPolicy::Always,
+            Some("Never") => PullPolicy::Never,
+            _ => PullPolicy::IfNotPresent,
+        };
+        let begin = self.shared.ctx.clock.now();
+        let image = self.shared.config.images.resolve(reference, policy).await;
+        let image = image.map_err(Error::Image)?;
+        let message = match image.origin {
+            Origin::Present => format!("Container image {reference:?} already present on machine"),
+            Origin::Pulled => {
+                let took = self
+                    .shared
+                    .ctx
+                    .clock
+                    .now()
+                    .duration_since(begin)
+                    .unsigned_abs();
+                let millis = took.as_millis();
+                let took = format!("{}.{:03}s", millis / 1_000, millis % 1_000);
+                format!(
+                    "Successfully pulled image {reference:?} in {took} ({took} including waiting). \
+                     Image size: {} bytes.",
+                    image.size
+                )
+            }
+        };
+        self.tell(Notice::normal("Pulled", message));
+        Ok(image)
+    }
+
+    fn mounts(&self, variables: &BTreeMap<String, String>) -> Result<Vec<Mount>, Error> {
+        let volumes = self
+            .pod
+            .spec
+            .iter()
+            .flat_map(|spec| spec.volumes.iter().flatten());
+        let volumes: BTreeMap<&str, _> = volumes
+            .map(|volume| (volume.name.as_str(), volume))
+            .collect();
+        let mut mounts = Vec::new();
+        for mount in self.container.volume_mounts.iter().flatten() {
+            let problem = |problem: String| Error::Mount {
+                mount: mount.name.clone(),
+                problem,
+            };
+            let volume = volumes.get(mount.name.as_str());
+            let volume = volume.ok_or_else(|| problem("the pod has no such volume".to_owned()))?;
+            let base = source_of(&self.shared, &self.pod, volume);
+            let source = sub_path(&base, mount, variables).map_err(problem)?;
+            mounts.push(Mount {
+                source,
+                target: PathBuf::from(&mount.mount_path),
+                access: match mount.read_only {
+                    Some(true) => Access::ReadOnly,
+                    _ => Access::ReadWrite,
+                },
+            });
+        }
+        // A parent before what is mounted in it.
+        mounts.sort_by(|one, other| one.target.cmp(&other.target));
+        Ok(mounts)
+    }
+
+    /// The file that the container may write its last words to. Only where a mount hides nothing of
+    /// the machine: the process runtime has no root of its own.
+    fn termination_file(&self) -> Result<Option<(PathBuf, Mount)>, Error> {
+        if self.shared.config.runtime.name() != "container" {
+            return Ok(None);
+        }
+        let path = self.container.termination_message_path.as_deref();
+        let target = PathBuf::from(path.unwrap_or("/dev/termination-log"));
+        let directory = self.shared.container(&self.pod, &self.container.name);
+        let file = directory.join(format!("{}.termination", self.run));
+        make(&directory)?;
+        let disk = |source| Error::Disk {
+            step: "create",
+            path: file.clone(),
+            source,
+        };
+        fs::write(&file, b"").map_err(disk)?;
+        let mount = Mount {
+            source: file.clone(),
+            target,
+            access: Access::ReadWrite,
+        };
+        Ok(Some((file, mount)))
+    }
+
+    fn log(&self) -> Result<(Log, Arc<dyn runtime::Output>), Error> {
+        let directory = self.shared.log(&self.pod, &self.container.name);
+        let config = &self.shared.config;
+        Log::begin(
+            &directory,
+            self.run,
+            config.rotation,
+            self.shared.ctx.clock.clone(),
+        )
+        .map_err(|source| Error::Disk {
+            step: "begin the log in",
+            path: directory,
+            source,
+        })
+    }
+
+    /// A fresh directory for this run's writes; that of the run before is deleted.
+    fn writable(&self) -> Result<PathBuf, Error> {
+        let directory = self.shared.container(&self.pod, &self.container.name);
+        if let Some(before) = self.run.checked_sub(1) {
+            let old = directory.join(before.to_string());
+            if let Err(error) = fs::remove_dir_all(&old)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::debug!("remove {}: {error}", old.display());
+            }
+        }
+        let path = directory.join(self.run.to_string());
+        make(&path)?;
+        Ok(path)
+    }
+
+    async fn post_start(&self, process: &Arc<dyn Process>) -> Result<(), Error> {
+        let handler = self
+            .container
+            .lifecycle
+            .as_ref()
+            .and_then(|it| it.post_start.as_ref());
+        let Some(handler) = handler else {
+            return Ok(());
+        };
+        let action = Action::new(handler, &self.container).map_err(|source| Error::Hook {
+            hook: "lifecycle.postStart",
+            source,
+        })?;
+        let target = Target {
+            sandbox: self.sandbox.clone(),
+            process: process.clone(),
+        };
+        let Answer::Bad(problem) = ask(&target, &action, HOOK).await else {
+            return Ok(());
+        };
+        self.tell(Notice::warning(
+            "FailedPostStartHook",
+            format!("PostStartHook failed: {problem}"),
+        ));
+        if let Err(error) = process.signal(Signal::KILL).await {
+            tracing::debug!("end the container: {}", Chain(&error));
+        }
+        process.wait().await;
+        Err(Error::PostStart(problem))
+    }
+}
+
+fn make(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::Disk {
+        step: "create",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The place in a volume that is mounted; made where it is missing.
+fn sub_path(
+    base: &Path,
+    mount: &VolumeMount,
+    variables: &BTreeMap<String, String>,
+) -> Result<PathBuf, String> {
+    let given = match (&mount.sub_path_expr, &mount.sub_path) {
+        (Some(expression), _) if !expression.is_empty() => expand(expression, variables),
+        (_, Some(path)) => path.clone(),
+        _ => String::new(),
+    };
+    if given.is_empty() {
+        return Ok(base.to_owned());
+    }
+    let inside = Path::new(&given)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if !inside {
+        return Err(format!(
+            "subPath {given:?} must be relative and must not contain '..'"
+        ));
+    }
+    let path = base.join(&given);
+    if !path.exists() {
+        fs::create_dir_all(&path).map_err(|error| format!("create {}: {error}", path.display()))?;
+    }
+    // Symbolic links inside the volume are followed here, once, so that none leads out of it later.
+    let real = path
+        .canonicalize()
+        .map_err(|error| format!("resolve {}: {error}", path.display()))?;
+    let base = base
+        .canonicalize()
+        .map_err(|error| format!("resolve {}: {error}", base.display()))?;
+    match real.starts_with(&base) {
+        true => Ok(real),
+        false => Err(format!("subPath {given:?} leads out of the volume")),
+    }
+}
