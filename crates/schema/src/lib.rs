@@ -17,6 +17,7 @@
 
 pub mod cause;
 pub mod custom;
+pub mod defaults;
 pub mod fact;
 #[allow(clippy::all, clippy::pedantic, missing_docs)] // Tables, written by the generator.
 pub mod generated;

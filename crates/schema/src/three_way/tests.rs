@@ -40,7 +40,9 @@ fn lists_merge_by_key() {
             &json!([{"name": "sidecar"}, {"name": "a", "image": "a:1", "args": ["0", "2"], "imagePullPolicy": "Always",
             "env": [{"name": "X", "value": "1"}, {"name": "Y"}]}, {"name": "b"}]),
         ),
-        &expect![[r#"{"spec":{"template":{"spec":{"containers":[{"name":"sidecar"},{"args":["1"],"image":"a:2","imagePullPolicy":"Always","name":"a"}]}}}}"#]],
+        &expect![[
+            r#"{"spec":{"template":{"spec":{"containers":[{"name":"sidecar"},{"args":["1"],"image":"a:2","imagePullPolicy":"Always","name":"a"}]}}}}"#
+        ]],
     );
 }
 
@@ -49,7 +51,14 @@ fn unions_are_what_was_given_when_they_change() {
     let current =
         json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}});
     let same = json!({"spec": {"strategy": {"type": "RollingUpdate"}}});
-    check(&json!(null), &same, &current, &expect![[r#"{"spec":{"strategy":{"rollingUpdate":{"maxSurge":1},"type":"RollingUpdate"}}}"#]]);
+    check(
+        &json!(null),
+        &same,
+        &current,
+        &expect![[
+            r#"{"spec":{"strategy":{"rollingUpdate":{"maxSurge":1},"type":"RollingUpdate"}}}"#
+        ]],
+    );
     check(
         &same,
         &json!({"spec": {"strategy": {"type": "Recreate"}}}),
