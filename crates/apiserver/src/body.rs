@@ -1,32 +1,26 @@
 //! Request bodies: from bytes to a tree of values.
 
 use http::header;
+use seatrial_schema::parse;
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::facts;
 use crate::failure::{Failure, Reason};
 use crate::object::Object;
 
 /// The encoding of a request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    /// JSON.
+enum Encoding {
     Json,
-    /// YAML.
     Yaml,
-    /// Kubernetes' protobuf envelope.
     Protobuf,
 }
 
 /// The media type of a request, without its parameters.
 pub(crate) fn media_type(call: &Call) -> String {
-    let value = call
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let name = value
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default();
+    let value = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let name = value.and_then(|value| value.split(';').next()).unwrap_or_default();
     name.trim().to_ascii_lowercase()
 }
 
@@ -49,17 +43,42 @@ pub(crate) fn unsupported(accepted: &str) -> Failure {
     Failure::new(Reason::UnsupportedMediaType, message)
 }
 
+/// An object and the fields that its text repeats.
+pub(crate) struct Document {
+    /// The object.
+    pub(crate) object: Object,
+    /// Paths of repeated fields.
+    pub(crate) duplicates: Vec<String>,
+}
+
+fn document(read: Result<parse::Document, parse::Error>) -> Result<Document, Failure> {
+    let document = read
+        .map_err(|error| Failure::bad_request(format!("the body of the request: {error}")))?;
+    match document.value {
+        Value::Object(map) => {
+            Ok(Document { object: Object(map), duplicates: document.duplicates })
+        }
+        _ => Err(Failure::bad_request("the body of the request is not an object")),
+    }
+}
+
+fn read(call: &Call) -> Result<Document, Failure> {
+    match encoding(call)? {
+        Encoding::Json => document(parse::json(&call.body)),
+        Encoding::Yaml => document(parse::yaml(&call.body)),
+        Encoding::Protobuf => {
+            let object = facts::protobuf(&call.body)?;
+            Ok(Document { object, duplicates: Vec::new() })
+        }
+    }
+}
+
 /// Reads the body as one object.
 ///
 /// # Errors
 /// Unsupported media type, or a bad request that says where the text is malformed.
 pub(crate) fn object(call: &Call) -> Result<Object, Failure> {
-    match value(call)? {
-        Value::Object(map) => Ok(Object(map)),
-        _ => Err(Failure::bad_request(
-            "the body of the request is not an object",
-        )),
-    }
+    read(call).map(|document| document.object)
 }
 
 /// Reads the body as options of a request; absent where it is empty.
@@ -73,55 +92,41 @@ pub(crate) fn options(call: &Call) -> Result<Object, Failure> {
     object(call)
 }
 
-fn value(call: &Call) -> Result<Value, Failure> {
-    match encoding(call)? {
-        Encoding::Json => json(&call.body),
-        Encoding::Yaml => yaml(&call.body),
-        Encoding::Protobuf => Err(unsupported("application/json, application/yaml")),
-    }
-}
-
-/// Reads JSON.
-///
-/// # Errors
-/// A bad request with the line and column.
-pub(crate) fn json(text: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(text).map_err(|error| {
-        Failure::bad_request(format!(
-            "the body of the request is malformed JSON: {error}"
-        ))
-    })
-}
-
-/// Reads YAML.
-///
-/// # Errors
-/// A bad request with the line and column.
-pub(crate) fn yaml(text: &[u8]) -> Result<Value, Failure> {
-    let text = std::str::from_utf8(text).map_err(|error| {
-        Failure::bad_request(format!("the body of the request is no UTF-8 text: {error}"))
-    })?;
-    serde_saphyr::from_str(text).map_err(|error| {
-        Failure::bad_request(format!(
-            "the body of the request is malformed YAML: {error}"
-        ))
-    })
-}
-
 /// Reads the body as one object of the kind and checks its fields.
 ///
 /// # Errors
-/// As [`object`]; invalid, where a field is wrong.
+/// As [`object`]; a bad request, where a field is unknown or has the wrong type.
 pub(crate) fn checked(call: &Call) -> Result<(Object, Vec<String>), Failure> {
-    check(call, object(call)?)
+    check(call, read(call)?)
 }
 
 /// Checks the fields of an object by the schema of its kind; returns it without unknown fields, and
 /// warnings.
 ///
 /// # Errors
-/// Invalid, where a field is wrong.
-pub(crate) fn check(call: &Call, object: Object) -> Result<(Object, Vec<String>), Failure> {
-    call.field_validation()?;
-    Ok((object, Vec::new()))
+/// A bad request, where a field is unknown or has the wrong type.
+pub(crate) fn check(call: &Call, document: Document) -> Result<(Object, Vec<String>), Failure> {
+    let Document { mut object, duplicates } = document;
+    let strictness = call.field_validation()?;
+    let warnings =
+        facts::check(call.kind(), call.version(), &mut object, &duplicates, strictness)?;
+    Ok((object, warnings))
+}
+
+/// Reads a patch, which is JSON.
+///
+/// # Errors
+/// A bad request with the line and column.
+pub(crate) fn patch(call: &Call) -> Result<Value, Failure> {
+    let read = parse::json(&call.body);
+    read.map(|document| document.value)
+        .map_err(|error| Failure::bad_request(format!("the body of the request: {error}")))
+}
+
+/// Reads the object of an apply, which is YAML.
+///
+/// # Errors
+/// A bad request with the line and column.
+pub(crate) fn applied(call: &Call) -> Result<Document, Failure> {
+    document(parse::yaml(&call.body))
 }

@@ -1,9 +1,10 @@
 //! Kinds that CustomResourceDefinitions add: from the definition to a row in the registry.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use seatrial_store::{Change, Expect, Page, Write};
+use seatrial_schema::Type;
 use serde_json::{Value, json};
 
 use crate::call::{Call, Target};
@@ -17,20 +18,37 @@ use crate::state::State;
 use crate::table::Column;
 use crate::verb::Options;
 
-/// The schemas of a custom kind, by version.
+/// The schemas of a custom kind, by version; read when one is first needed.
 #[derive(Debug)]
-pub struct Definition {
-    /// The name of each version and its `openAPIV3Schema`.
-    pub schemas: Vec<(String, Value)>,
+pub struct Definition(Vec<Schema>);
+
+#[derive(Debug)]
+struct Schema {
+    version: String,
+    text: Value,
+    read: OnceLock<Type>,
 }
 
 impl Definition {
-    /// The schema of a version.
-    pub fn schema(&self, version: &str) -> Option<&Value> {
-        self.schemas
-            .iter()
-            .find(|(name, _)| name == version)
-            .map(|(_, schema)| schema)
+    fn schema(&self, version: &str) -> Option<&Schema> {
+        self.0.iter().find(|schema| schema.version == version)
+    }
+
+    /// The `openAPIV3Schema` of a version.
+    pub(crate) fn text(&self, version: &str) -> Option<&Value> {
+        self.schema(version).map(|schema| &schema.text)
+    }
+
+    /// What the schema of a version says. A version without a usable schema allows every field.
+    pub(crate) fn type_of(&self, version: &str) -> Type {
+        let Some(schema) = self.schema(version) else { return Type::Unknown };
+        let read = || {
+            Type::custom(&schema.text).unwrap_or_else(|error| {
+                tracing::error!(%version, %error, "the schema of a definition cannot be used");
+                Type::Unknown
+            })
+        };
+        schema.read.get_or_init(read).clone()
     }
 }
 
@@ -136,9 +154,18 @@ pub(crate) fn validate(definition: &Object) -> Vec<Cause> {
         causes.push(Cause::invalid("spec.versions", json!(versions), detail));
     }
     for (index, version) in versions.iter().enumerate() {
-        if version.pointer("/schema/openAPIV3Schema").is_none() {
-            let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
-            causes.push(Cause::required(field, "schemas are required"));
+        let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
+        match version.pointer("/schema/openAPIV3Schema") {
+            None => causes.push(Cause::required(field, "schemas are required")),
+            Some(schema) => {
+                if let Err(error) = Type::custom(schema) {
+                    causes.push(Cause::new(
+                        "FieldValueInvalid",
+                        field,
+                        format!("Invalid value: {error}"),
+                    ));
+                }
+            }
         }
     }
     causes
@@ -191,12 +218,10 @@ fn kind(definition: &Object) -> Kind {
             }
         }
     }
-    let schema = |version: &&Value| {
-        let schema = version
-            .pointer("/schema/openAPIV3Schema")
-            .cloned()
-            .unwrap_or_default();
-        (text(Some(version), "name"), schema)
+    let schema = |version: &Value| Schema {
+        version: text(Some(version), "name"),
+        text: version.pointer("/schema/openAPIV3Schema").cloned().unwrap_or_default(),
+        read: OnceLock::new(),
     };
     Kind {
         versions: served
@@ -220,9 +245,10 @@ fn kind(definition: &Object) -> Kind {
         conversion: Conversion::Rename,
         names: crate::name::NameRule::Subdomain,
         strategy: &crate::strategy::Plain,
-        origin: Origin::Custom(Arc::new(Definition {
-            schemas: served.iter().map(schema).collect(),
-        })),
+        origin: Origin::Custom(Arc::new(Definition(
+            // The stored version may not be served, but objects are checked in its form.
+            versions(definition).into_iter().map(schema).collect(),
+        ))),
         group: group.to_owned(),
         plural,
     }

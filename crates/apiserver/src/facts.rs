@@ -1,33 +1,140 @@
-//! What the generated tables say about kinds: the one place that asks the `schema` crate.
+//! What the fields of a kind mean: the one place that asks the `schema` crate.
 
+use seatrial_schema::patch;
+use seatrial_schema::strict;
+use seatrial_schema::{Type, custom as structural};
 use serde_json::Value;
 
-use crate::failure::Cause;
+use crate::call::FieldValidation;
+use crate::failure::{Cause, Failure, Reason};
 use crate::object::Object;
-use crate::registry::{Kind, Version};
+use crate::registry::{Kind, Origin, Version};
 
-/// Fills in what upstream fills in.
-pub(crate) fn default(kind: &Kind, object: &mut Object) {
-    let _ = (kind, object);
+/// The type of the objects of `kind` in one of its versions.
+pub(crate) fn type_of(kind: &Kind, version: &Version) -> Type {
+    match &kind.origin {
+        Origin::BuiltIn => {
+            Type::built_in(&kind.group, &version.name, &kind.kind).unwrap_or(Type::Unknown)
+        }
+        Origin::Custom(definition) => definition.type_of(&version.name),
+    }
 }
 
-/// What is wrong with the object by its schema.
+/// The type of the stored form of `kind`.
+fn stored_type(kind: &Kind) -> Type {
+    let (group, version) = kind.stored_as.split_once('/').unwrap_or(("", &kind.stored_as));
+    match &kind.origin {
+        Origin::BuiltIn => Type::built_in(group, version, &kind.kind).unwrap_or(Type::Unknown),
+        Origin::Custom(definition) => definition.type_of(version),
+    }
+}
+
+/// Lends the object to a function over values.
+fn with_value<T>(object: &mut Object, act: impl FnOnce(&mut Value) -> T) -> T {
+    let mut value = Value::Object(std::mem::take(&mut object.0));
+    let outcome = act(&mut value);
+    if let Value::Object(map) = value {
+        object.0 = map;
+    }
+    outcome
+}
+
+fn cause(cause: seatrial_schema::Cause) -> Cause {
+    Cause { reason: cause.reason.name().to_owned(), message: cause.message, field: cause.field }
+}
+
+/// Drops the fields that the kind does not have. `duplicates` are fields that the text repeats.
+/// Returns warnings for the client.
+///
+/// # Errors
+/// A bad request, where a field has the wrong type, or where there were unknown or repeated ones and
+/// the client wants that to be an error.
+pub(crate) fn check(
+    kind: &Kind,
+    version: &Version,
+    object: &mut Object,
+    duplicates: &[String],
+    strictness: FieldValidation,
+) -> Result<Vec<String>, Failure> {
+    let object_type = type_of(kind, version);
+    let report = with_value(object, |value| strict::check(value, &object_type));
+    let refused = |detail: &str| {
+        let message = format!(
+            "{} in version {:?} cannot be handled as a {}: {detail}",
+            kind.kind, version.name, kind.kind
+        );
+        Failure::bad_request(message)
+    };
+    if !report.mistyped.is_empty() {
+        let details: Vec<String> = report.mistyped.iter().map(ToString::to_string).collect();
+        let causes = report.mistyped.into_iter().map(cause).collect();
+        return Err(refused(&details.join(", ")).with_causes(causes));
+    }
+    match strictness {
+        FieldValidation::Ignore => Ok(Vec::new()),
+        FieldValidation::Strict => match report.strict_error(duplicates) {
+            Some(detail) => Err(refused(&detail)),
+            None => Ok(Vec::new()),
+        },
+        FieldValidation::Warn => {
+            let unknown = report.unknown.iter().map(|path| format!("unknown field {path:?}"));
+            let repeated = duplicates.iter().map(|path| format!("duplicate field {path:?}"));
+            Ok(unknown.chain(repeated).collect())
+        }
+    }
+}
+
+/// Fills in what upstream fills in, in the stored form.
+pub(crate) fn default(kind: &Kind, object: &mut Object) {
+    if let Type::Custom(schema) = stored_type(kind) {
+        with_value(object, |value| structural::default(value, &schema));
+    }
+}
+
+/// What is wrong with an object in the stored form, by its schema.
 pub(crate) fn validate(kind: &Kind, object: &Object) -> Vec<Cause> {
-    let _ = (kind, object);
-    Vec::new()
+    let value = Value::Object(object.0.clone());
+    let causes = match stored_type(kind) {
+        Type::Custom(schema) => structural::validate(&value, &schema),
+        built_in => strict::missing(&value, &built_in),
+    };
+    causes.into_iter().map(cause).collect()
+}
+
+fn refused(error: &patch::Error) -> Failure {
+    let reason = match error {
+        patch::Error::Decode { .. } => Reason::BadRequest,
+        patch::Error::TooManyOperations { .. } => Reason::RequestEntityTooLarge,
+        _ => Reason::Invalid,
+    };
+    Failure::new(reason, error.to_string())
+}
+
+/// A JSON patch.
+///
+/// # Errors
+/// Where it is none or does not fit.
+pub(crate) fn json_patch(object: &mut Value, operations: &Value) -> Result<(), Failure> {
+    patch::json(object, operations).map_err(|error| refused(&error))
+}
+
+/// A merge patch.
+pub(crate) fn merge_patch(object: &mut Value, wanted: &Value) {
+    patch::merge(object, wanted);
 }
 
 /// A strategic merge patch.
+///
+/// # Errors
+/// Where it does not fit.
 pub(crate) fn strategic(
     kind: &Kind,
     version: &Version,
-    object: &Value,
-    patch: &Value,
-) -> Result<Value, String> {
-    let _ = (kind, version);
-    let mut merged = object.clone();
-    json_patch::merge(&mut merged, patch);
-    Ok(merged)
+    object: &mut Value,
+    wanted: &Value,
+) -> Result<(), Failure> {
+    patch::strategic(object, wanted, type_of(kind, version).structure())
+        .map_err(|error| refused(&error))
 }
 
 /// Server-side apply: `live` with what `manager` wants, or what it wants alone.
@@ -39,12 +146,21 @@ pub(crate) fn apply(
     manager: &str,
     subresource: &str,
     moment: &str,
-) -> Result<Object, String> {
+) -> Result<Object, Failure> {
     let _ = (kind, version, manager, subresource, moment);
     let mut merged = Value::Object(live.map(|live| live.0.clone()).unwrap_or_default());
-    json_patch::merge(&mut merged, &Value::Object(wanted.0.clone()));
+    merge_patch(&mut merged, &Value::Object(wanted.0.clone()));
     match merged {
         Value::Object(map) => Ok(Object(map)),
-        _ => Err("no object".to_owned()),
+        _ => Err(Failure::internal("an applied object is none")),
     }
+}
+
+/// Reads Kubernetes' protobuf envelope.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(crate) fn protobuf(bytes: &[u8]) -> Result<Object, Failure> {
+    let _ = bytes;
+    Err(crate::body::unsupported("application/json, application/yaml"))
 }

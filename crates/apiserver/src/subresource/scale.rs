@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::body;
 use crate::call::Call;
+use crate::facts;
 use crate::failure::{Cause, Failure, Reason};
 use crate::object::{Object, section};
 use crate::registry::ScalePaths;
@@ -123,18 +124,15 @@ pub(super) async fn patch(call: &Call, paths: &ScalePaths) -> Result<Response, F
         let mut scale = scale;
         match media.as_str() {
             "application/json-patch+json" => {
-                let operations = body::json(&call.body)?;
-                let operations: json_patch::Patch = serde_json::from_value(operations)
-                    .map_err(|error| Failure::bad_request(error.to_string()))?;
-                json_patch::patch(&mut scale, &operations)
-                    .map_err(|error| Failure::new(Reason::Invalid, error.to_string()))?;
+                facts::json_patch(&mut scale, &body::patch(call)?)?;
             }
             // A Scale has no lists, so the strategic merge and the apply are plain merges.
             "application/merge-patch+json" | "application/strategic-merge-patch+json" => {
-                json_patch::merge(&mut scale, &body::json(&call.body)?);
+                facts::merge_patch(&mut scale, &body::patch(call)?);
             }
             "application/apply-patch+yaml" => {
-                json_patch::merge(&mut scale, &body::yaml(&call.body)?);
+                let wanted = body::applied(call)?.object;
+                facts::merge_patch(&mut scale, &Value::Object(wanted.0));
             }
             _ => {
                 return Err(body::unsupported(

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::update::ATTEMPTS;
 use super::{Fixed, Written, commit_update, finish_create};
-use crate::body;
+use crate::body::{self, Document};
 use crate::call::Call;
 use crate::facts;
 use crate::failure::{Cause, Failure, Reason};
@@ -12,91 +12,68 @@ use crate::object::Object;
 
 /// The four kinds of patches.
 enum Patch {
-    Json(json_patch::Patch),
+    Json(Value),
     Merge(Value),
     Strategic(Value),
-    Apply {
-        object: Object,
-        manager: String,
-        force: bool,
-    },
+    Apply(Apply),
+}
+
+/// A server-side apply.
+struct Apply {
+    /// What the manager wants, with its fields checked.
+    object: Object,
+    warnings: Vec<String>,
+    manager: String,
 }
 
 const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, \
     application/strategic-merge-patch+json, application/apply-patch+yaml";
+const ACCEPTED_CUSTOM: &str = "application/json-patch+json, application/merge-patch+json, \
+    application/apply-patch+yaml";
 
 fn read(call: &Call) -> Result<Patch, Failure> {
     match body::media_type(call).as_str() {
-        "application/json-patch+json" => {
-            let operations = body::json(&call.body)?;
-            serde_json::from_value(operations)
-                .map(Patch::Json)
-                .map_err(|error| {
-                    Failure::bad_request(format!(
-                        "the body of the request is no JSON patch: {error}"
-                    ))
-                })
-        }
-        "application/merge-patch+json" => body::json(&call.body).map(Patch::Merge),
+        "application/json-patch+json" => body::patch(call).map(Patch::Json),
+        "application/merge-patch+json" => body::patch(call).map(Patch::Merge),
         "application/strategic-merge-patch+json" if call.kind().built_in() => {
-            body::json(&call.body).map(Patch::Strategic)
+            body::patch(call).map(Patch::Strategic)
         }
-        "application/apply-patch+yaml" => read_apply(call),
+        "application/apply-patch+yaml" => read_apply(call).map(Patch::Apply),
         _ if call.kind().built_in() => Err(body::unsupported(ACCEPTED)),
-        _ => Err(body::unsupported(
-            "application/json-patch+json, application/merge-patch+json, \
-             application/apply-patch+yaml",
-        )),
+        _ => Err(body::unsupported(ACCEPTED_CUSTOM)),
     }
 }
 
-fn read_apply(call: &Call) -> Result<Patch, Failure> {
+fn read_apply(call: &Call) -> Result<Apply, Failure> {
+    let name = call.name()?;
     let Some(manager) = call.parameter("fieldManager") else {
         let cause = Cause::required("fieldManager", "is required for apply patch");
-        return Err(Failure::invalid(call.kind(), call.name()?, vec![cause]));
+        return Err(Failure::invalid(call.kind(), name, vec![cause]));
     };
-    let Value::Object(map) = body::yaml(&call.body)? else {
-        return Err(Failure::bad_request(
-            "the body of the request is not an object",
-        ));
-    };
-    let object = Object(map);
+    let document = body::applied(call)?;
     for field in ["apiVersion", "kind"] {
-        if object.text(&[field]).is_empty() {
-            return Err(Failure::bad_request(format!(
-                "invalid object type: {field} must be set"
-            )));
+        if document.object.text(&[field]).is_empty() {
+            return Err(Failure::bad_request(format!("invalid object type: {field} must be set")));
         }
     }
-    if object
-        .at(&["metadata", "managedFields"])
-        .is_some_and(|fields| !fields.is_null())
-    {
+    if !document.object.name().is_empty() && document.object.name() != name {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({name})",
+            document.object.name()
+        )));
+    }
+    let (object, warnings) = body::check(call, document)?;
+    if object.at(&["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
-    let force = call.flag("force") == Some(true);
-    Ok(Patch::Apply {
-        object,
-        manager: manager.to_owned(),
-        force,
-    })
+    Ok(Apply { object, warnings, manager: manager.to_owned() })
 }
 
 pub(super) async fn patch(call: &Call) -> Result<Written, Failure> {
     let patch = read(call)?;
-    let exists = call
-        .state
-        .record(call.kind(), &call.target.namespace, call.name()?)
-        .is_some();
-    if let (
-        Patch::Apply {
-            object, manager, ..
-        },
-        false,
-        "",
-    ) = (&patch, exists, call.target.subresource.as_str())
-    {
-        match create_by_apply(call, object, manager).await {
+    let exists = call.state.record(call.kind(), &call.target.namespace, call.name()?).is_some();
+    if let (Patch::Apply(apply), false, "") = (&patch, exists, call.target.subresource.as_str()) {
+        match create_by_apply(call, apply).await {
             // Somebody else was faster: apply to what they made.
             Err(failure) if failure.reason == Reason::AlreadyExists => {}
             outcome => return outcome,
@@ -104,92 +81,64 @@ pub(super) async fn patch(call: &Call) -> Result<Written, Failure> {
     }
     for attempt in 1.. {
         let old = Fixed::load(call)?;
-        let changed = changed(call, &patch, &old)?;
+        let (changed, warnings) = changed(call, &patch, &old)?;
+        // A patch that names a revision must not be tried against another.
         let pinned =
             changed.text(&["metadata", "resourceVersion"]) != old.record.revision.to_string();
-        let (changed, warnings) = body::check(call, changed)?;
         match commit_update(call, &old, changed, warnings).await {
-            Err(failure) if failure.reason == Reason::Conflict && !pinned && attempt < ATTEMPTS => {
-            }
+            Err(failure)
+                if failure.reason == Reason::Conflict && !pinned && attempt < ATTEMPTS => {}
             outcome => return outcome,
         }
     }
     Err(Failure::modified(call.kind(), call.name()?))
 }
 
-async fn create_by_apply(call: &Call, object: &Object, manager: &str) -> Result<Written, Failure> {
-    let name = call.name()?;
-    if object.name() != name {
-        return Err(Failure::bad_request(format!(
-            "the name of the object ({}) does not match the name on the URL ({name})",
-            object.name()
-        )));
+async fn create_by_apply(call: &Call, apply: &Apply) -> Result<Written, Failure> {
+    let uid = apply.object.uid();
+    if !uid.is_empty() {
+        let detail =
+            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
+        return Err(Failure::conflict(call.kind(), call.name()?, &detail));
     }
-    if !object.uid().is_empty() {
-        return Err(Failure::conflict(
-            call.kind(),
-            name,
-            &format!(
-                "Precondition failed: UID in precondition: {}, UID in object meta: ",
-                object.uid()
-            ),
-        ));
-    }
-    let (object, warnings) = body::check(call, object.clone())?;
-    let moment = crate::object::timestamp(call.state.now());
-    let applied = facts::apply(
-        call.kind(),
-        call.version(),
-        None,
-        &object,
-        manager,
-        "",
-        &moment,
-    )
-    .map_err(Failure::bad_request)?;
-    finish_create(call, applied, warnings).await
+    let mut object = merge_applied(call, apply, None)?;
+    object.metadata().insert("name".to_owned(), call.name()?.into());
+    finish_create(call, object, apply.warnings.clone()).await
 }
 
-/// The object after the patch, in the version of the path.
-fn changed(call: &Call, patch: &Patch, old: &Fixed) -> Result<Object, Failure> {
+fn merge_applied(call: &Call, apply: &Apply, live: Option<&Object>) -> Result<Object, Failure> {
+    let moment = crate::object::timestamp(call.state.now());
+    facts::apply(
+        call.kind(),
+        call.version(),
+        live,
+        &apply.object,
+        &apply.manager,
+        &call.target.subresource,
+        &moment,
+    )
+}
+
+/// The object after the patch, in the version of the path, with warnings.
+fn changed(call: &Call, patch: &Patch, old: &Fixed) -> Result<(Object, Vec<String>), Failure> {
     let served = old.served(call);
+    if let Patch::Apply(apply) = patch {
+        let object = merge_applied(call, apply, Some(&served))?;
+        return Ok((object, apply.warnings.clone()));
+    }
     let mut value = Value::Object(served.0);
     match patch {
-        Patch::Json(operations) => {
-            json_patch::patch(&mut value, operations).map_err(|error| {
-                let message = format!(
-                    "the server rejected our request due to an error in our request: {error}"
-                );
-                Failure::new(Reason::Invalid, message)
-            })?;
+        Patch::Json(operations) => facts::json_patch(&mut value, operations)?,
+        Patch::Merge(wanted) => facts::merge_patch(&mut value, wanted),
+        Patch::Strategic(wanted) => {
+            facts::strategic(call.kind(), call.version(), &mut value, wanted)?;
         }
-        Patch::Merge(patch) => json_patch::merge(&mut value, patch),
-        Patch::Strategic(patch) => {
-            value = facts::strategic(call.kind(), call.version(), &value, patch)
-                .map_err(Failure::bad_request)?;
-        }
-        Patch::Apply {
-            object, manager, ..
-        } => {
-            let Value::Object(live) = value else {
-                return Err(Failure::internal("the stored object is no object"));
-            };
-            let moment = crate::object::timestamp(call.state.now());
-            let (object, _) = body::check(call, object.clone())?;
-            return facts::apply(
-                call.kind(),
-                call.version(),
-                Some(&Object(live)),
-                &object,
-                manager,
-                &call.target.subresource,
-                &moment,
-            )
-            .map_err(Failure::bad_request);
-        }
+        Patch::Apply(_) => {}
     }
     match value {
-        Value::Object(map) => Ok(Object(map)),
+        Value::Object(map) => {
+            body::check(call, Document { object: Object(map), duplicates: Vec::new() })
+        }
         _ => Err(Failure::bad_request("the patch does not leave an object")),
     }
 }
