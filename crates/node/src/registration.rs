@@ -8,7 +8,6 @@
 mod description;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -138,18 +137,11 @@ pub async fn keep_alive(
     nodes: Vec<NodeDescription>,
     heartbeat: Duration,
 ) -> Infallible {
-    let nodes: Vec<Arc<NodeDescription>> = nodes.into_iter().map(Arc::new).collect();
-    let registered: Vec<(Arc<NodeDescription>, String)> = stream::iter(nodes)
-        .map(|node| {
-            let ctx = &ctx;
-            async move {
-                let uid = register(ctx, &node).await;
-                (node, uid)
-            }
-        })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
+    let mut requests = Vec::new();
+    for node in &nodes {
+        requests.push(register(&ctx, node));
+    }
+    let uids: Vec<String> = stream::iter(requests).buffered(AT_ONCE).collect().await;
     let mut said = ctx.clock.now();
     loop {
         tokio::time::sleep(heartbeat).await;
@@ -158,9 +150,10 @@ pub async fn keep_alive(
         if status {
             said = now;
         }
-        let beats = registered
-            .iter()
-            .map(|(node, uid)| beat(&ctx, node, uid, heartbeat, status));
+        let mut beats = Vec::new();
+        for (node, uid) in nodes.iter().zip(&uids) {
+            beats.push(beat(&ctx, node, uid, heartbeat, status));
+        }
         stream::iter(beats)
             .buffered(AT_ONCE)
             .collect::<Vec<()>>()

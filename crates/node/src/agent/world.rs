@@ -105,7 +105,13 @@ impl Unit {
     }
 
     /// Notes that a run has begun.
-    pub(super) fn started(&mut self, id: String, now: Timestamp, startup: Startup, readiness: Readiness) {
+    pub(super) fn started(
+        &mut self,
+        id: String,
+        now: Timestamp,
+        startup: Startup,
+        readiness: Readiness,
+    ) {
         if let State::Terminated(ended) = &self.view.state {
             self.view.last = Some(ended.clone());
         }

@@ -408,13 +408,18 @@ mod tests {
                 {"serviceAccountToken": {"path": "token"}},
                 {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
             ]}}),
-            expect![[r#"Files({"a": 1 bytes, mode 644, "labels": 9 bytes, mode 644, "token": 5 bytes, mode 600})"#]],
+            expect![[
+                r#"Files({"a": 1 bytes, mode 644, "labels": 9 bytes, mode 644, "token": 5 bytes, mode 600})"#
+            ]],
         );
     }
 
     #[test]
     fn what_is_missing_or_wrong_is_named() {
-        check(json!({"configMap": {"name": "none"}}), expect![[r#"configmap "none" not found"#]]);
+        check(
+            json!({"configMap": {"name": "none"}}),
+            expect![[r#"configmap "none" not found"#]],
+        );
         check(
             json!({"configMap": {"name": "settings", "items": [{"key": "c", "path": "c"}]}}),
             expect![[r#"configmap "settings" references non-existent key: c"#]],
@@ -423,6 +428,11 @@ mod tests {
             json!({"configMap": {"name": "settings", "items": [{"key": "a", "path": "../a"}]}}),
             expect![[r#"path "../a" must be relative and must not contain '..'"#]],
         );
-        check(json!({"nfs": {"server": "s", "path": "/"}}), expect!["nfs is not supported: use configMap, secret, emptyDir, downwardAPI, projected, hostPath or persistentVolumeClaim"]);
+        check(
+            json!({"nfs": {"server": "s", "path": "/"}}),
+            expect![
+                "nfs is not supported: use configMap, secret, emptyDir, downwardAPI, projected, hostPath or persistentVolumeClaim"
+            ],
+        );
     }
 }

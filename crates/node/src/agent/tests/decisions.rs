@@ -135,9 +135,17 @@ fn init_containers_run_one_after_the_other() {
 #[test]
 fn failures_back_off_as_the_policy_says() {
     for (policy, code, expected) in [
-        ("Always", 0, expect!["BackOff Main(0) until 30s; look again at 30s"]),
+        (
+            "Always",
+            0,
+            expect!["BackOff Main(0) until 30s; look again at 30s"],
+        ),
         ("OnFailure", 0, expect![]),
-        ("OnFailure", 1, expect!["BackOff Main(0) until 30s; look again at 30s"]),
+        (
+            "OnFailure",
+            1,
+            expect!["BackOff Main(0) until 30s; look again at 30s"],
+        ),
         ("Never", 1, expect![]),
     ] {
         let pod =
@@ -187,12 +195,22 @@ fn a_deleted_pod_ends_containers_then_sidecars_then_the_sandbox() {
     }
     world.course = Course::Ending;
     world.deadline = Some(at(40));
-    check(&pod, &world, 10, expect!["Stop Main(0) by 40s; Stop Main(1) by 40s"]);
+    check(
+        &pod,
+        &world,
+        10,
+        expect!["Stop Main(0) by 40s; Stop Main(1) by 40s"],
+    );
     world.containers[0].activity = Activity::Stopping { deadline: at(40) };
     world.containers[1].activity = Activity::Stopping { deadline: at(40) };
     check(&pod, &world, 11, expect![]);
     world.deadline = Some(at(12));
-    check(&pod, &world, 11, expect!["Stop Main(0) by 12s; Stop Main(1) by 12s"]);
+    check(
+        &pod,
+        &world,
+        11,
+        expect!["Stop Main(0) by 12s; Stop Main(1) by 12s"],
+    );
     end(&mut world, Slot::Main(0), 0, 12);
     end(&mut world, Slot::Main(1), 0, 12);
     check(&pod, &world, 12, expect!["Stop Init(0) by 12s"]);
@@ -213,7 +231,14 @@ fn a_pod_past_its_deadline_fails() {
     let mut world = ready(&pod);
     run(&mut world, Slot::Main(0), 0);
     check(&pod, &world, 10, expect!["look again at 60s"]);
-    check(&pod, &world, 60, expect![[r#"Fail { reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline" }"#]]);
+    check(
+        &pod,
+        &world,
+        60,
+        expect![[
+            r#"Fail { reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline" }"#
+        ]],
+    );
     world.course = Course::Failed {
         reason: "DeadlineExceeded".into(),
         message: String::new(),
