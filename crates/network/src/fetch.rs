@@ -101,6 +101,6 @@ async fn fetch_now(
     }
     let body = Limited::new(response.into_body(), LONGEST).collect().await;
     driver.abort();
-    body.map(|body| body.to_bytes())
+    body.map(http_body_util::Collected::to_bytes)
         .map_err(|source| Error::Body(pod.clone(), LONGEST, source))
 }

@@ -45,10 +45,9 @@ pub(crate) fn add_forwarded(headers: &mut HeaderMap, client: IpAddr, host: &str)
         |before| format!("{before}, {client}"),
     );
     let mut set = |name: HeaderName, value: &str, replace: bool| {
-        if replace || !headers.contains_key(&name) {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
+        let wanted = replace || !headers.contains_key(&name);
+        if let (true, Ok(value)) = (wanted, HeaderValue::from_str(value)) {
+            headers.insert(name, value);
         }
     };
     set(FORWARDED_FOR, &chain, true);

@@ -149,12 +149,17 @@ struct Histogram {
     count: u64,
 }
 
+/// Namespace, Service, pod and why.
+type UnsentKey = (Arc<str>, Arc<str>, Arc<str>, Unsent);
+/// Namespace, Service, version and class.
+type TotalKey = (Arc<str>, Arc<str>, Arc<str>, StatusClass);
+
 #[derive(Debug, Default)]
 struct State {
     counts: BTreeMap<CountKey, u64>,
     durations: BTreeMap<DurationKey, Histogram>,
     in_flight: BTreeMap<(Arc<str>, Arc<str>), u64>,
-    unsent: BTreeMap<(Arc<str>, Arc<str>, Arc<str>, Unsent), u64>,
+    unsent: BTreeMap<UnsentKey, u64>,
 }
 
 /// Counts requests. Cheap to share; every method may be called from anywhere.
@@ -204,7 +209,7 @@ impl RequestLog {
 
     /// The numbers per Service asked for, version and class of status, in a stable order.
     pub fn totals(&self) -> Vec<Total> {
-        let mut sums: BTreeMap<(Arc<str>, Arc<str>, Arc<str>, StatusClass), u64> = BTreeMap::new();
+        let mut sums: BTreeMap<TotalKey, u64> = BTreeMap::new();
         for (key, count) in &self.lock().counts {
             let class = StatusClass::of(key.status);
             let place = (

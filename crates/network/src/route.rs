@@ -230,22 +230,19 @@ fn by_virtual_service(
         .collect();
     let mut routes = rules.iter().flat_map(|rule| &rule.routes);
     let found = routes.find(|route| route.matches(request.path, request.method, request.headers));
-    Some(match found {
-        Some(route) => match &route.action {
+    if let Some(route) = found {
+        return Some(match &route.action {
             Ok(forward) => Decision::Forward(forward.clone()),
             Err(refusal) => Decision::Refuse(refusal.clone()),
-        },
-        None => {
-            let objects: Vec<&str> = rules.iter().map(|rule| rule.object.as_str()).collect();
-            let message = format!(
-                "no route of {} matches {} {}",
-                objects.join(", "),
-                request.method,
-                request.path
-            );
-            refuse(Refusal::new(Reason::NoMatchingRoute, message))
-        }
-    })
+        });
+    }
+    let objects: Vec<&str> = rules.iter().map(|rule| rule.object.as_str()).collect();
+    let objects = objects.join(", ");
+    let message = format!(
+        "no route of {objects} matches {} {}",
+        request.method, request.path
+    );
+    Some(refuse(Refusal::new(Reason::NoMatchingRoute, message)))
 }
 
 fn by_ingress<'t>(

@@ -1,5 +1,7 @@
 //! The gateway end to end, in memory: clients and pods are at the ends of in-process streams.
 
+#![allow(clippy::needless_raw_string_hashes, clippy::unwrap_used)] // Snapshots are written so.
+
 mod bench;
 
 use std::sync::Arc;
@@ -27,7 +29,8 @@ async fn requests_reach_ready_pods_in_turn_and_are_counted() {
     assert_eq!(bench.pods.connections(), 2, "connections are kept");
     expect![[r#"
         production/shop 1.0 Success 4
-    "#]].assert_eq(&bench.totals());
+    "#]]
+    .assert_eq(&bench.totals());
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,7 +45,8 @@ async fn no_ready_pod_is_explained() {
         no ready endpoint for service production/shop: 0 of 2 pods ready
           pod a: its readiness probe has not succeeded
           pod b: its readiness probe has not succeeded
-    "#]].assert_eq(&body);
+    "#]]
+    .assert_eq(&body);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +79,8 @@ async fn nothing_to_connect_to_is_a_bad_gateway() {
     expect![[r#"
         no connection to a pod of service production/shop; the request was not sent:
           pod production/a port 8080: connection refused
-    "#]].assert_eq(&body);
+    "#]]
+    .assert_eq(&body);
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +114,7 @@ async fn the_routes_timeout_answers_for_a_slow_pod() {
     let bench = Bench::new();
     bench
         .pods
-        .serve("a", Pod::Sleeps(Duration::from_secs(60), "late"));
+        .serve("a", Pod::Sleeps(Duration::from_mins(1), "late"));
     let mut snapshot = shop(&[("a", "True")]);
     snapshot.virtual_services = vec![bench::virtual_service(&serde_json::json!({
         "hosts": ["shop"],
@@ -145,7 +150,7 @@ async fn a_client_that_leaves_is_recorded_as_499() {
     let bench = Bench::new();
     bench
         .pods
-        .serve("a", Pod::Sleeps(Duration::from_secs(60), "late"));
+        .serve("a", Pod::Sleeps(Duration::from_mins(1), "late"));
     bench.publish(&shop(&[("a", "True")]));
     let mut client = bench.client().await;
     let sending = client.send(Method::GET, "shop.production", "/", "");
@@ -158,7 +163,8 @@ async fn a_client_that_leaves_is_recorded_as_499() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     expect![[r#"
         production/shop 1.0 ClientError 1
-    "#]].assert_eq(&bench.totals());
+    "#]]
+    .assert_eq(&bench.totals());
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,7 +239,7 @@ async fn a_drain_that_takes_too_long_is_cut() {
     let bench = Arc::new(Bench::new());
     bench
         .pods
-        .serve("a", Pod::Sleeps(Duration::from_secs(60), "late"));
+        .serve("a", Pod::Sleeps(Duration::from_mins(1), "late"));
     bench.publish(&shop(&[("a", "True")]));
     let request = {
         let bench = bench.clone();

@@ -13,6 +13,9 @@
 //! since Prometheus 3.0. Native histograms and the functions on them do not exist here, and neither do
 //! Prometheus' experimental functions; asking for one is an error that names it.
 
+// Exact comparison is what the language means; functions of one table share one signature.
+#![allow(clippy::float_cmp, clippy::unnecessary_wraps)]
+
 mod aggregate;
 mod binary;
 mod error;
@@ -54,8 +57,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            lookback: Duration::from_secs(300),
-            subquery_step: Duration::from_secs(60),
+            lookback: Duration::from_mins(5),
+            subquery_step: Duration::from_mins(1),
         }
     }
 }

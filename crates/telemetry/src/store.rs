@@ -55,7 +55,7 @@ impl Default for Limits {
     /// Two hours, ten million samples (about 40 MB), a hundred thousand series.
     fn default() -> Self {
         Self {
-            window: Duration::from_secs(7200),
+            window: Duration::from_hours(2),
             samples: 10_000_000,
             series: 100_000,
         }

@@ -48,11 +48,12 @@ fn name(lease: &Lease) -> String {
 fn ten_percent_is_one_of_any_ten() {
     let traffic = Traffic::default();
     let order = served(&traffic, &split(&[90, 10]), 100);
-    for window in order.as_bytes().windows(10) {
+    let order: Vec<char> = order.chars().collect();
+    for window in order.windows(10) {
         assert_eq!(
-            window.iter().filter(|digit| **digit == b'1').count(),
+            window.iter().filter(|digit| **digit == '1').count(),
             1,
-            "{order}"
+            "{order:?}"
         );
     }
 }
@@ -128,7 +129,7 @@ async fn waiting_ends_with_the_last_request() {
         let traffic = traffic.clone();
         tokio::spawn(async move {
             traffic
-                .wait_until(Duration::from_secs(60), || traffic.close_if_idle("a"))
+                .wait_until(Duration::from_mins(1), || traffic.close_if_idle("a"))
                 .await
         })
     };

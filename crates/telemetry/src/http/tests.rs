@@ -1,3 +1,5 @@
+#![allow(clippy::needless_raw_string_hashes, clippy::needless_pass_by_value)] // Snapshots are written so.
+
 use std::sync::Arc;
 
 use axum::body::Body;

@@ -15,8 +15,10 @@ use super::functions::statistics::{self, kahan_sum, quantile, variance};
 use super::value::{Sample, Value};
 use crate::labels::{Labels, METRIC_NAME, is_label_name};
 
+type Reduction = fn(&[f64]) -> f64;
+
 /// Aggregations to one number per group, by token.
-const REDUCTIONS: [(u16, fn(&[f64]) -> f64); 8] = [
+const REDUCTIONS: [(u16, Reduction); 8] = [
     (T_SUM, |values| kahan_sum(values.iter().copied())),
     (T_AVG, statistics::mean),
     (T_MIN, statistics::least),

@@ -19,6 +19,9 @@ use super::evaluator::{Evaluator, unique};
 use super::value::{Sample, Value};
 use crate::store::Point;
 
+/// A function that evaluates its arguments itself, at a time in milliseconds.
+type Whole = fn(&Evaluator, &[Box<Expr>], i64) -> Result<Value, Error>;
+
 /// How a function is computed.
 #[derive(Clone, Copy)]
 enum Function {
@@ -29,7 +32,7 @@ enum Function {
     /// Each series of a range vector by itself.
     Range(fn(&Stretch<'_>) -> Option<f64>, MetricName),
     /// Anything else.
-    Whole(fn(&Evaluator, &[Box<Expr>], i64) -> Result<Value, Error>),
+    Whole(Whole),
 }
 
 /// Whether the result is still the same metric.

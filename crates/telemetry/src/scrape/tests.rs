@@ -1,4 +1,7 @@
+#![allow(clippy::needless_raw_string_hashes, clippy::needless_pass_by_value)] // Snapshots are written so.
+
 use expect_test::expect;
+use k8s_openapi::api::core::v1::Pod;
 use seatrial_clock::Clock;
 use serde_json::json;
 
@@ -41,10 +44,13 @@ fn scraper() -> Scraper {
 fn query(scraper: &Scraper, expr: &str) -> String {
     let telemetry = &scraper.telemetry;
     match telemetry.query(expr, telemetry.now()).unwrap() {
-        Value::Vector(samples) => samples
-            .iter()
-            .map(|sample| format!("{} {}\n", sample.labels, sample.value))
-            .collect(),
+        Value::Vector(samples) => samples.iter().fold(String::new(), |text, sample| {
+            text + &format!(
+                "{} {}
+",
+                sample.labels, sample.value
+            )
+        }),
         other => format!("{other:?}\n"),
     }
 }
@@ -94,7 +100,7 @@ async fn pages_are_stored_with_the_targets_labels() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_target_is_given_up() {
     let mut scraper = scraper();
-    let source = Arc::new(Text(Ok("x 1\n"), Duration::from_secs(60)));
+    let source = Arc::new(Text(Ok("x 1\n"), Duration::from_mins(1)));
     scraper
         .round(vec![Target {
             source,
@@ -140,7 +146,6 @@ fn annotated_pods_are_targets() {
         .unwrap();
         Arc::new(pod)
     };
-    use k8s_openapi::api::core::v1::Pod;
     let pods = [
         pod(json!({"prometheus.io/scrape": "true"})),
         pod(

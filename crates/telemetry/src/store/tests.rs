@@ -71,7 +71,7 @@ fn old_samples_are_refused_and_repeated_ones_ignored() {
 #[test]
 fn what_is_older_than_the_window_goes() {
     let store = Store::new(Limits {
-        window: Duration::from_secs(600),
+        window: Duration::from_mins(10),
         ..Limits::default()
     });
     for second in 0..3600 {
