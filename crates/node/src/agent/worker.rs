@@ -25,6 +25,9 @@ use crate::probe::Target;
 use crate::runtime::{self, Exit, Signal};
 use crate::status::Course;
 
+/// How long the containers of a pod have whose object was deleted by force.
+const FORCED: Duration = Duration::from_secs(2);
+
 /// News from outside.
 #[derive(Debug)]
 pub(super) enum Message {
@@ -252,12 +255,7 @@ impl Worker {
             Message::Pod(pod) => self.pod_changed(pod),
             Message::Gone => {
                 self.object = Object::Gone;
-                let grace = self.grace();
-                let now = self.now();
-                let deadline = now.saturating_add(grace).unwrap_or(Timestamp::MAX);
-                self.world.deadline =
-                    Some(self.world.deadline.map_or(deadline, |it| it.min(deadline)));
-                self.world.course = end(&self.world.course);
+                self.end_within(self.grace().min(FORCED));
             }
             Message::Sources => self.sources_changed(),
         }
@@ -268,11 +266,14 @@ impl Worker {
         if !is_terminating(&*self.pod) {
             return;
         }
-        let deadline = self
-            .now()
-            .saturating_add(self.grace())
-            .unwrap_or(Timestamp::MAX);
-        self.world.deadline = Some(self.world.deadline.map_or(deadline, |it| it.min(deadline)));
+        self.end_within(self.grace());
+    }
+
+    /// The containers are to end; an earlier deadline stays.
+    fn end_within(&mut self, grace: Duration) {
+        let deadline = self.now().saturating_add(grace).unwrap_or(Timestamp::MAX);
+        let before = self.world.deadline;
+        self.world.deadline = Some(before.map_or(deadline, |before| before.min(deadline)));
         self.world.course = end(&self.world.course);
     }
 

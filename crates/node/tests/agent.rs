@@ -1,0 +1,587 @@
+//! The agent on a runtime in memory, in an in-process cluster, in virtual time.
+
+#[path = "agent/fake.rs"]
+mod fake;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use seatrial_controller::Context;
+use seatrial_node::address::Range;
+use seatrial_node::agent::{Agent, NodeConfig};
+use seatrial_node::logs::{Options, Run};
+use seatrial_node::registration::{Capacity, NodeDescription, SystemInfo};
+use seatrial_testkit::{Cluster, cluster, eventually};
+use serde_json::{Value, json};
+
+use fake::{FakeImages, FakeRuntime, World};
+
+struct Test {
+    cluster: Cluster,
+    pods: Api<Pod>,
+    agent: Agent,
+    world: Arc<World>,
+    directory: tempfile::TempDir,
+}
+
+fn agent(cluster: &Cluster, world: &Arc<World>, directory: &Path) -> Agent {
+    let capacity = Capacity {
+        cpu_millis: 4_000,
+        memory_bytes: 8 << 30,
+        storage_bytes: 8 << 30,
+        pods: 110,
+    };
+    let node = NodeDescription {
+        name: "node".into(),
+        runtime: "fake",
+        address: IpAddr::from(Ipv4Addr::LOCALHOST),
+        pods: Range::of_node(0, 1, 110).unwrap(),
+        capacity,
+        labels: BTreeMap::new(),
+        taints: Vec::new(),
+        port: 0,
+        system: SystemInfo::default(),
+    };
+    let runtime = Arc::new(FakeRuntime(world.clone()));
+    let config = NodeConfig::new(node, runtime, Arc::new(FakeImages), directory.to_owned());
+    let ctx = Context::new(
+        cluster.client.clone(),
+        cluster.clock.clone(),
+        cluster.random.clone(),
+    );
+    let agent = Agent::new(&ctx, config);
+    let running = agent.clone();
+    tokio::spawn(async move { running.run().await.unwrap() });
+    agent
+}
+
+impl Test {
+    async fn start() -> Self {
+        let cluster = cluster().await;
+        cluster.namespace("test").await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let world = Arc::new(World::default());
+        let agent = agent(&cluster, &world, directory.path());
+        let pods = Api::namespaced(cluster.client.clone(), "test");
+        Self {
+            cluster,
+            pods,
+            agent,
+            world,
+            directory,
+        }
+    }
+
+    async fn create(&self, name: &str, spec: Value) {
+        let mut pod = json!({"metadata": {"name": name}, "spec": {"nodeName": "node"}});
+        if let (Value::Object(into), Value::Object(from)) = (&mut pod["spec"], spec) {
+            into.extend(from);
+        }
+        let pod = serde_json::from_value(pod).unwrap();
+        self.pods
+            .create(&PostParams::default(), &pod)
+            .await
+            .unwrap();
+    }
+
+    /// Waits until the pod satisfies the condition.
+    async fn until(&self, name: &str, what: &str, check: impl Fn(&Pod) -> bool) -> Pod {
+        eventually(what, Duration::from_secs(600), async || {
+            self.pods.get_opt(name).await.unwrap().filter(&check)
+        })
+        .await
+    }
+
+    async fn gone(&self, name: &str) {
+        eventually("the pod to go", Duration::from_secs(600), async || {
+            self.pods
+                .get_opt(name)
+                .await
+                .unwrap()
+                .is_none()
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// Reasons and messages of the pod's events, in order of name.
+    async fn events(&self, name: &str) -> Vec<String> {
+        let events: Api<Event> = Api::namespaced(self.cluster.client.clone(), "test");
+        let events = events.list(&ListParams::default()).await.unwrap().items;
+        let about = events
+            .iter()
+            .filter(|it| it.involved_object.name.as_deref() == Some(name));
+        let mut lines: Vec<String> = about
+            .map(|it| {
+                format!(
+                    "{}: {}",
+                    it.reason.as_deref().unwrap(),
+                    it.message.as_deref().unwrap()
+                )
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    fn logs(&self, name: &str, run: Run) -> String {
+        let options = Options {
+            run,
+            ..Options::default()
+        };
+        let lines = self.agent.logs("test", name, None, options).unwrap();
+        String::from_utf8(lines.now().unwrap()).unwrap()
+    }
+}
+
+fn container(pod: &Pod) -> &ContainerStatus {
+    &pod.status
+        .as_ref()
+        .unwrap()
+        .container_statuses
+        .as_ref()
+        .unwrap()[0]
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|it| it.type_ == "Ready" && it.status == "True")
+}
+
+fn waits(pod: &Pod) -> Option<(&str, &str)> {
+    let status = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
+    let waiting = status.state.as_ref()?.waiting.as_ref()?;
+    Some((
+        waiting.reason.as_deref()?,
+        waiting.message.as_deref().unwrap_or_default(),
+    ))
+}
+
+fn app(more: Value) -> Value {
+    let mut container = json!({"name": "app", "image": "shop:1"});
+    if let (Value::Object(into), Value::Object(from)) = (&mut container, more) {
+        into.extend(from);
+    }
+    json!({"containers": [container]})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_runs_and_ends_when_deleted() {
+    let test = Test::start().await;
+    test.create("web", app(json!({"env": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]}))).await;
+    let pod = test.until("web", "ready", is_ready).await;
+    let status = pod.status.as_ref().unwrap();
+    assert_eq!(status.phase.as_deref(), Some("Running"));
+    assert_eq!(status.pod_ip.as_deref(), Some("10.244.0.1"));
+    assert_eq!(status.host_ip.as_deref(), Some("127.0.0.1"));
+    assert_eq!(status.qos_class.as_deref(), Some("BestEffort"));
+    assert_eq!(container(&pod).image_id, "shop:1@sha256:0");
+    assert_eq!(container(&pod).started, Some(true));
+    let env = test.world.specs.lock().unwrap()["app"].env.clone();
+    assert_eq!(
+        (env["NODE"].as_str(), env["POD_IP"].as_str()),
+        ("node", "10.244.0.1")
+    );
+    assert_eq!(test.logs("web", Run::Current), "hello from app\n");
+    test.pods
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    test.gone("web").await;
+    assert_eq!(
+        test.world.told(),
+        "leftovers, sandbox, start app, signal app 15, stop"
+    );
+    expect_test::expect![[r#"
+        [
+            "Created: Created container: app",
+            "Killing: Stopping container app",
+            "Pulled: Container image \"shop:1\" already present on machine",
+            "Started: Started container app",
+        ]
+    "#]]
+    .assert_debug_eq(&test.events("web").await);
+    let left = std::fs::read_dir(test.directory.path().join("pods"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_follows_its_probe() {
+    let test = Test::start().await;
+    let probe = json!({"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1, "failureThreshold": 2});
+    test.create("web", app(json!({"readinessProbe": probe})))
+        .await;
+    let pod = test
+        .until("web", "running", |pod| container_runs(pod))
+        .await;
+    assert!(!is_ready(&pod));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    *test.world.http.lock().unwrap() = Some(204);
+    test.until("web", "ready", is_ready).await;
+    *test.world.http.lock().unwrap() = Some(500);
+    test.until("web", "unready", |pod| !is_ready(pod)).await;
+    let events = test.events("web").await.join("\n");
+    assert!(
+        events
+            .contains("Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 500"),
+        "{events}"
+    );
+    let refused = "Readiness probe failed: Get \"http://10.244.0.1:8080/ready\": dial tcp 10.244.0.1:8080: connect: connection refused";
+    assert!(events.contains(refused), "{events}");
+}
+
+fn container_runs(pod: &Pod) -> bool {
+    pod.status
+        .as_ref()
+        .is_some_and(|it| it.phase.as_deref() == Some("Running"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_is_not_alive_is_restarted() {
+    let test = Test::start().await;
+    test.world.commands.lock().unwrap().extend([0, 1, 1, 1]);
+    let probe = json!({"exec": {"command": ["check"]}, "periodSeconds": 5});
+    test.create("web", app(json!({"livenessProbe": probe})))
+        .await;
+    let pod = test
+        .until("web", "a restart", |pod| {
+            is_ready(pod) && container(pod).restart_count == 1
+        })
+        .await;
+    let last = container(&pod)
+        .last_state
+        .as_ref()
+        .unwrap()
+        .terminated
+        .as_ref()
+        .unwrap();
+    assert_eq!(
+        (last.exit_code, last.reason.as_deref()),
+        (143, Some("Error"))
+    );
+    let events = test.events("web").await.join("\n");
+    assert!(
+        events.contains("Unhealthy: Liveness probe failed: it is not well"),
+        "{events}"
+    );
+    assert!(
+        events.contains("Killing: Container app failed liveness probe, will be restarted"),
+        "{events}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_startup_probe_holds_the_others_back() {
+    let test = Test::start().await;
+    test.world.commands.lock().unwrap().extend([1, 1, 0]);
+    let probe = json!({"exec": {"command": ["up"]}, "periodSeconds": 2, "failureThreshold": 5});
+    let ready = json!({"exec": {"command": ["ready"]}});
+    test.create(
+        "web",
+        app(json!({"startupProbe": probe, "readinessProbe": ready})),
+    )
+    .await;
+    let pod = test.until("web", "ready", is_ready).await;
+    assert_eq!(container(&pod).started, Some(true));
+    let story = test.world.told();
+    assert!(
+        story.ends_with("exec up, exec up, exec up, exec ready"),
+        "{story}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn crashes_back_off_and_the_previous_log_stays() {
+    let test = Test::start().await;
+    test.create("web", app(json!({"args": ["exit", "3"]})))
+        .await;
+    let is_backing_off =
+        |pod: &Pod| waits(pod).is_some_and(|(reason, _)| reason == "CrashLoopBackOff");
+    let pod = test.until("web", "back-off", is_backing_off).await;
+    let (_, message) = waits(&pod).unwrap();
+    assert!(
+        message.starts_with("back-off 10s restarting failed container=app pod=web_test("),
+        "{message}"
+    );
+    let last = container(&pod)
+        .last_state
+        .as_ref()
+        .unwrap()
+        .terminated
+        .as_ref()
+        .unwrap();
+    assert_eq!((last.exit_code, container(&pod).restart_count), (3, 1));
+    assert_eq!(test.logs("web", Run::Previous), "hello from app\n");
+    test.until("web", "three restarts", |pod| {
+        container(pod).restart_count == 3
+    })
+    .await;
+    test.pods
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    test.gone("web").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_is_not_there_is_a_start_error() {
+    let test = Test::start().await;
+    test.create("web", app(json!({"args": ["missing"]}))).await;
+    let pod = test
+        .until("web", "back-off", |pod| {
+            waits(pod).is_some_and(|it| it.0 == "CrashLoopBackOff")
+        })
+        .await;
+    let last = container(&pod)
+        .last_state
+        .as_ref()
+        .unwrap()
+        .terminated
+        .as_ref()
+        .unwrap();
+    assert_eq!(
+        (last.exit_code, last.reason.as_deref()),
+        (128, Some("StartError"))
+    );
+    assert_eq!(
+        last.message.as_deref(),
+        Some("cannot execute \"missing\": entity not found")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stubborn_container_is_killed_after_its_grace() {
+    let test = Test::start().await;
+    let mut spec = app(
+        json!({"args": ["stubborn"], "lifecycle": {"preStop": {"exec": {"command": ["bye"]}}}}),
+    );
+    spec["terminationGracePeriodSeconds"] = json!(7);
+    test.create("web", spec).await;
+    test.until("web", "ready", is_ready).await;
+    let begin = tokio::time::Instant::now();
+    test.pods
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    test.gone("web").await;
+    assert_eq!(begin.elapsed().as_secs(), 7);
+    let story = test.world.told();
+    assert!(
+        story.ends_with("exec bye, signal app 15, signal app 9, stop"),
+        "{story}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_deletion_does_not_wait() {
+    let test = Test::start().await;
+    test.create("web", app(json!({"args": ["stubborn"]}))).await;
+    test.until("web", "ready", is_ready).await;
+    test.pods
+        .delete("web", &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
+    test.gone("web").await;
+    eventually("the sandbox to go", Duration::from_secs(3), async || {
+        test.world
+            .told()
+            .ends_with("signal app 9, stop")
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_is_named_and_waited_for() {
+    let test = Test::start().await;
+    let env = json!([{"name": "COLOUR", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "colour"}}}]);
+    let mut spec = app(
+        json!({"env": env, "volumeMounts": [{"name": "settings", "mountPath": "/etc/settings"}]}),
+    );
+    spec["volumes"] = json!([{"name": "settings", "configMap": {"name": "files"}}]);
+    test.create("web", spec).await;
+    eventually("the event", Duration::from_secs(5), async || {
+        let events = test.events("web").await;
+        events.contains(&"FailedMount: MountVolume.SetUp failed for volume \"settings\": configmap \"files\" not found".to_owned()).then_some(())
+    })
+    .await;
+    let map = |name: &str, value: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "test"}, "data": {"colour": value}})
+    };
+    test.cluster.create(map("files", "blue")).await.unwrap();
+    let pod = test
+        .until("web", "a reason", |pod| {
+            waits(pod).is_some_and(|it| it.0 == "CreateContainerConfigError")
+        })
+        .await;
+    assert_eq!(waits(&pod).unwrap().1, "configmap \"settings\" not found");
+    test.cluster.create(map("settings", "red")).await.unwrap();
+    test.until("web", "ready", is_ready).await;
+    let spec = test.world.specs.lock().unwrap()["app"].clone();
+    assert_eq!(spec.env["COLOUR"], "red");
+    let file = spec.mounts[0].source.join("colour");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "blue");
+    // A change reaches the files while the container runs.
+    test.cluster.apply(map("files", "green")).await.unwrap();
+    eventually("the change", Duration::from_secs(5), async || {
+        (std::fs::read_to_string(&file).ok()? == "green").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_not_there_is_told_as_upstream() {
+    let test = Test::start().await;
+    test.create("web", app(json!({"image": "bad:1"}))).await;
+    let pod = test
+        .until("web", "a reason", |pod| {
+            waits(pod).is_some_and(|it| it.0 == "ErrImagePull")
+        })
+        .await;
+    assert_eq!(
+        waits(&pod).unwrap().1,
+        "failed to pull image \"bad:1\": manifest unknown"
+    );
+    test.until("web", "back-off", |pod| {
+        waits(pod).is_some_and(|it| it.0 == "ImagePullBackOff")
+    })
+    .await;
+    test.pods
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    test.gone("web").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn init_containers_and_sidecars_come_first() {
+    let test = Test::start().await;
+    let image = "shop:1";
+    test.create(
+        "web",
+        json!({
+            "initContainers": [
+                {"name": "setup", "image": image, "args": ["exit-after", "2", "0"]},
+                {"name": "proxy", "image": image, "restartPolicy": "Always"},
+            ],
+            "containers": [{"name": "app", "image": image}],
+        }),
+    )
+    .await;
+    let initialising = |pod: &Pod| waits(pod).is_some_and(|it| it.0 == "PodInitializing");
+    test.until("web", "initialising", initialising).await;
+    test.until("web", "ready", is_ready).await;
+    test.pods
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    test.gone("web").await;
+    assert_eq!(
+        test.world.told(),
+        "leftovers, sandbox, start setup, start proxy, start app, signal app 15, signal proxy 15, stop"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_s_pod_succeeds() {
+    let test = Test::start().await;
+    let mut spec = app(json!({"args": ["exit-after", "3", "0"]}));
+    spec["restartPolicy"] = json!("Never");
+    test.create("job", spec).await;
+    let over = |pod: &Pod| {
+        pod.status
+            .as_ref()
+            .is_some_and(|it| it.phase.as_deref() == Some("Succeeded"))
+    };
+    let pod = test.until("job", "success", over).await;
+    let ended = container(&pod)
+        .state
+        .as_ref()
+        .unwrap()
+        .terminated
+        .as_ref()
+        .unwrap();
+    assert_eq!(
+        (ended.exit_code, ended.reason.as_deref()),
+        (0, Some("Completed"))
+    );
+    assert_eq!(test.logs("job", Run::Current), "hello from app\n");
+    assert!(test.world.told().ends_with("stop"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_agent_restarts_what_ran() {
+    let test = Test::start().await;
+    test.create("web", app(json!({}))).await;
+    test.until("web", "ready", is_ready).await;
+    test.agent.stop().await;
+    assert!(test.world.told().ends_with("stop"));
+    let pod = test.pods.get("web").await.unwrap();
+    assert!(is_ready(&pod), "a stopped agent tells the API nothing");
+    let _next = agent(&test.cluster, &test.world, test.directory.path());
+    let pod = test
+        .until("web", "a restart", |pod| {
+            is_ready(pod) && container(pod).restart_count == 1
+        })
+        .await;
+    assert_eq!(
+        pod.status.as_ref().unwrap().pod_ip.as_deref(),
+        Some("10.244.0.1")
+    );
+    let last = container(&pod)
+        .last_state
+        .as_ref()
+        .unwrap()
+        .terminated
+        .as_ref()
+        .unwrap();
+    assert_eq!(
+        last.message.as_deref(),
+        Some("the node's agent was restarted")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn finalizers_hold_the_object_but_not_the_processes() {
+    let test = Test::start().await;
+    test.create("web", app(json!({}))).await;
+    test.until("web", "ready", is_ready).await;
+    let hold = |list: Value| Patch::Merge(json!({"metadata": {"finalizers": list}}));
+    test.pods
+        .patch(
+            "web",
+            &PatchParams::default(),
+            &hold(json!(["example.com/hold"])),
+        )
+        .await
+        .unwrap();
+    test.pods
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    eventually("the sandbox to go", Duration::from_secs(5), async || {
+        test.world.told().ends_with("stop").then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(test.pods.get_opt("web").await.unwrap().is_some());
+    test.pods
+        .patch("web", &PatchParams::default(), &hold(json!([])))
+        .await
+        .unwrap();
+    test.gone("web").await;
+}
