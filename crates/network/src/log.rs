@@ -145,7 +145,7 @@ struct DurationKey {
 struct Histogram {
     /// Not cumulative; the last counts what is above every bound.
     buckets: [u64; BUCKETS.len() + 1],
-    sum: Duration,
+    sum_seconds: f64,
     count: u64,
 }
 
@@ -178,13 +178,21 @@ impl RequestLog {
 
     /// Records a finished request.
     pub fn record(&self, record: &RequestRecord) {
+        self.record_times(record, 1);
+    }
+
+    /// Records so many finished requests that were all alike: modelled traffic comes in bulk.
+    pub fn record_times(&self, record: &RequestRecord, times: u64) {
+        if times == 0 {
+            return;
+        }
         let mut state = self.lock();
-        *state.counts.entry(CountKey::of(record)).or_default() += 1;
+        *state.counts.entry(CountKey::of(record)).or_default() += times;
         state
             .durations
             .entry(DurationKey::of(record))
             .or_default()
-            .observe(record.duration);
+            .observe(record.duration, times);
     }
 
     /// Counts a request as in flight for as long as the result lives.
@@ -279,10 +287,10 @@ impl DurationKey {
 }
 
 impl Histogram {
-    fn observe(&mut self, duration: Duration) {
+    fn observe(&mut self, duration: Duration, times: u64) {
         let seconds = duration.as_secs_f64();
-        self.buckets[BUCKETS.partition_point(|bound| *bound < seconds)] += 1;
-        self.sum += duration;
-        self.count += 1;
+        self.buckets[BUCKETS.partition_point(|bound| *bound < seconds)] += times;
+        self.sum_seconds += seconds * times as f64;
+        self.count += times;
     }
 }

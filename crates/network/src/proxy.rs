@@ -25,8 +25,7 @@ use crate::answer;
 use crate::body::{Exchange, GatewayBody};
 use crate::gateway::Gateway;
 use crate::headers;
-use crate::host;
-use crate::log::{RequestRecord, method_label};
+use crate::model;
 use crate::recorder::Recorder;
 use crate::route::{Decision, Forward, Reason, Refusal, route};
 use crate::table::Table;
@@ -49,7 +48,7 @@ pub(crate) async fn carry(
     );
     match decision {
         Decision::Refuse(refusal) => {
-            let record = refused_record(&table, &host, &request);
+            let record = model::refused(&table, &host, request.method());
             let recorder = Recorder::start(gateway.log(), record, started);
             refuse(recorder, &refusal, request.headers())
         }
@@ -74,27 +73,6 @@ fn refuse(mut recorder: Recorder, refusal: &Refusal, request: &HeaderMap) -> Res
     response
 }
 
-fn refused_record(table: &Table, host: &str, request: &Request<Incoming>) -> RequestRecord {
-    // Only names that exist become labels: a client must not be able to make up time series.
-    let service = host::service(&host::normalize(host));
-    let service = service.filter(|service| table.backend(service).is_some());
-    let empty: Arc<str> = "".into();
-    RequestRecord {
-        namespace: service
-            .as_ref()
-            .map_or_else(|| empty.clone(), |name| name.namespace.clone()),
-        service: service.map_or_else(|| empty.clone(), |name| name.name),
-        destination: empty.clone(),
-        version: empty.clone(),
-        pod: empty.clone(),
-        route: empty.clone(),
-        host: empty,
-        method: method_label(request.method()),
-        status: 0,
-        duration: Duration::ZERO,
-    }
-}
-
 /// One request on its way, with everything that is known about it.
 struct Journey<'a> {
     gateway: &'a Gateway,
@@ -108,7 +86,13 @@ struct Journey<'a> {
 impl Journey<'_> {
     async fn run(&self, mut request: Request<Incoming>) -> Response<GatewayBody> {
         let destination = self.gateway.traffic().choose(&self.forward.split);
-        let record = self.record(&request, &destination.service.name);
+        let record = model::forwarded(
+            self.table,
+            self.forward,
+            destination,
+            self.host,
+            request.method(),
+        );
         let mut recorder = Recorder::start(self.gateway.log(), record, self.started);
         let asked_headers = request.headers().clone();
         let client_upgrade =
@@ -129,22 +113,6 @@ impl Journey<'_> {
         match result {
             Err(refusal) => refuse(recorder, &refusal, &asked_headers),
             Ok(answer) => self.respond(answer, recorder, client_upgrade),
-        }
-    }
-
-    fn record(&self, request: &Request<Incoming>, destination: &Arc<str>) -> RequestRecord {
-        let empty: Arc<str> = "".into();
-        RequestRecord {
-            namespace: self.forward.service.namespace.clone(),
-            service: self.forward.service.name.clone(),
-            destination: destination.clone(),
-            version: empty.clone(),
-            pod: empty,
-            route: self.forward.route.clone(),
-            host: self.table.host_label(self.host),
-            method: method_label(request.method()),
-            status: 0,
-            duration: Duration::ZERO,
         }
     }
 

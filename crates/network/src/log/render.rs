@@ -118,7 +118,7 @@ impl Page {
             labels.push(("le", &bound));
             self.sample(&bucket, &labels, cumulative);
         }
-        self.sample(&format!("{name}_sum"), labels, histogram.sum.as_secs_f64());
+        self.sample(&format!("{name}_sum"), labels, histogram.sum_seconds);
         self.sample(&format!("{name}_count"), labels, histogram.count);
     }
 }

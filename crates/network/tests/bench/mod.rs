@@ -1,6 +1,6 @@
 //! A gateway between in-memory clients and in-memory pods.
 
-#![allow(unreachable_pub, clippy::unwrap_used)] // A module of tests has no outside.
+#![allow(unreachable_pub, dead_code, clippy::unwrap_used)] // A module of tests has no outside.
 
 mod client;
 mod pods;
