@@ -21,10 +21,13 @@ mod digest;
 pub mod dockerfile;
 mod error;
 pub mod image;
+pub mod inventory;
 pub mod layer;
 mod reference;
 pub mod registry;
 mod remote;
+pub mod sbom;
+pub mod scan;
 mod store;
 
 pub use blobs::{Blobs, Collected};

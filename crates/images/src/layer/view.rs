@@ -110,16 +110,29 @@ impl View {
         shown.into_iter().collect()
     }
 
-    /// Calls `visit` with every file and link, paths relative to the root, in order.
+    /// Calls `visit` with everything below `path`, paths from the root, in order.
     pub(crate) fn walk(&self, path: &Path, visit: &mut dyn FnMut(&Path, &Found)) {
+        self.walk_past(path, &[], visit);
+    }
+
+    /// Like [`View::walk`], without directories of the names in `skipped`.
+    pub(crate) fn walk_past(
+        &self,
+        path: &Path,
+        skipped: &[&str],
+        visit: &mut dyn FnMut(&Path, &Found),
+    ) {
         for name in self.list(path) {
-            let child = path.join(name);
+            let child = path.join(&name);
             let Some(found) = self.lookup(&child) else {
                 continue;
             };
+            if found.metadata.is_dir() && skipped.iter().any(|skipped| name == *skipped) {
+                continue;
+            }
             visit(&child, &found);
             if found.metadata.is_dir() {
-                self.walk(&child, visit);
+                self.walk_past(&child, skipped, visit);
             }
         }
     }
