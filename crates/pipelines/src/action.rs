@@ -254,11 +254,22 @@ pub(crate) fn unknown(reference: &ActionReference) -> String {
     let bare = written.split('@').next().unwrap_or_default();
     let hint = suggest::nearest(bare, &names)
         .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+    format!("action `{reference}` is not built in{hint}")
+}
+
+/// What to do about an action that is not there.
+pub(crate) fn advice() -> String {
+    let names: Vec<&str> = BUILT_IN.iter().map(|action| action.name()).collect();
     format!(
-        "action `{reference}` is not built in{hint} Seatrial downloads no actions: use a `run` step, a composite action in the repository (`uses: ./path`), or one of {}",
+        "Seatrial downloads no actions: use a `run` step, a composite action of the repository (`uses: ./path`), or a built-in one: {}",
         names.join(", ")
     )
-    .replace("built in Seatrial", "built in; Seatrial")
+}
+
+/// `1 file`, `2 files`.
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// Checks the inputs given and fills in defaults. An input that the action does not know is a

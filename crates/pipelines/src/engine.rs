@@ -11,10 +11,13 @@
 
 mod command;
 mod composite;
+mod concurrency;
 mod context;
 mod directories;
 mod environment;
+mod instance;
 mod job;
+mod jobs;
 mod masks;
 mod matrix;
 mod outcome;
@@ -48,6 +51,7 @@ use crate::workflow::Workflow;
 pub struct Engine {
     ports: Ports,
     slots: Arc<Semaphore>,
+    groups: concurrency::Groups,
 }
 
 impl Engine {
@@ -56,6 +60,7 @@ impl Engine {
         Self {
             ports,
             slots: Arc::new(Semaphore::new(jobs.max(1))),
+            groups: concurrency::Groups::default(),
         }
     }
 

@@ -16,9 +16,12 @@
 //!   for `GITHUB_TOKEN`): a workflow that commits manifests does not trigger itself.
 
 mod action;
+pub mod control;
 pub mod engine;
 pub mod expression;
 mod hash;
+#[cfg(test)]
+mod local;
 pub mod logs;
 pub mod port;
 pub mod store;

@@ -74,6 +74,15 @@ fn path(root: &Path, run: &str) -> PathBuf {
 }
 
 impl Logs for FileLogs {
+    fn start(&self, run: &str) {
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(run);
+        // Removed, not emptied: who still reads the old log reads it to its end.
+        let _ = std::fs::remove_file(path(&self.root, run));
+    }
+
     fn append(&self, run: &str, entry: &Entry) {
         let mut files = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let file = files

@@ -113,6 +113,16 @@ impl Store {
         copy_tree(&directory, target)
     }
 
+    /// Removes a run's artifacts.
+    pub fn remove_artifacts(&self, run: &str) -> Result<(), Error> {
+        let directory = self.root.join("artifacts").join(run);
+        if directory.exists() {
+            remove(&directory)
+        } else {
+            Ok(())
+        }
+    }
+
     /// The names of a run's artifacts, ordered.
     pub fn artifacts(&self, run: &str) -> Result<Vec<String>, Error> {
         names(&self.root.join("artifacts").join(run))

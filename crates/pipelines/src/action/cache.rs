@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{Action, Call, Error, Input};
+use super::{Action, Call, Error, Input, counted};
 
 pub(super) struct Cache;
 pub(super) struct Restore;
@@ -150,7 +150,9 @@ fn save(call: &mut Call<'_>) -> Result<(), Error> {
         .store
         .save_cache(&run.request.repository, &key, &root, &files)
         .map_err(|source| Error::Store(format!("cannot save the cache `{key}`"), source))?;
-    call.session
-        .say(&format!("Saved {} files as cache `{key}`", files.len()));
+    call.session.say(&format!(
+        "Saved {} as cache `{key}`",
+        counted(files.len(), "file")
+    ));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Action, Call, Error, Input};
+use super::{Action, Call, Error, Input, counted};
 
 pub(super) struct Download;
 
@@ -57,15 +57,19 @@ impl Action for Download {
                 let count = store
                     .get_artifact(key, name, &target)
                     .map_err(failed(name))?;
-                call.session
-                    .say(&format!("Fetched artifact `{name}`: {count} files"));
+                call.session.say(&format!(
+                    "Fetched artifact `{name}`: {}",
+                    counted(count, "file")
+                ));
             }
         } else {
             let count = store
                 .get_artifact(key, &name, &target)
                 .map_err(failed(&name))?;
-            call.session
-                .say(&format!("Fetched artifact `{name}`: {count} files"));
+            call.session.say(&format!(
+                "Fetched artifact `{name}`: {}",
+                counted(count, "file")
+            ));
         }
         call.session
             .output("download-path", call.input("path").to_owned());

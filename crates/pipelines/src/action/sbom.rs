@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Action, Call, Error, Input};
+use super::{Action, Call, Error, Input, counted};
 use crate::port::{SbomFormat, Subject};
 use crate::store::Existing;
 
@@ -67,7 +67,7 @@ impl Action for Sbom {
             .and_then(|bill| bill["components"].as_array().map(Vec::len))
             .unwrap_or(0);
         call.session
-            .say(&format!("{shown}: {components} components"));
+            .say(&format!("{shown}: {}", counted(components, "component")));
         if call.flag("upload-artifact")? {
             keep(call, &bill)?;
         }

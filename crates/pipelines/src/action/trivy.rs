@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::{Action, Call, Error, Input};
+use super::{Action, Call, Error, Input, counted};
 use crate::port::{Finding, Severity, Subject};
 
 pub(super) struct Trivy;
@@ -87,7 +87,8 @@ impl Action for Trivy {
         let left_out = total - found.len();
         if left_out > 0 {
             call.session.say(&format!(
-                "{left_out} more findings were left out by severity or as ignored"
+                "{} left out by severity or as ignored",
+                counted(left_out, "more finding")
             ));
         }
         if found.is_empty() || exit_code == 0 {
@@ -99,8 +100,8 @@ impl Action for Trivy {
             .max()
             .map_or("", Severity::name);
         Err(Error::refused(format!(
-            "{} findings in {shown}, the worst is {worst}: {}",
-            found.len(),
+            "{} in {shown}, the worst is {worst}: {}",
+            counted(found.len(), "finding"),
             found
                 .iter()
                 .take(3)

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use async_trait::async_trait;
 
-use super::{Action, Call, Error, Input};
+use super::{Action, Call, Error, Input, counted};
 use crate::store::Existing;
 
 pub(super) struct Upload;
@@ -52,8 +52,10 @@ impl Action for Upload {
         call.session.output("artifact-digest", digest);
         call.session
             .output("artifact-url", format!("file://{}", place.display()));
-        call.session
-            .say(&format!("Kept {} files as artifact `{name}`", files.len()));
+        call.session.say(&format!(
+            "Kept {} as artifact `{name}`",
+            counted(files.len(), "file")
+        ));
         Ok(())
     }
 }

@@ -47,8 +47,6 @@ pub(crate) struct JobScope {
     pub(crate) run: Arc<RunScope>,
     pub(crate) job: Arc<Job>,
     pub(crate) instance: Instance,
-    /// The `needs` context.
-    pub(crate) needs: Value,
     pub(crate) directories: Directories,
     pub(crate) sandbox: Arc<dyn Sandbox>,
     pub(crate) cancel: CancellationToken,

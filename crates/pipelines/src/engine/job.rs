@@ -37,6 +37,36 @@ pub(crate) struct JobResult {
 }
 
 impl JobResult {
+    /// How others see it: a tolerated failure is a success.
+    pub(crate) fn seen(&self) -> Conclusion {
+        if self.tolerated && self.conclusion == Conclusion::Failure {
+            Conclusion::Success
+        } else {
+            self.conclusion
+        }
+    }
+
+    /// A matrix's results as one: outputs of later instances win where they are not empty.
+    pub(crate) fn together(results: Vec<Self>) -> Self {
+        let conclusion = Conclusion::worst(results.iter().map(Self::seen));
+        let message = results
+            .iter()
+            .find(|result| result.seen() == conclusion && result.message.is_some())
+            .and_then(|result| result.message.clone());
+        let mut outputs = BTreeMap::new();
+        for (name, value) in results.into_iter().flat_map(|result| result.outputs) {
+            if !value.is_empty() || !outputs.contains_key(&name) {
+                outputs.insert(name, value);
+            }
+        }
+        Self {
+            conclusion,
+            tolerated: false,
+            outputs,
+            message,
+        }
+    }
+
     pub(crate) fn without_work(conclusion: Conclusion, message: Option<String>) -> Self {
         Self {
             conclusion,
@@ -117,7 +147,6 @@ async fn prepare(assignment: Assignment, contexts: Contexts) -> Result<(JobScope
         run,
         job,
         instance,
-        needs,
         cancel,
         ..
     } = assignment;
@@ -146,7 +175,6 @@ async fn prepare(assignment: Assignment, contexts: Contexts) -> Result<(JobScope
         run,
         job,
         instance,
-        needs,
         directories,
         sandbox,
         cancel,
@@ -176,7 +204,7 @@ fn check_actions(run: &RunScope, job: &Job) -> Result<(), String> {
     if unknown.is_empty() {
         Ok(())
     } else {
-        Err(unknown.join("\n"))
+        Err(format!("{}\n{}", unknown.join("\n"), action::advice()))
     }
 }
 
@@ -353,7 +381,8 @@ async fn one(
             .next_back()
             .unwrap_or_default()
             .trim();
-        let quoted = !last.is_empty() && !message.contains(last);
+        // An action's message is complete; a command's exit code alone says little.
+        let quoted = result.exit_code.is_some() && !last.is_empty() && !message.contains(last);
         let because = if quoted {
             format!(": {last}")
         } else {

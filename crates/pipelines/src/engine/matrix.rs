@@ -192,8 +192,11 @@ fn add(
             }
         }
         if !placed {
-            let pairs = item
-                .iter()
+            let is_axis = |name: &str| axes.iter().any(|(axis, _)| axis == name);
+            let of_axes = axes.iter().filter_map(|(axis, _)| item.get_key_value(axis));
+            let others = item.iter().filter(|(name, _)| !is_axis(name));
+            let pairs = of_axes
+                .chain(others)
                 .map(|(name, value)| (name.clone(), value.clone()));
             combinations.push(Combination(pairs.collect()));
         }
@@ -258,7 +261,7 @@ mod tests {
                 a (pear, cat, pink) {"animal":"cat","color":"pink","fruit":"pear"}
                 a (pear, dog, green) {"animal":"dog","color":"green","fruit":"pear"}
                 a (banana) {"fruit":"banana"}
-                a (cat, banana) {"animal":"cat","fruit":"banana"}
+                a (banana, cat) {"animal":"cat","fruit":"banana"}
             "#]],
         );
         check(
@@ -272,10 +275,13 @@ mod tests {
 
     #[test]
     fn a_matrix_may_come_from_a_job_before() {
-        check("${{ fromJSON(needs.plan.outputs.matrix) }}", &expect![[r#"
+        check(
+            "${{ fromJSON(needs.plan.outputs.matrix) }}",
+            &expect![[r#"
             a (1) {"v":1}
             a (2) {"v":2}
-        "#]]);
+        "#]],
+        );
         check(
             "{v: \"${{ fromJSON(needs.plan.outputs.list) }}\"}",
             &expect![[r#"
@@ -283,7 +289,13 @@ mod tests {
                 a (y) {"v":"y"}
             "#]],
         );
-        check("${{ fromJSON(needs.plan.outputs.list) }}", &expect![[r#"the matrix is wrong: the expression must be a mapping, not `["x","y"]`"#]]);
-        check("{v: \"${{ needs.plan.outputs.list }}\"}", &expect![[r#"the matrix is wrong: `v` must be a list, not `"[\"x\", \"y\"]"`"#]]);
+        check(
+            "${{ fromJSON(needs.plan.outputs.list) }}",
+            &expect![[r#"the matrix is wrong: the expression must be a mapping, not `["x","y"]`"#]],
+        );
+        check(
+            "{v: \"${{ needs.plan.outputs.list }}\"}",
+            &expect![[r#"the matrix is wrong: `v` must be a list, not `"[\"x\", \"y\"]"`"#]],
+        );
     }
 }

@@ -44,11 +44,17 @@ impl Progress {
         });
     }
 
+    /// The run cannot begin yet.
+    pub(crate) fn waiting(&self, message: &str) {
+        self.change(|status| status.message = Some(message.to_owned()));
+    }
+
     /// The run begins with these jobs.
     pub(crate) fn begin(&self, workflow: &str, jobs: Vec<JobStatus>) {
         let now = self.now();
         self.change(|status| {
-            status.workflow = workflow.to_owned();
+            workflow.clone_into(&mut status.workflow);
+            status.message = None;
             status.phase = RunPhase::Running;
             status.started_at = Some(now);
             status.jobs = jobs;

@@ -393,7 +393,11 @@ async fn uses(
         return Box::pin(composite::run(scope, state, call, session, timeout)).await;
     }
     let Some(found) = action::find(reference) else {
-        return Ended::failed(action::unknown(reference));
+        return Ended::failed(format!(
+            "{}. {}",
+            action::unknown(reference),
+            action::advice()
+        ));
     };
     let inputs = match action::accept(found, inputs, session) {
         Ok(inputs) => inputs,

@@ -2,7 +2,6 @@
 
 mod actions;
 mod jobs;
-mod local;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -14,8 +13,8 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::local::{FakeImages, FakeSecrets, FakeSource, LocalExecutor, MemoryLogs};
 use super::{Engine, Request};
+use crate::local::{FakeImages, FakeSecrets, FakeSource, LocalExecutor, MemoryLogs};
 use crate::port::Ports;
 use crate::store::Store;
 use crate::workflow::Workflow;

@@ -120,6 +120,9 @@ impl Expression {
         right: &Tree,
         scope: &Scope<'_>,
     ) -> Result<Value, Error> {
+        let no_number = [left, right]
+            .iter()
+            .any(|tree| matches!(tree, Tree::NotANumber));
         let left = self.tree(left, scope)?.value;
         let short = match operator {
             Operator::Or => truthy(&left),
@@ -133,6 +136,8 @@ impl Expression {
         let ordered = || order(&left, &right);
         Ok(match operator {
             Operator::Or | Operator::And => right,
+            // JSON cannot hold NaN, so its comparisons are answered here: it equals nothing.
+            _ if no_number => (operator == Operator::Unequal).into(),
             Operator::Equal => equal(&left, &right).into(),
             Operator::Unequal => (!equal(&left, &right)).into(),
             Operator::Less => ordered().is_some_and(std::cmp::Ordering::is_lt).into(),

@@ -103,6 +103,7 @@ fn folded(value: &Value) -> String {
 fn contains(arguments: &[Value], _: &Scope<'_>) -> Result<Value, String> {
     let found = match &arguments[0] {
         Value::Array(items) => items.iter().any(|item| equal(item, &arguments[1])),
+        Value::Object(_) => false,
         search => folded(search).contains(&folded(&arguments[1])),
     };
     Ok(found.into())

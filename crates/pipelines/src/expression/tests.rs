@@ -104,7 +104,7 @@ fn literals_contexts_and_operators() {
             0o17  ⇒  15
             1e3  ⇒  1000
             'it''s'  ⇒  "it's"
-            NaN == NaN  ⇒  true
+            NaN == NaN  ⇒  false
             github.ref  ⇒  "refs/heads/main"
             GitHub.REF  ⇒  "refs/heads/main"
             github['ref']  ⇒  "refs/heads/main"

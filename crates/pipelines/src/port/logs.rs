@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// Takes log lines. They come already masked, in order within a job.
 pub trait Logs: Send + Sync {
+    /// A run begins: what an earlier run of the same name left is dropped.
+    fn start(&self, run: &str);
+
     /// Appends a line to a run's log. A log that cannot be written must not fail the run: the
     /// implementation reports it once, to its own log.
     fn append(&self, run: &str, entry: &Entry);

@@ -15,6 +15,11 @@ pub(crate) const ANY: &[&str] = &[
     "inputs",
 ];
 
+/// What a step's `if` may read: not `secrets`, as at GitHub (put them into `env` first).
+pub(crate) const STEP_CONDITION: &[&str] = &[
+    "github", "env", "vars", "needs", "steps", "job", "matrix", "strategy", "runner", "inputs",
+];
+
 /// A mapping whose keys have been checked against those that may stand there.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
@@ -202,10 +207,8 @@ fn read(
     };
     for expression in template.expressions() {
         if let Some(context) = expression.reads_outside(allowed) {
-            let there = allowed.join(", ");
-            let message = format!(
-                "`{what}` cannot read `{context}`: it is known only later; here there are {there}"
-            );
+            let can = allowed.join(", ");
+            let message = format!("`{what}` cannot read `{context}`; it can read {can}");
             problems.add(at, message);
             return None;
         }

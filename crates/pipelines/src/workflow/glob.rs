@@ -75,6 +75,11 @@ fn expression(body: &str) -> Result<String, String> {
                 }
             }
             '*' => output.push_str("[^/]*"),
+            '?' | '+' if output == "^" => {
+                return Err(format!(
+                    "`{body}`: `{character}` repeats the character before it, and there is none"
+                ));
+            }
             '?' | '+' => output.push(character),
             '[' => {
                 let set: String = rest.by_ref().take_while(|next| *next != ']').collect();

@@ -92,6 +92,8 @@ fn message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().render();
     let text = text.lines().next().unwrap_or_default();
     let text = text.split(" at line ").next().unwrap_or(text);
+    // Advice about the library's own settings is of no use to the author of the file.
+    let text = text.split(", set ").next().unwrap_or(text);
     text.strip_prefix("error: ").unwrap_or(text).to_owned()
 }
 

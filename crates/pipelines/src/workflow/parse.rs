@@ -1,6 +1,6 @@
 //! The file as a whole.
 
-use super::fields::{ANY, Fields, mapping, scalar, template};
+use super::fields::{Fields, mapping, scalar, template};
 use super::node::{self, Node, Value};
 use super::problem::Problems;
 use super::types::{Concurrency, RunDefaults, Workflow};
@@ -67,7 +67,14 @@ fn workflow(path: &str, root: &Node, problems: &mut Problems<'_>) -> Option<Work
     }
     let fields = Fields::read(root, "the workflow", KEYS, problems)?;
     let on = match fields.get("on") {
-        Some(node) => trigger::triggers(node, problems),
+        Some(node) if node.value != Value::Null => trigger::triggers(node, problems),
+        Some(_) => {
+            problems.add(
+                fields.key_at("on"),
+                "`on` is empty: name an event, such as `on: push`",
+            );
+            super::Triggers::default()
+        }
         None => {
             problems.add(fields.at, "the workflow needs `on`, such as `on: push`");
             super::Triggers::default()
@@ -209,6 +216,3 @@ pub(super) fn list<'a>(
         }
     }
 }
-
-/// Contexts that every step sees.
-pub(super) const STEP: &[&str] = ANY;

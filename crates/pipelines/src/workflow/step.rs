@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Position;
-use super::fields::Fields;
+use super::fields::{ANY, Fields, STEP_CONDITION};
 use super::job::check_id;
 use super::node::{Key, Node};
-use super::parse::{STEP, list};
+use super::parse::list;
 use super::problem::Problems;
 use super::types::{ActionReference, Step, Work};
 
@@ -67,11 +67,11 @@ fn step(node: &Node, what: &str, problems: &mut Problems<'_>) -> Option<Step> {
             problems,
         );
     }
-    let name = fields.template("name", STEP, problems);
-    let condition = fields.condition(STEP, problems);
-    let env = fields.pairs("env", STEP, problems);
-    let timeout_minutes = fields.template("timeout-minutes", STEP, problems);
-    let continue_on_error = fields.template("continue-on-error", STEP, problems);
+    let name = fields.template("name", ANY, problems);
+    let condition = fields.condition(STEP_CONDITION, problems);
+    let env = fields.pairs("env", ANY, problems);
+    let timeout_minutes = fields.template("timeout-minutes", ANY, problems);
+    let continue_on_error = fields.template("continue-on-error", ANY, problems);
     let work = work(&fields, what, problems)?;
     Some(Step {
         id,
@@ -90,9 +90,9 @@ fn work(fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>) -> Option<
         (true, false) => {
             misplaced(fields, &["with"], "uses", what, problems);
             Some(Work::Run {
-                script: fields.template("run", STEP, problems)?,
-                shell: fields.template("shell", STEP, problems),
-                working_directory: fields.template("working-directory", STEP, problems),
+                script: fields.template("run", ANY, problems)?,
+                shell: fields.template("shell", ANY, problems),
+                working_directory: fields.template("working-directory", ANY, problems),
             })
         }
         (false, true) => {
@@ -104,7 +104,7 @@ fn work(fields: &Fields<'_>, what: &str, problems: &mut Problems<'_>) -> Option<
                 problems,
             );
             let at = fields.get("uses").map_or(fields.at, |node| node.at);
-            let with = fields.pairs("with", STEP, problems);
+            let with = fields.pairs("with", ANY, problems);
             let text = fields.text("uses", problems)?;
             match ActionReference::parse(&text) {
                 Ok(action) => Some(Work::Uses { action, at, with }),

@@ -191,7 +191,8 @@ fn expressions_are_found_at_their_own_line() {
             ci.yml:5:9: there is no context `githb`, did you mean `github`? (character 1 of `githb.ref == 'x'`)
             ci.yml:9:20: there is no context `stesp`, did you mean `steps`? (character 1 of `stesp.x`)
             ci.yml:10:15: `${{` at character 1 has no closing `}}`
-            ci.yml:15:10: `env.A` cannot read `steps`: it is known only later; here there are github, needs, strategy, matrix, vars, secrets, inputs"#]],
+            ci.yml:13:13: `if` cannot read `secrets`; it can read github, env, vars, needs, steps, job, matrix, strategy, runner, inputs
+            ci.yml:15:10: `env.A` cannot read `steps`; it can read github, needs, strategy, matrix, vars, secrets, inputs"#]],
     );
 }
 
@@ -233,11 +234,34 @@ fn ids_and_shapes_are_checked() {
 
 #[test]
 fn files_that_are_no_workflow() {
-    problems("", &expect!["ci.yml:1:1: the file is empty: it needs `on` and `jobs`"]);
-    problems("on: push\n", &expect!["ci.yml:1:1: a workflow without jobs does nothing: add `jobs`"]);
-    problems("on: push\njobs:\n", &expect!["ci.yml:2:1: `jobs` is empty: a workflow needs at least one job"]);
-    problems("- a\n", &expect!["ci.yml:1:1: the workflow must be a mapping, not a list"]);
-    problems("on: push\njobs: {a: [\n", &expect!["ci.yml:2:11: unclosed bracket '['"]);
-    problems("on: push\non: pull_request\njobs: {}\n", &expect!["ci.yml:2:1: duplicate mapping key: on, set DuplicateKeyPolicy in Options if acceptable"]);
-    problems("jobs:\n\ta: b\n", &expect!["ci.yml:2:2: tabs disallowed within this context (block indentation)"]);
+    problems(
+        "",
+        &expect!["ci.yml:1:1: the file is empty: it needs `on` and `jobs`"],
+    );
+    problems(
+        "on: push\n",
+        &expect!["ci.yml:1:1: a workflow without jobs does nothing: add `jobs`"],
+    );
+    problems(
+        "on: push\njobs:\n",
+        &expect!["ci.yml:2:1: `jobs` is empty: a workflow needs at least one job"],
+    );
+    problems(
+        "- a\n",
+        &expect!["ci.yml:1:1: the workflow must be a mapping, not a list"],
+    );
+    problems(
+        "on: push\njobs: {a: [\n",
+        &expect!["ci.yml:2:11: unclosed bracket '['"],
+    );
+    problems(
+        "on: push\non: pull_request\njobs: {}\n",
+        &expect![
+            "ci.yml:2:1: duplicate mapping key: on, set DuplicateKeyPolicy in Options if acceptable"
+        ],
+    );
+    problems(
+        "jobs:\n\ta: b\n",
+        &expect!["ci.yml:2:2: tabs disallowed within this context (block indentation)"],
+    );
 }

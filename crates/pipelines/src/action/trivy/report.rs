@@ -254,7 +254,8 @@ mod tests {
             Library  Vulnerability  Severity  Installed  Fixed   Title
             jinja2   GHSA-x         HIGH      2.10       2.10.1  Sandbox escape
 
-        "#]].assert_eq(&Format::Table.render(".", &findings()));
+        "#]]
+        .assert_eq(&Format::Table.render(".", &findings()));
         assert_eq!(Format::Table.render(".", &[]), ".: nothing found\n");
     }
 

@@ -60,7 +60,8 @@ jobs:
           Run docker/metadata-action@v5 Succeeded
           Run docker/build-push-action@v5 Succeeded
           Run anchore/sbom-action@v0 Succeeded
-    "#]].assert_eq(&outcome.summary());
+    "#]]
+    .assert_eq(&outcome.summary());
     expect![[r#"
         build/1 output Checked out shop at 0123456 (0123456789abcdef0123456789abcdef01234567)
         build/2 output Images are built by Seatrial's own builder: no daemon, nothing to set up
@@ -75,7 +76,8 @@ jobs:
         build/6 output No `format` was given: writing cyclonedx-json
         build/6 output ghcr.io/seatrial/shop@sha256:aa: 2 components
         build/6 output Kept as artifact `shop-build.cyclonedx.json`
-    "#]].assert_eq(&outcome.log);
+    "#]]
+    .assert_eq(&outcome.log);
     let builds = outcome.images.builds.lock().unwrap();
     assert_eq!(
         builds[0].tags,
@@ -126,8 +128,8 @@ async fn a_scan_fails_the_job_above_its_threshold() {
     ];
     let outcome = setup.run().await;
     expect![[r#"
-        Failed 1/1: job `test`: step `Run aquasecurity/trivy-action@master`: 1 findings in ., the worst is HIGH: HIGH GHSA-a in jinja2 2.10 (requirements.txt): 1 more findings were left out by severity or as ignored
-        test Failed: step `Run aquasecurity/trivy-action@master`: 1 findings in ., the worst is HIGH: HIGH GHSA-a in jinja2 2.10 (requirements.txt): 1 more findings were left out by severity or as ignored
+        Failed 1/1: job `test`: step `Run aquasecurity/trivy-action@master`: 1 finding in ., the worst is HIGH: HIGH GHSA-a in jinja2 2.10 (requirements.txt)
+        test Failed: step `Run aquasecurity/trivy-action@master`: 1 finding in ., the worst is HIGH: HIGH GHSA-a in jinja2 2.10 (requirements.txt)
           Run aquasecurity/trivy-action@master Succeeded
           Run aquasecurity/trivy-action@master Succeeded
           Run grep -c VulnerabilityID report.json Succeeded
@@ -135,7 +137,7 @@ async fn a_scan_fails_the_job_above_its_threshold() {
     "#]].assert_eq(&outcome.summary());
     expect![[r#"
         test/1 output .: nothing found
-        test/1 output 2 more findings were left out by severity or as ignored
+        test/1 output 2 more findings left out by severity or as ignored
         test/2 output Report written to report.json
         test/3 command grep -c VulnerabilityID report.json
         test/3 output 2
@@ -145,8 +147,8 @@ async fn a_scan_fails_the_job_above_its_threshold() {
         test/4 output Library  Vulnerability  Severity  Installed  Fixed   Title
         test/4 output jinja2   GHSA-a         HIGH      2.10       2.10.1  Sandbox escape
         test/4 output
-        test/4 output 1 more findings were left out by severity or as ignored
-        test/4 error 1 findings in ., the worst is HIGH: HIGH GHSA-a in jinja2 2.10 (requirements.txt)
+        test/4 output 1 more finding left out by severity or as ignored
+        test/4 error 1 finding in ., the worst is HIGH: HIGH GHSA-a in jinja2 2.10 (requirements.txt)
     "#]].assert_eq(&outcome.log);
 }
 
@@ -188,9 +190,9 @@ async fn artifacts_and_caches_travel() {
         make/2 command echo "hit ''"; mkdir -p deps out/sub; echo d > deps/d; echo a > out/a.txt; echo b > out/sub/b.txt
         make/2 output hit ''
         make/3 output Kept 2 files as artifact `result`
-        make/4 output Kept 1 files as artifact `text`
+        make/4 output Kept 1 file as artifact `text`
         make/5 warning no files were found at nothing/: nothing was kept
-        make/6 output Saved 1 files as cache `deps-Linux-1`
+        make/6 output Saved 1 file as cache `deps-Linux-1`
         take/1 output Fetched artifact `result`: 2 files
         take/2 output Restored the cache `deps-Linux-1`
         take/3 command find got deps -type f | sort; echo "hit true"
@@ -272,10 +274,12 @@ async fn an_unknown_action_fails_the_job_before_its_first_step() {
     .run()
     .await;
     expect![[r#"
-        Failed 1/1: job `test`: .github/workflows/ci.yml:9:15: action `actions/chekout@v4` is not built in, did you mean `actions/checkout`? Seatrial downloads no actions: use a `run` step, a composite action in the repository (`uses: ./path`), or one of actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
-        .github/workflows/ci.yml:10:15: action `codecov/codecov-action@v4` is not built in; Seatrial downloads no actions: use a `run` step, a composite action in the repository (`uses: ./path`), or one of actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
-        test Failed: .github/workflows/ci.yml:9:15: action `actions/chekout@v4` is not built in, did you mean `actions/checkout`? Seatrial downloads no actions: use a `run` step, a composite action in the repository (`uses: ./path`), or one of actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
-        .github/workflows/ci.yml:10:15: action `codecov/codecov-action@v4` is not built in; Seatrial downloads no actions: use a `run` step, a composite action in the repository (`uses: ./path`), or one of actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
+        Failed 1/1: job `test`: .github/workflows/ci.yml:9:15: action `actions/chekout@v4` is not built in, did you mean `actions/checkout`?
+        .github/workflows/ci.yml:10:15: action `codecov/codecov-action@v4` is not built in
+        Seatrial downloads no actions: use a `run` step, a composite action of the repository (`uses: ./path`), or a built-in one: actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
+        test Failed: .github/workflows/ci.yml:9:15: action `actions/chekout@v4` is not built in, did you mean `actions/checkout`?
+        .github/workflows/ci.yml:10:15: action `codecov/codecov-action@v4` is not built in
+        Seatrial downloads no actions: use a `run` step, a composite action of the repository (`uses: ./path`), or a built-in one: actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
           Run echo never Skipped
           Run actions/chekout@v4 Skipped
           Run codecov/codecov-action@v4 Skipped
@@ -310,7 +314,7 @@ async fn inputs_are_checked_by_name() {
             "spdx-json",
         ),
         (
-            "{uses: aquasecurity/trivy-action@0, with: {severity: BAD}}",
+            "{uses: aquasecurity/trivy-action@0, with: {scan-type: fs, severity: BAD}}",
             "unknown severity `BAD`",
         ),
     ] {

@@ -20,15 +20,18 @@ fn the_gitops_pipeline_is_planned() {
         2 build after ["test", "security"]
         3 deploy-staging after ["build"]
         3 deploy-production after ["build"]
-    "#]].assert_eq(&lines);
+    "#]]
+    .assert_eq(&lines);
 }
 
 #[tokio::test]
 async fn the_gitops_pipeline_names_the_actions_it_cannot_have() {
     let outcome = Setup::new(GITOPS).run().await;
     expect![[r#"
-        Failed 5/5: job `test`: .github/workflows/ci.yml:48:15: action `codecov/codecov-action@v4` is not built in; Seatrial downloads no actions: use a `run` step, a composite action in the repository (`uses: ./path`), or one of actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
-        test Failed: .github/workflows/ci.yml:48:15: action `codecov/codecov-action@v4` is not built in; Seatrial downloads no actions: use a `run` step, a composite action in the repository (`uses: ./path`), or one of actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
+        Failed 5/5: job `test`: .github/workflows/ci.yml:48:15: action `codecov/codecov-action@v4` is not built in
+        Seatrial downloads no actions: use a `run` step, a composite action of the repository (`uses: ./path`), or a built-in one: actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
+        test Failed: .github/workflows/ci.yml:48:15: action `codecov/codecov-action@v4` is not built in
+        Seatrial downloads no actions: use a `run` step, a composite action of the repository (`uses: ./path`), or a built-in one: actions/checkout, actions/setup-python, docker/setup-buildx-action, docker/setup-qemu-action, docker/login-action, docker/metadata-action, docker/build-push-action, aquasecurity/trivy-action, anchore/sbom-action, actions/upload-artifact, actions/download-artifact, actions/cache, actions/cache/restore, actions/cache/save
           Run actions/checkout@v4 Skipped
           Set up Python Skipped
           Install dependencies Skipped
@@ -80,7 +83,8 @@ async fn needs_order_jobs_and_carry_outputs() {
         test Succeeded
           Run echo test Succeeded
         staging Skipped: its condition is false: github.ref == 'refs/heads/develop'
-    "#]].assert_eq(&outcome.summary());
+    "#]]
+    .assert_eq(&outcome.summary());
     assert!(
         outcome
             .log

@@ -13,7 +13,7 @@ env: {GREETING: hello, WHO: "${{ github.actor }}"}
 jobs:
   test:
     runs-on: ubuntu-latest
-    env: {WHO: "${{ env.WHO }}!"}
+    env: {WHO: "${{ github.actor }}!"}
     outputs:
       tag: ${{ steps.meta.outputs.tag }}
     steps:
@@ -40,8 +40,33 @@ jobs:
     )
     .run()
     .await;
-    expect![[""]].assert_eq(&outcome.summary());
-    expect![[""]].assert_eq(&outcome.log);
+    expect![[r#"
+        Succeeded 1/1
+        test Succeeded {"tag": "v7"}
+          Greet alice! Succeeded
+          Run echo "tag=v${{ github.run_number }}" >> "$GITHUB_OUTPUT" Succeeded
+          Run echo "$LATER ${{ env.LATER }} ${{ steps.meta.outputs.tag }} ${{ steps.meta.outcome }}" Succeeded
+          Run mkdir sub Succeeded
+          Run test "$PWD" = "$GITHUB_WORKSPACE/sub" && echo in sub Succeeded
+          Run import os, json; print(json.load(open(os.environ['GITHUB_EVENT_PATH']))['head_commit']['message']) Succeeded
+    "#]].assert_eq(&outcome.summary());
+    expect![[r#"
+        test/1 command echo "$GREETING $WHO from $GITHUB_REPOSITORY at ${GITHUB_SHA:0:7} on $GITHUB_REF_NAME"
+        test/1 output hello alice! from seatrial/shop at 0123456 on main
+        test/2 command echo "tag=v7" >> "$GITHUB_OUTPUT"
+        test/2 command echo "LATER=set earlier" >> "$GITHUB_ENV"
+        test/2 command mkdir -p bin && printf '#!/bin/sh\necho from the path\n' > bin/mine && chmod +x bin/mine
+        test/2 command echo "$PWD/bin" >> "$GITHUB_PATH"
+        test/3 command echo "$LATER set earlier v7 success"
+        test/3 command mine
+        test/3 output set earlier set earlier v7 success
+        test/3 output from the path
+        test/4 command mkdir sub
+        test/5 command test "$PWD" = "$GITHUB_WORKSPACE/sub" && echo in sub
+        test/5 output in sub
+        test/6 command import os, json; print(json.load(open(os.environ['GITHUB_EVENT_PATH']))['head_commit']['message'])
+        test/6 output First
+    "#]].assert_eq(&outcome.log);
 }
 
 #[tokio::test]
@@ -78,7 +103,8 @@ async fn a_failing_step_skips_the_rest_but_what_always_runs() {
           Run echo after failure, ${{ job.status }} Succeeded
           Run echo always Succeeded
           Run echo never Skipped
-    "#]].assert_eq(&outcome.summary());
+    "#]]
+    .assert_eq(&outcome.summary());
     expect![[r#"
         test/1 command exit 3
         test/1 error failed with exit code 3
@@ -94,7 +120,8 @@ async fn a_failing_step_skips_the_rest_but_what_always_runs() {
         test/5 output after failure, failure
         test/6 command echo always
         test/6 output always
-    "#]].assert_eq(&outcome.log);
+    "#]]
+    .assert_eq(&outcome.log);
 }
 
 #[tokio::test]
@@ -126,7 +153,8 @@ async fn secrets_never_reach_the_log() {
         test/1 output token *** ***
         test/1 output *** things
         test/1 error failed with exit code 1
-    "#]].assert_eq(&outcome.log);
+    "#]]
+    .assert_eq(&outcome.log);
     assert!(
         !outcome.summary().contains("s3cr3t"),
         "{}",
@@ -183,7 +211,8 @@ async fn workflow_commands_are_obeyed() {
         test/2 output way
         test/3 command echo nonsense >> "$GITHUB_OUTPUT"
         test/3 error GITHUB_OUTPUT line 1: `nonsense` is neither NAME=value nor NAME<<END
-    "##]].assert_eq(&outcome.log);
+    "##]]
+    .assert_eq(&outcome.log);
     expect![[r#"
         Failed 1/1: job `test`: step `Run echo nonsense >> "$GITHUB_OUTPUT"`: GITHUB_OUTPUT line 1: `nonsense` is neither NAME=value nor NAME<<END
         test Failed: step `Run echo nonsense >> "$GITHUB_OUTPUT"`: GITHUB_OUTPUT line 1: `nonsense` is neither NAME=value nor NAME<<END
@@ -264,7 +293,8 @@ async fn a_cancelled_run_cleans_up() {
           Run sleep 30 Cancelled
           Run echo cleaned Succeeded
         second Cancelled: the run was cancelled
-    "#]].assert_eq(&outcome.summary());
+    "#]]
+    .assert_eq(&outcome.summary());
 }
 
 #[tokio::test]

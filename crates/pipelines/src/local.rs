@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use crate::port::*;
 
 /// Runs commands as they are, in a process group of their own.
-pub(super) struct LocalExecutor;
+pub(crate) struct LocalExecutor;
 
 struct LocalSandbox {
     directory: String,
@@ -94,9 +94,9 @@ async fn kill(group: &str) {
 }
 
 /// A repository whose files are given.
-pub(super) struct FakeSource {
-    pub(super) files: BTreeMap<String, String>,
-    pub(super) checkouts: Mutex<Vec<Checkout>>,
+pub(crate) struct FakeSource {
+    pub(crate) files: BTreeMap<String, String>,
+    pub(crate) checkouts: Mutex<Vec<Checkout>>,
 }
 
 #[async_trait]
@@ -113,7 +113,16 @@ impl Source for FakeSource {
     }
 
     async fn workflows(&self, _: &str, _: &str) -> Result<Vec<WorkflowFile>, Error> {
-        Ok(Vec::new())
+        let files = self
+            .files
+            .iter()
+            .filter(|(path, _)| path.starts_with(".github/workflows/"));
+        Ok(files
+            .map(|(path, text)| WorkflowFile {
+                path: path.clone(),
+                text: text.clone(),
+            })
+            .collect())
     }
 
     async fn token(&self, _: &str) -> Result<String, Error> {
@@ -127,9 +136,9 @@ impl Source for FakeSource {
 
 /// Notes what it is asked to build, and finds what it is told to find.
 #[derive(Default)]
-pub(super) struct FakeImages {
-    pub(super) builds: Mutex<Vec<Build>>,
-    pub(super) findings: Vec<Finding>,
+pub(crate) struct FakeImages {
+    pub(crate) builds: Mutex<Vec<Build>>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 #[async_trait]
@@ -161,7 +170,7 @@ impl Images for FakeImages {
 }
 
 /// Secrets from a table.
-pub(super) struct FakeSecrets;
+pub(crate) struct FakeSecrets;
 
 #[async_trait]
 impl SecretSource for FakeSecrets {
@@ -175,9 +184,11 @@ impl SecretSource for FakeSecrets {
 
 /// Keeps lines in memory.
 #[derive(Default)]
-pub(super) struct MemoryLogs(pub(super) Mutex<Vec<Entry>>);
+pub(crate) struct MemoryLogs(pub(crate) Mutex<Vec<Entry>>);
 
 impl Logs for MemoryLogs {
+    fn start(&self, _: &str) {}
+
     fn append(&self, _: &str, entry: &Entry) {
         self.0.lock().unwrap().push(entry.clone());
     }
@@ -187,7 +198,7 @@ impl Logs for MemoryLogs {
 
 impl MemoryLogs {
     /// The log without times: `job/step kind text`.
-    pub(super) fn text(&self, root: &Path) -> String {
+    pub(crate) fn text(&self, root: &Path) -> String {
         let root = root.to_string_lossy();
         let entries = self.0.lock().unwrap();
         entries
