@@ -401,6 +401,7 @@ async fn what_a_job_cannot_do_is_named() {
         .into_iter()
         .filter_map(|event| event.message)
         .collect();
-    expect!["spec.completionMode: Indexed is not supported: remove the field"].assert_eq(&texts.join("\n"));
+    expect!["spec.completionMode: Indexed is not supported: remove the field"]
+        .assert_eq(&texts.join("\n"));
     assert!(running.names::<Pod>().await.is_empty());
 }

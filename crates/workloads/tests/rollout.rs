@@ -162,7 +162,8 @@ async fn a_stuck_rollout_says_that_its_deadline_passed() {
     expect![[r#"
         Available=True MinimumReplicasAvailable: Deployment has minimum availability.
         Progressing=False ProgressDeadlineExceeded: ReplicaSet "web-#1" has timed out progressing.
-    "#]].assert_eq(&conditions(&stuck));
+    "#]]
+    .assert_eq(&conditions(&stuck));
     let status = stuck.status.unwrap();
     assert_eq!(
         status.available_replicas,
