@@ -45,6 +45,7 @@ use crate::address::Pool;
 use crate::images::Images;
 use crate::logs::Rotation;
 use crate::registration::{HEARTBEAT, NodeDescription};
+use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Forward, Runtime};
 
 pub use handle::{ConnectError, LogsError};
@@ -231,12 +232,7 @@ impl Shared {
             let path = path.clone();
             move |source| Error::Directory { step, path, source }
         };
-        match fs::remove_dir_all(&sandboxes) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("remove", &sandboxes)(error));
-            }
-            _ => {}
-        }
+        remove_tree(&sandboxes).map_err(failed("remove", &sandboxes))?;
         for directory in [sandboxes, self.all()] {
             fs::create_dir_all(&directory).map_err(failed("create", &directory))?;
         }

@@ -11,6 +11,7 @@ use super::sources::References;
 use super::worker::{Message, Worker};
 use super::{Error, Notices, Phase, Shared, handle};
 use crate::registration::keep_alive;
+use crate::runtime::sandbox::remove_tree;
 
 /// Runs the node until it is told to stop.
 pub(super) async fn run(shared: &Arc<Shared>) -> Result<(), Error> {
@@ -88,7 +89,7 @@ fn forget(shared: &Shared, pods: &Cache<Pod>) {
         let known = present
             .iter()
             .any(|pod| pod.metadata.uid.as_deref() == name.to_str());
-        if !known && let Err(error) = fs::remove_dir_all(entry.path()) {
+        if !known && let Err(error) = remove_tree(&entry.path()) {
             tracing::warn!("remove {}: {error}", entry.path().display());
         }
     }

@@ -13,6 +13,7 @@ use seatrial_controller::Notice;
 use super::Shared;
 use super::sources::{self, find};
 use crate::downward::Facts;
+use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Limits, Network, Sandbox, SandboxSpec};
 use crate::volume::{self, Content, FileContent};
 use crate::{environment, quantity};
@@ -73,11 +74,7 @@ pub(super) async fn prepare(
     attempt: u32,
 ) -> Result<(Arc<dyn Sandbox>, Written), Error> {
     let written = fill_volumes(shared, pod, address, &Written::new()).await?;
-    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-    let id = match attempt {
-        0 => uid.to_owned(),
-        _ => format!("{uid}-{attempt}"),
-    };
+    let id = shared.sandbox_id(pod, attempt);
     let directory = shared.sandboxes().join(&id);
     make_empty(&directory)?;
     let spec = sandbox_spec(shared, pod, id, address, directory);
@@ -259,16 +256,24 @@ fn make(path: &Path) -> Result<(), Error> {
 }
 
 fn make_empty(path: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Directory {
-            path: path.to_owned(),
-            source: error,
-        }),
-        _ => make(path),
-    }
+    let removed = remove_tree(path);
+    removed.map_err(|source| Error::Directory {
+        path: path.to_owned(),
+        source,
+    })?;
+    make(path)
 }
 
 impl Shared {
+    /// The name of a pod's sandbox, which is also that of its directory.
+    pub(super) fn sandbox_id(&self, pod: &Pod, attempt: u32) -> String {
+        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        match attempt {
+            0 => uid.to_owned(),
+            _ => format!("{uid}-{attempt}"),
+        }
+    }
+
     /// What the downward API tells about a pod.
     pub(super) fn facts<'a>(&'a self, pod: &'a Pod, address: IpAddr) -> Facts<'a> {
         let node = &self.config.node;

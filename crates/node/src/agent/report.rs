@@ -15,6 +15,7 @@ use super::start::{self, Started};
 use super::worker::{Object, Report, Running, Worker};
 use super::world::{Activity, Sandbox, Slot};
 use crate::probe::{Answer, Kind, Target, Verdict};
+use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Exit, ExitStatus, Memory};
 use crate::status::{
     CRASH_LOOP, Ended, Readiness, Startup, State, is_sidecar, pod_status, write_status,
@@ -481,9 +482,7 @@ impl Worker {
             self.shared.addresses().give_back(address);
         }
         let directory = self.shared.pod(&self.pod);
-        if let Err(error) = fs::remove_dir_all(&directory)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
+        if let Err(error) = remove_tree(&directory) {
             tracing::warn!("remove {}: {error}", directory.display());
         }
         let key = key_of(&*self.pod);

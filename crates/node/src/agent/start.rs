@@ -17,6 +17,7 @@ use crate::environment::{self, command_line, complete, expand};
 use crate::images::{self, Image, Origin, PullPolicy};
 use crate::logs::Log;
 use crate::probe::{self, Action, Answer, Target, ask};
+use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Access, Mount, Process, ProcessSpec, Root, Sandbox, Signal};
 
 /// A hook has this long where nothing else limits it.
@@ -304,9 +305,7 @@ impl Request {
         let directory = self.shared.container(&self.pod, &self.container.name);
         if let Some(before) = self.run.checked_sub(1) {
             let old = directory.join(before.to_string());
-            if let Err(error) = fs::remove_dir_all(&old)
-                && error.kind() != io::ErrorKind::NotFound
-            {
+            if let Err(error) = remove_tree(&old) {
                 tracing::debug!("remove {}: {error}", old.display());
             }
         }

@@ -22,6 +22,7 @@ use super::{Phase, Shared, probing, security, stop};
 use crate::images::Image;
 use crate::logs::Log;
 use crate::probe::Target;
+use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Exit, Signal};
 use crate::status::Course;
 
@@ -419,11 +420,19 @@ impl Worker {
         self.live.parts().sandbox = None;
         let sandbox = self.sandbox.take();
         let sender = self.sender.clone();
+        let last = self.attempts.saturating_sub(1);
+        let directory = self
+            .shared
+            .sandboxes()
+            .join(self.shared.sandbox_id(&self.pod, last));
         tokio::spawn(async move {
             let removed = match sandbox {
                 Some(sandbox) => sandbox.stop().await,
                 None => Ok(()),
             };
+            if let Err(error) = remove_tree(&directory) {
+                tracing::warn!("remove {}: {error}", directory.display());
+            }
             let _ = sender.send(Report::Removed(removed));
         });
     }
