@@ -1,6 +1,6 @@
 //! What the fields of a kind mean: the one place that asks the `schema` crate.
 
-use seatrial_schema::patch;
+use seatrial_schema::{defaults, patch};
 use seatrial_schema::strict;
 use seatrial_schema::{Type, custom as structural};
 use serde_json::Value;
@@ -22,11 +22,16 @@ pub(crate) fn type_of(kind: &Kind, version: &Version) -> Type {
 
 /// The type of the stored form of `kind`.
 fn stored_type(kind: &Kind) -> Type {
-    let (group, version) = kind.stored_as.split_once('/').unwrap_or(("", &kind.stored_as));
+    let (group, version) = split(&kind.stored_as);
     match &kind.origin {
         Origin::BuiltIn => Type::built_in(group, version, &kind.kind).unwrap_or(Type::Unknown),
         Origin::Custom(definition) => definition.type_of(version),
     }
+}
+
+/// Group and version of an `apiVersion`.
+fn split(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
 }
 
 /// Lends the object to a function over values.
@@ -86,8 +91,10 @@ pub(crate) fn check(
 
 /// Fills in what upstream fills in, in the stored form.
 pub(crate) fn default(kind: &Kind, object: &mut Object) {
-    if let Type::Custom(schema) = stored_type(kind) {
-        with_value(object, |value| structural::default(value, &schema));
+    let (group, version) = split(&kind.stored_as);
+    match stored_type(kind) {
+        Type::Custom(schema) => with_value(object, |value| structural::default(value, &schema)),
+        _ => with_value(object, |value| defaults::apply(group, version, &kind.kind, value)),
     }
 }
 
@@ -96,7 +103,11 @@ pub(crate) fn validate(kind: &Kind, object: &Object) -> Vec<Cause> {
     let value = Value::Object(object.0.clone());
     let causes = match stored_type(kind) {
         Type::Custom(schema) => structural::validate(&value, &schema),
-        built_in => strict::missing(&value, &built_in),
+        // A status is the controllers' own; upstream takes what they leave out for zero.
+        built_in => strict::missing(&value, &built_in)
+            .into_iter()
+            .filter(|cause| !cause.field.starts_with("status."))
+            .collect(),
     };
     causes.into_iter().map(cause).collect()
 }

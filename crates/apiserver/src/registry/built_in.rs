@@ -121,7 +121,7 @@ impl Row {
     }
 }
 
-/// Fields of events by which they can be selected.
+/// Fields of events by which they can be selected, in the stored form for both groups.
 const EVENT_FIELDS: &[&str] = &[
     "involvedObject.apiVersion",
     "involvedObject.fieldPath",
@@ -299,7 +299,7 @@ fn workloads() -> Vec<Row> {
         row("coordination.k8s.io", "v1", "Lease", "leases", Namespaced),
         row("events.k8s.io", "v1", "Event", "events", Namespaced)
             .short(&["ev"])
-            .select(&["reason", "type"])
+            .select(EVENT_FIELDS)
             .stored_with(
                 "events",
                 "v1",

@@ -17,10 +17,13 @@ const DEFAULT_GRACE: i64 = 30;
 impl Strategy for Pod {
     fn prepare_create(&self, _state: &State, object: &mut Object) -> Result<(), Failure> {
         let class = quality_of_service(object);
-        object.0.insert(
-            "status".to_owned(),
-            json!({"phase": "Pending", "qosClass": class}),
-        );
+        let status = json!({ "phase": "Pending", "qosClass": class });
+        object.0.insert("status".to_owned(), status);
+        if object.text(&["spec", "serviceAccountName"]).is_empty() {
+            let spec = object.section("spec");
+            spec.insert("serviceAccountName".to_owned(), json!("default"));
+            spec.insert("serviceAccount".to_owned(), json!("default"));
+        }
         Ok(())
     }
 
@@ -86,9 +89,6 @@ fn fixed_part(object: &Object) -> Option<Value> {
             }
         }
     }
-    // The node is set once, by the binding.
-    let node = object.text(&["spec", "nodeName"]);
-    let _ = node;
     Some(spec)
 }
 
