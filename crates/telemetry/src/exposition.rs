@@ -54,6 +54,15 @@ pub struct Page {
 
 /// Reads a page.
 pub fn parse(text: &str) -> Result<Page, Error> {
+    parse_with(text, labels)
+}
+
+/// Reads a page whose series are made from their text, such as `up{job="x"}`, by `series`. Pages hardly
+/// change from one scrape to the next, so that a scraper can remember what a text stands for.
+pub(crate) fn parse_with(
+    text: &str,
+    mut series: impl FnMut(&str) -> Result<Labels, String>,
+) -> Result<Page, Error> {
     let mut page = Page::default();
     let mut ended = false;
     for (index, raw) in text.lines().enumerate() {
@@ -73,7 +82,7 @@ pub fn parse(text: &str) -> Result<Page, Error> {
             ended = comment.trim() == "EOF";
             metadata(&mut page.metadata, comment).map_err(fail)?;
         } else {
-            page.samples.push(sample(line).map_err(fail)?);
+            page.samples.push(sample(line, &mut series).map_err(fail)?);
         }
     }
     Ok(page)
@@ -124,17 +133,12 @@ fn metadata(known: &mut BTreeMap<String, Metadata>, comment: &str) -> Result<(),
     Ok(())
 }
 
-fn sample(line: &str) -> Result<PageSample, String> {
-    let end = line.find(['{', ' ', '\t']).unwrap_or(line.len());
-    let (name, mut rest) = line.split_at(end);
-    if !is_metric_name(name) {
-        return Err(format!("{name:?} is no metric name"));
-    }
-    let mut labels: Vec<(Arc<str>, Arc<str>)> = vec![(METRIC_NAME.into(), name.into())];
-    rest = rest.trim_start();
-    if let Some(inner) = rest.strip_prefix('{') {
-        rest = read_labels(inner, &mut labels)?;
-    }
+fn sample(
+    line: &str,
+    series: &mut impl FnMut(&str) -> Result<Labels, String>,
+) -> Result<PageSample, String> {
+    let (name, rest) = line.split_at(series_length(line));
+    let labels = series(name)?;
     let rest = rest.split(" # ").next().unwrap_or_default();
     let mut words = rest.split_ascii_whitespace();
     let value = words.next().ok_or("the value is missing")?;
@@ -144,10 +148,45 @@ fn sample(line: &str) -> Result<PageSample, String> {
         return Err(format!("{more:?} follows the sample"));
     }
     Ok(PageSample {
-        labels: Labels::new(labels),
+        labels,
         value,
         timestamp,
     })
+}
+
+/// How much of a line names the series: up to the closing brace, or to the first space.
+fn series_length(line: &str) -> usize {
+    let start = line.find(['{', ' ', '\t']).unwrap_or(line.len());
+    // Spaces may stand before the brace.
+    let brace = start + line[start..].len() - line[start..].trim_start().len();
+    if !line[brace..].starts_with('{') {
+        return start;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    for (index, byte) in line.bytes().enumerate().skip(brace) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'}' if !quoted => return index + 1,
+            _ => {}
+        }
+    }
+    line.len()
+}
+
+/// The labels that the text of a series stands for, the metric's name included.
+pub(crate) fn labels(series: &str) -> Result<Labels, String> {
+    let end = series.find(['{', ' ', '\t']).unwrap_or(series.len());
+    let (name, rest) = series.split_at(end);
+    if !is_metric_name(name) {
+        return Err(format!("{name:?} is no metric name"));
+    }
+    let mut labels: Vec<(Arc<str>, Arc<str>)> = vec![(METRIC_NAME.into(), name.into())];
+    if let Some(inner) = rest.trim_start().strip_prefix('{') {
+        read_labels(inner, &mut labels)?;
+    }
+    Ok(Labels::new(labels))
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -167,15 +206,12 @@ fn timestamp(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| invalid())
 }
 
-/// Reads labels up to the closing brace and returns what follows it.
-fn read_labels<'t>(
-    text: &'t str,
-    labels: &mut Vec<(Arc<str>, Arc<str>)>,
-) -> Result<&'t str, String> {
+/// Reads labels up to the closing brace.
+fn read_labels(text: &str, labels: &mut Vec<(Arc<str>, Arc<str>)>) -> Result<(), String> {
     let mut rest = text.trim_start();
     loop {
-        if let Some(after) = rest.strip_prefix('}') {
-            return Ok(after.trim_start());
+        if rest.starts_with('}') {
+            return Ok(());
         }
         let (name, after) = rest
             .split_once('=')

@@ -1,5 +1,6 @@
 //! Label sets: what tells one time series from another.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,8 +11,33 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 pub const METRIC_NAME: &str = "__name__";
 
 /// An immutable set of labels, ordered by name. An empty value is the same as no label.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone)]
 pub struct Labels(Arc<[(Arc<str>, Arc<str>)]>);
+
+impl PartialEq for Labels {
+    fn eq(&self, other: &Self) -> bool {
+        // Most sets that are compared are the same set.
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for Labels {}
+
+impl Ord for Labels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            Ordering::Equal
+        } else {
+            self.0.cmp(&other.0)
+        }
+    }
+}
+
+impl PartialOrd for Labels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Default for Labels {
     fn default() -> Self {

@@ -101,17 +101,24 @@ pub async fn run(telemetry: Telemetry, targets: Arc<dyn Targets>, rhythm: Rhythm
     }
 }
 
-/// Scrapes round by round, and remembers what each target showed, so that series that end are marked.
+/// Scrapes round by round, and remembers what each target showed: so series are named only once, and
+/// those that end are marked.
 #[derive(Debug)]
 pub struct Scraper {
     telemetry: Telemetry,
     rhythm: Rhythm,
-    shown: BTreeMap<Labels, BTreeSet<Labels>>,
+    shown: BTreeMap<Labels, Shown>,
     expired_at: i64,
 }
 
+/// The series that a target showed last, by their text in its page.
+type Shown = BTreeMap<String, Labels>;
+
 /// How often old samples are dropped, in milliseconds.
 const EXPIRY: i64 = 30_000;
+
+/// What is stored about each scrape.
+const ABOUT: [&str; 3] = ["up", "scrape_duration_seconds", "scrape_samples_scraped"];
 
 impl Scraper {
     /// A scraper that has seen nothing yet.
@@ -131,24 +138,26 @@ impl Scraper {
         targets.dedup_by(|left, right| left.labels == right.labels);
         let at = self.telemetry.now();
         let limit = self.rhythm.timeout.min(self.rhythm.interval);
-        let pages = join_all(targets.iter().map(|target| fetch(target, limit))).await;
-        let mut shown = BTreeMap::new();
+        let texts = join_all(targets.iter().map(|target| fetch(target, limit))).await;
+        let before = std::mem::take(&mut self.shown);
         let mut statuses = Vec::new();
-        for (target, (page, took)) in targets.iter().zip(pages) {
+        for (target, (text, took)) in targets.iter().zip(texts) {
+            let known = before.get(&target.labels);
+            let scrape = Scrape::read(target, text, known);
             statuses.push(TargetStatus {
                 labels: target.labels.clone(),
                 at,
                 took,
-                result: page
+                result: scrape
+                    .page
                     .as_ref()
                     .map(|page| page.samples.len())
                     .map_err(Clone::clone),
             });
-            let series = self.store(target, page.ok(), took, at.as_millisecond());
-            shown.insert(target.labels.clone(), series);
+            let shown = self.store(target, scrape, took, at.as_millisecond());
+            self.shown.insert(target.labels.clone(), shown);
         }
-        self.mark_ended(&shown, at.as_millisecond());
-        self.shown = shown;
+        self.mark_ended(&before, at.as_millisecond());
         self.telemetry.set_targets(statuses);
         if at.as_millisecond() - self.expired_at >= EXPIRY {
             self.expired_at = at.as_millisecond();
@@ -157,50 +166,54 @@ impl Scraper {
     }
 
     /// Stores a page and what is to be said about the scrape; returns the series.
-    fn store(
-        &self,
-        target: &Target,
-        page: Option<Page>,
-        took: Duration,
-        at: i64,
-    ) -> BTreeSet<Labels> {
-        let up = f64::from(u8::from(page.is_some()));
+    fn store(&self, target: &Target, scrape: Scrape, took: Duration, at: i64) -> Shown {
+        let Scrape { page, mut shown } = scrape;
+        let up = f64::from(u8::from(page.is_ok()));
         let page = page.unwrap_or_default();
+        let values = [up, took.as_secs_f64(), page.samples.len() as f64];
         self.telemetry.store().describe(page.metadata);
-        let count = page.samples.len() as f64;
         let samples = page.samples.into_iter().map(|sample| {
-            let point = Point {
-                time: sample.timestamp.unwrap_or(at),
-                value: sample.value,
-            };
-            (merge(target, &sample.labels), point)
-        });
-        let about = |name: &str, value| {
+            let time = sample.timestamp.unwrap_or(at);
             (
-                target.labels.with(METRIC_NAME, name),
-                Point { time: at, value },
+                sample.labels,
+                Point {
+                    time,
+                    value: sample.value,
+                },
             )
-        };
-        let own = [
-            about("up", up),
-            about("scrape_duration_seconds", took.as_secs_f64()),
-            about("scrape_samples_scraped", count),
-        ];
-        let samples: Vec<(Labels, Point)> = samples.chain(own).collect();
-        let series = samples.iter().map(|(labels, _)| labels.clone()).collect();
+        });
+        let mut samples: Vec<(Labels, Point)> = samples.collect();
+        for (name, value) in ABOUT.into_iter().zip(values) {
+            // No series of a page has such a text.
+            let labels = shown
+                .entry(format!("# {name}"))
+                .or_insert_with(|| target.labels.with(METRIC_NAME, name));
+            samples.push((labels.clone(), Point { time: at, value }));
+        }
         for error in self.telemetry.store().append_all(samples) {
             tracing::debug!(%error, target = %target.labels, "a sample was not taken");
         }
-        series
+        shown
     }
 
-    fn mark_ended(&self, shown: &BTreeMap<Labels, BTreeSet<Labels>>, at: i64) {
-        let now: BTreeSet<&Labels> = shown.values().flatten().collect();
-        let ended = self
-            .shown
-            .values()
-            .flatten()
-            .filter(|series| !now.contains(series));
+    fn mark_ended(&self, before: &BTreeMap<Labels, Shown>, at: i64) {
+        let is_shown = |target: &Labels, text: &String| {
+            self.shown
+                .get(target)
+                .is_some_and(|shown| shown.contains_key(text))
+        };
+        let gone = before.iter().flat_map(|(target, shown)| {
+            shown
+                .iter()
+                .filter(move |(text, _)| !is_shown(target, text))
+        });
+        let gone: BTreeSet<&Labels> = gone.map(|(_, series)| series).collect();
+        if gone.is_empty() {
+            return;
+        }
+        // A series may be written in another way, or be shown by another target now.
+        let now: BTreeSet<&Labels> = self.shown.values().flat_map(BTreeMap::values).collect();
+        let ended = gone.difference(&now);
         let marker = Point {
             time: at,
             value: stale_marker(),
@@ -208,18 +221,45 @@ impl Scraper {
         let _ = self
             .telemetry
             .store()
-            .append_all(ended.map(|series| (series.clone(), marker)));
+            .append_all(ended.map(|series| ((*series).clone(), marker)));
     }
 }
 
-async fn fetch(target: &Target, limit: Duration) -> (Result<Page, String>, Duration) {
+/// A page that was read, or why it was not, and the series it shows.
+struct Scrape {
+    page: Result<Page, String>,
+    shown: Shown,
+}
+
+impl Scrape {
+    fn read(target: &Target, text: Result<String, String>, known: Option<&Shown>) -> Self {
+        let mut shown = Shown::new();
+        let page = text.and_then(|text| {
+            let page = exposition::parse_with(&text, |series| {
+                let labels = match known.and_then(|known| known.get(series)) {
+                    Some(labels) => labels.clone(),
+                    None => merge(target, &exposition::labels(series)?),
+                };
+                shown.insert(series.to_owned(), labels.clone());
+                Ok(labels)
+            });
+            page.map_err(|error| error.to_string())
+        });
+        if page.is_err() {
+            shown.clear();
+        }
+        Self { page, shown }
+    }
+}
+
+async fn fetch(target: &Target, limit: Duration) -> (Result<String, String>, Duration) {
     let started = Instant::now();
-    let page = match tokio::time::timeout(limit, target.source.page()).await {
-        Ok(Ok(text)) => exposition::parse(&text).map_err(|error| error.to_string()),
+    let text = match tokio::time::timeout(limit, target.source.page()).await {
+        Ok(Ok(text)) => Ok(text),
         Ok(Err(error)) => Err(chain(&*error)),
         Err(_) => Err(format!("no answer within {limit:?}")),
     };
-    (page, started.elapsed())
+    (text, started.elapsed())
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

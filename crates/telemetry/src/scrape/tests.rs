@@ -170,3 +170,32 @@ fn annotated_pods_are_targets() {
         ]
     "#]].assert_debug_eq(&found);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_page_ends_every_series_of_the_target() {
+    let mut scraper = scraper();
+    scraper.round(vec![target("a:1", Ok("x 1\n"))]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    scraper.round(vec![target("a:1", Ok("x 2\ny {\n"))]).await;
+    assert_eq!(query(&scraper, "x"), "");
+    assert_eq!(
+        query(&scraper, "up"),
+        "up{instance=\"a:1\", job=\"test\"} 0\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_series_written_in_another_way_goes_on() {
+    let mut scraper = scraper();
+    scraper
+        .round(vec![target("a:1", Ok("x{a=\"1\",b=\"2\"} 1\n"))])
+        .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    scraper
+        .round(vec![target("a:1", Ok("x{b=\"2\",a=\"1\",} 2\n"))])
+        .await;
+    assert_eq!(
+        query(&scraper, "x"),
+        "x{a=\"1\", b=\"2\", instance=\"a:1\", job=\"test\"} 2\n"
+    );
+}
