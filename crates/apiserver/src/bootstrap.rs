@@ -12,7 +12,7 @@ use crate::failure::{Failure, Reason};
 use crate::identity::Identity;
 use crate::object::Object;
 use crate::state::State;
-use crate::verb::finish_create;
+use crate::verb::{Fixed, commit_update, finish_create};
 
 /// The namespaces that exist from the start.
 const NAMESPACES: [&str; 5] = [
@@ -57,34 +57,65 @@ async fn ensure(
     namespace: &str,
     object: Value,
 ) -> Result<(), Failure> {
+    let (target, object) = place(state, (group, version, plural), namespace, object)?;
+    if state.record(&target.kind, namespace, object.name()).is_some() {
+        return Ok(());
+    }
+    let call = call(state, target);
+    match finish_create(&call, object, Vec::new()).await {
+        Err(failure) if failure.reason != Reason::AlreadyExists => Err(failure),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the cluster-scoped `object` as it is given, or changes the one that is there.
+pub(crate) async fn install(
+    state: &Arc<State>,
+    path: (&str, &str, &str),
+    object: Value,
+) -> Result<(), Failure> {
+    let (mut target, object) = place(state, path, "", object)?;
+    let name = object.name().to_owned();
+    if state.record(&target.kind, "", &name).is_none() {
+        return finish_create(&call(state, target), object, Vec::new()).await.map(|_| ());
+    }
+    target.name = Some(name);
+    let call = call(state, target);
+    let old = Fixed::load(&call)?;
+    commit_update(&call, &old, object, Vec::new()).await.map(|_| ())
+}
+
+fn place(
+    state: &Arc<State>,
+    (group, version, plural): (&str, &str, &str),
+    namespace: &str,
+    object: Value,
+) -> Result<(Target, Object), Failure> {
     let Some((kind, version)) = state.registry().find(group, version, plural) else {
         return Err(Failure::internal(format!("{plural} are not served")));
     };
     let Value::Object(object) = object else {
         return Err(Failure::internal("a system object is no object"));
     };
-    let object = Object(object);
-    if state.record(&kind, namespace, object.name()).is_some() {
-        return Ok(());
-    }
-    let call = Call {
+    let target = Target {
+        kind,
+        version,
+        namespace: namespace.to_owned(),
+        name: None,
+        subresource: String::new(),
+    };
+    Ok((target, Object(object)))
+}
+
+fn call(state: &Arc<State>, target: Target) -> Call {
+    Call {
         state: Arc::clone(state),
-        target: Target {
-            kind,
-            version,
-            namespace: namespace.to_owned(),
-            name: None,
-            subresource: String::new(),
-        },
+        target,
         method: Method::POST,
         headers: HeaderMap::new(),
         query: std::collections::BTreeMap::new(),
         identity: Identity::component("system:apiserver"),
         form: Form::plain(),
         body: Bytes::new(),
-    };
-    match finish_create(&call, object, Vec::new()).await {
-        Err(failure) if failure.reason != Reason::AlreadyExists => Err(failure),
-        _ => Ok(()),
     }
 }

@@ -47,6 +47,21 @@ impl Server {
         kube::Client::new(self.router.clone().layer(Extension(identity)), "default")
     }
 
+    /// Defines custom kinds: those that are new, and those whose definition has changed.
+    ///
+    /// # Errors
+    /// What is wrong with a definition, or where the store cannot write.
+    pub async fn define(
+        &self,
+        definitions: impl IntoIterator<Item = serde_json::Value>,
+    ) -> Result<(), Failure> {
+        let path = ("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+        for definition in definitions {
+            crate::bootstrap::install(&self.state, path, definition).await?;
+        }
+        Ok(())
+    }
+
     /// Ends watches and other long replies, for a graceful shutdown.
     pub fn stop(&self) {
         self.state.stopping.cancel();

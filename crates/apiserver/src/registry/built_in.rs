@@ -113,12 +113,6 @@ impl Row {
         self
     }
 
-    fn version(mut self, name: &str) -> Self {
-        let mut version = self.kind.versions[0].clone();
-        name.clone_into(&mut version.name);
-        self.kind.versions.push(version);
-        self
-    }
 }
 
 /// Fields of events by which they can be selected, in the stored form for both groups.
