@@ -1,4 +1,12 @@
 //! The scheduler against a real API server in this process, in virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string,
+    clippy::format_collect
+)]
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
+use kube::api::PostParams;
 use kube::core::Request;
 use seatrial_controller::{
     Class, Classify, Context, Outcome, Reconciler, is_terminating, key_of, write,
@@ -107,7 +108,7 @@ async fn finalize(namespace: &Namespace, ctx: &Context) -> Result<(), Error> {
         .replace_subresource(
             "finalize",
             &key_of(&namespace).name,
-            &Default::default(),
+            &PostParams::default(),
             body,
         )
         .map_err(kube::Error::BuildRequest)

@@ -1,5 +1,7 @@
 //! Label selectors of workloads.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::core::{ParseExpressionError, Selector, SelectorExt};
 
@@ -19,7 +21,7 @@ pub(crate) fn parse(selector: &LabelSelector) -> Result<Selector, Error> {
     let labels = selector
         .match_labels
         .as_ref()
-        .is_none_or(|labels| labels.is_empty());
+        .is_none_or(BTreeMap::is_empty);
     let expressions = selector
         .match_expressions
         .as_ref()
@@ -34,6 +36,6 @@ pub(crate) fn parse(selector: &LabelSelector) -> Result<Selector, Error> {
 pub(crate) fn matches(selector: &Selector, meta: &ObjectMeta) -> bool {
     match &meta.labels {
         Some(labels) => selector.matches(labels),
-        None => selector.matches(&std::collections::BTreeMap::new()),
+        None => selector.matches(&BTreeMap::new()),
     }
 }

@@ -1,4 +1,11 @@
 //! Garbage collection, namespaces, endpoints and jobs from the outside, in virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string
+)]
 
 mod support;
 

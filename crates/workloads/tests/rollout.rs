@@ -1,4 +1,11 @@
 //! Deployments from the outside: rollouts, pauses, deadlines, history, in virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string
+)]
 
 mod support;
 

@@ -14,7 +14,7 @@ use crate::{Chain, Delay, Object, key_of};
 const PAGE: u32 = 5000;
 /// A watch that has said nothing for this long is taken for dead. Servers end a watch, or send a
 /// bookmark, well before.
-const SILENCE: Duration = Duration::from_secs(300);
+const SILENCE: Duration = Duration::from_mins(5);
 
 /// Errors of reading a kind.
 #[derive(Debug, thiserror::Error)]
@@ -118,18 +118,16 @@ async fn list<K: Object>(client: &Client, cache: &Cache<K>) -> Result<String, Er
                 other => Error::List(other),
             })?;
         objects.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => {
-                let version = page.metadata.resource_version.unwrap_or_default();
-                cache.update(revision(&version), |state| state.replace(objects));
-                cache
-                    .0
-                    .progress
-                    .send_modify(|progress| progress.synced = true);
-                return Ok(version);
-            }
-        }
+        let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else {
+            let version = page.metadata.resource_version.unwrap_or_default();
+            cache.update(revision(&version), |state| state.replace(objects));
+            cache
+                .0
+                .progress
+                .send_modify(|progress| progress.synced = true);
+            return Ok(version);
+        };
+        params = params.continue_token(&token);
     }
 }
 

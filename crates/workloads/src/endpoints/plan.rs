@@ -103,8 +103,7 @@ fn endpoint(service: &Service, pod: &Pod) -> Option<Endpoint> {
 fn resolve(port: &ServicePort, pod: &Pod) -> Option<Port> {
     let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
     let number = match &port.target_port {
-        None => port.port,
-        Some(IntOrString::Int(0)) => port.port,
+        None | Some(IntOrString::Int(0)) => port.port,
         Some(IntOrString::Int(number)) => *number,
         Some(IntOrString::String(name)) => {
             let spec = pod.spec.as_ref()?;

@@ -1,4 +1,11 @@
 //! Slices and Endpoints for small services.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string
+)]
 
 use std::sync::Arc;
 

@@ -64,7 +64,7 @@ pub(super) fn decide(job: &Job, world: &World, now: Timestamp) -> Result<Plan, E
         // What still runs is stopped; the job is over once nothing is left of it.
         plan.delete.clone_from(&world.active);
         plan.events.push(end.notice());
-        status::conclude(&mut status, &end, now);
+        status::conclude(&mut status, end, now);
         plan.next = ttl(spec);
     } else if suspended {
         plan.delete.clone_from(&world.active);

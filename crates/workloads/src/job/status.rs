@@ -103,13 +103,13 @@ pub(super) fn counts(job: &Job, world: &World, suspended: bool, now: Timestamp) 
 }
 
 /// Notes the end.
-pub(super) fn conclude(status: &mut JobStatus, end: &End, now: Timestamp) {
+pub(super) fn conclude(status: &mut JobStatus, end: End, now: Timestamp) {
     let (kinds, reason, message) = end.words();
     for kind in kinds {
         set(status, kind, "True", reason, message, now);
     }
     status.ready = Some(0);
-    if *end == End::Complete {
+    if end == End::Complete {
         status.completion_time = Some(Time(now));
     }
 }

@@ -31,10 +31,9 @@ impl Classify for Error {
     fn class(&self) -> Class {
         match self {
             Self::NoSpec | Self::Selector(_) => Class::Terminal,
-            Self::Adopt(_) | Self::Release(_) | Self::Delete(_) => Class::Retry,
-            // Invalid now may be valid after an admission rule or a limit changed; the back-off
-            // makes trying cheap. So does upstream.
-            Self::Create(_) => Class::Retry,
+            // A pod that is refused now may be accepted after an admission rule or a limit
+            // changed; the back-off makes trying cheap. So does upstream.
+            Self::Adopt(_) | Self::Release(_) | Self::Create(_) | Self::Delete(_) => Class::Retry,
         }
     }
 

@@ -1,4 +1,11 @@
 //! Which pods are created, deleted, adopted and released.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string
+)]
 
 use std::sync::Arc;
 

@@ -1,5 +1,12 @@
 //! A cluster with the controllers of this crate, whose pods become ready by themselves.
-#![allow(dead_code)] // Each test binary uses its own part.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string
+)]
+#![allow(dead_code, clippy::unnecessary_wraps)] // Each test binary uses its own part; stories share a type.
 
 use std::future::Future;
 use std::time::Duration;
@@ -15,24 +22,24 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 /// The namespace of the tests.
-pub const NAMESPACE: &str = "test";
+pub(crate) const NAMESPACE: &str = "test";
 
 /// What plays the node: which image comes up how fast, or never.
-pub type Story = fn(image: &str) -> Option<Duration>;
+pub(crate) type Story = fn(image: &str) -> Option<Duration>;
 
 /// Every pod is ready a second after it was created.
-pub fn healthy(_: &str) -> Option<Duration> {
+pub(crate) fn healthy(_: &str) -> Option<Duration> {
     Some(Duration::from_secs(1))
 }
 
 /// A running cluster; the controllers stop with it.
-pub struct Running {
-    pub cluster: Cluster,
-    pub ctx: Context,
+pub(crate) struct Running {
+    pub(crate) cluster: Cluster,
+    pub(crate) ctx: Context,
     tasks: JoinSet<()>,
 }
 
-pub async fn start(seed: u64, story: Story) -> Running {
+pub(crate) async fn start(seed: u64, story: Story) -> Running {
     let cluster = seatrial_testkit::seeded(seed).await;
     cluster.namespace(NAMESPACE).await.unwrap();
     let ctx = Context::new(
@@ -86,18 +93,18 @@ fn node(ctx: Context, story: Story) -> BoxFuture<'static, ()> {
 }
 
 impl Running {
-    pub fn deployments(&self) -> Api<Deployment> {
+    pub(crate) fn deployments(&self) -> Api<Deployment> {
         Api::namespaced(self.cluster.client.clone(), NAMESPACE)
     }
 
-    pub fn api<K>(&self) -> Api<K>
+    pub(crate) fn api<K>(&self) -> Api<K>
     where
         K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
     {
         Api::namespaced(self.cluster.client.clone(), NAMESPACE)
     }
 
-    pub async fn patch(&self, name: &str, patch: Value) {
+    pub(crate) async fn patch(&self, name: &str, patch: Value) {
         let patch = Patch::Merge(patch);
         self.deployments()
             .patch(name, &PatchParams::default(), &patch)
@@ -106,7 +113,7 @@ impl Running {
     }
 
     /// Waits, in virtual time, until the deployment is as `kubectl rollout status` wants it.
-    pub async fn rolled_out(&self, name: &str) -> Deployment {
+    pub(crate) async fn rolled_out(&self, name: &str) -> Deployment {
         self.deployment_where(name, |deployment| {
             let status = deployment.status.clone().unwrap_or_default();
             let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
@@ -118,7 +125,7 @@ impl Running {
         .await
     }
 
-    pub async fn deployment_where(
+    pub(crate) async fn deployment_where(
         &self,
         name: &str,
         mut until: impl FnMut(&Deployment) -> bool,
@@ -135,7 +142,7 @@ impl Running {
     }
 
     /// Waits until `list` is empty.
-    pub async fn gone<K>(&self)
+    pub(crate) async fn gone<K>(&self)
     where
         K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -146,7 +153,7 @@ impl Running {
             .await;
     }
 
-    pub async fn until<F: Future<Output = bool>>(&self, mut check: impl FnMut() -> F) {
+    pub(crate) async fn until<F: Future<Output = bool>>(&self, mut check: impl FnMut() -> F) {
         for _ in 0..600 {
             if check().await {
                 return;
@@ -156,7 +163,7 @@ impl Running {
         panic!("not within a minute");
     }
 
-    pub async fn names<K>(&self) -> Vec<String>
+    pub(crate) async fn names<K>(&self) -> Vec<String>
     where
         K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -170,7 +177,7 @@ impl Running {
             .collect()
     }
 
-    pub async fn delete<K>(&self, name: &str, params: DeleteParams)
+    pub(crate) async fn delete<K>(&self, name: &str, params: DeleteParams)
     where
         K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -181,7 +188,7 @@ impl Running {
     }
 }
 
-pub fn deployment(name: &str, replicas: i32, image: &str) -> Value {
+pub(crate) fn deployment(name: &str, replicas: i32, image: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"namespace": NAMESPACE, "name": name},
@@ -197,13 +204,13 @@ pub fn deployment(name: &str, replicas: i32, image: &str) -> Value {
     })
 }
 
-pub fn image(image: &str) -> Value {
+pub(crate) fn image(image: &str) -> Value {
     json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": image}]}}}})
 }
 
 /// Names of replica sets without their hashes: `web-#1` for the first that is mentioned, and so on.
 /// (Hashes change whenever a default of the pod template does.)
-pub fn mask(text: &str, parent: &str) -> String {
+pub(crate) fn mask(text: &str, parent: &str) -> String {
     let prefix = format!("{parent}-");
     let mut seen: Vec<String> = Vec::new();
     let mut masked = String::new();
