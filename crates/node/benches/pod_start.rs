@@ -106,13 +106,17 @@ async fn start(runtime: &dyn Runtime, directory: PathBuf) -> Result<[Duration; 3
         output: Arc::new(Discard),
         limits: Limits::default(),
     };
-    let started = now();
+    let begun = now();
     let sandbox = runtime.create_sandbox(sandbox).await?;
-    let made = started.elapsed();
+    let made = now();
     sandbox.start(process).await?.wait().await;
-    let ran = started.elapsed() - made;
+    let ran = now();
     sandbox.stop().await?;
-    Ok([made, ran, started.elapsed() - made - ran])
+    Ok([
+        made.duration_since(begun),
+        ran.duration_since(made),
+        ran.elapsed(),
+    ])
 }
 
 #[allow(clippy::disallowed_methods)] // Measuring is what this is for.

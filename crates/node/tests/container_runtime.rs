@@ -2,7 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
-#[allow(dead_code)] // Each test crate uses a part of it.
+#[allow(dead_code, clippy::unwrap_used, clippy::panic)] // For tests, and each uses a part of it.
 mod support;
 
 use std::fs;
@@ -11,8 +11,10 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use seatrial_node::runtime::sandbox::run::{Ended, lines, run_to_end};
 use seatrial_node::runtime::{
     Access, Error, ExecSpec, Exit, ExitStatus, Forward, HostBase, Limits, Memory, Mount, Signal,
+    Stream,
 };
 use support::harness::{Captured, Machine, chain, run, shell, write};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -239,7 +241,7 @@ async fn the_machines_files_are_read_only_and_its_secrets_absent() {
         return;
     };
     let sandbox = machine.sandbox("host").await;
-    let (_, text) = run(&*sandbox, shell(&machine, "host", "cat /etc/shadow; ls /home /work; ls -A /root; cat /etc/hostname; cat /proc/1/comm; python3 -c 'import sqlite3, ssl; print(6*7)'; git --version")).await;
+    let (_, text) = run(&*sandbox, shell(&machine, "host", "exec 2>&1; cat /etc/shadow; ls /home; cat /etc/hostname; cat /proc/1/comm; python3 -c 'import sqlite3, ssl; print(6*7)'; git --version")).await;
     assert!(text.contains("/etc/shadow: No such file"), "{text}");
     assert!(text.contains("host\nsh\n42\ngit version"), "{text}");
     // What is written to /usr is written to the container's own.
@@ -263,7 +265,7 @@ async fn mounts_are_seen_and_read_only_ones_refuse() {
     let mut spec = shell(
         &machine,
         "mounts",
-        "cat /etc/app/settings; echo kept > /work/deep/file; echo no > /etc/app/settings; cat /single",
+        "exec 2>&1; cat /etc/app/settings; echo kept > /work/deep/file; echo no > /etc/app/settings; cat /single",
     );
     spec.mounts = vec![
         Mount {
@@ -492,4 +494,23 @@ async fn stopping_and_killing_the_node_leave_no_process() {
         return;
     };
     support::orphans::check(&machine, "container").await;
+}
+
+#[tokio::test]
+async fn a_program_that_takes_too_long_is_killed_with_its_children() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let sandbox = machine.sandbox("slow").await;
+    let mut spec = shell(&machine, "slow", "echo begun; sleep 1000 & sleep 1000");
+    let (output, mut lines) = lines();
+    spec.output = output;
+    let ended = run_to_end(&*sandbox, spec, Some(Duration::from_millis(300))).await;
+    assert_eq!(ended.unwrap(), Ended::TimedOut);
+    assert_eq!(
+        lines.recv().await,
+        Some((Stream::Stdout, "begun".to_owned()))
+    );
+    assert_eq!(lines.recv().await, None);
+    sandbox.stop().await.unwrap();
 }

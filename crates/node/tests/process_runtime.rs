@@ -1,6 +1,6 @@
 //! The process runtime, which needs nothing of the machine but a shell.
 
-#[allow(dead_code)] // Each test crate uses a part of it.
+#[allow(dead_code, clippy::unwrap_used, clippy::panic)] // For tests, and each uses a part of it.
 mod support;
 
 use std::fs;

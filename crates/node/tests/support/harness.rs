@@ -195,7 +195,7 @@ impl Captured {
 
     /// Waits for a text to be printed; panics with what was printed instead.
     pub(crate) async fn wait_for(&self, text: &str) {
-        for _ in 0..1000 {
+        for _ in 0..3000 {
             if self.text().contains(text) {
                 return;
             }
@@ -216,7 +216,8 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
+        text += ": ";
+        text += &error.to_string();
         source = error.source();
     }
     text

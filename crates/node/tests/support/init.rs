@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+#[allow(clippy::unwrap_used)] // It is for tests.
 mod doomed;
 
 fn main() -> ExitCode {

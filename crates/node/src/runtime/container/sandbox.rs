@@ -255,10 +255,12 @@ impl Sandbox for ContainerSandbox {
 /// The files that a container sees as `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`.
 fn write_network_files(spec: &SandboxSpec) -> io::Result<()> {
     let mut hosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned();
-    hosts.push_str(&format!("{} {}\n", spec.address, spec.hostname));
-    for (address, names) in &spec.hosts {
-        hosts.push_str(&format!("{address} {}\n", names.join(" ")));
-    }
+    let own = format!("{} {}\n", spec.address, spec.hostname);
+    let further = spec
+        .hosts
+        .iter()
+        .map(|(address, names)| format!("{address} {}\n", names.join(" ")));
+    hosts.extend(std::iter::once(own).chain(further));
     let resolver = match spec.network {
         // Nothing answers there: a look-up fails at once instead of waiting for an answer.
         Network::Own => "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".to_owned(),

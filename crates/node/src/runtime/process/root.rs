@@ -348,7 +348,8 @@ mod tests {
         }
         let volume = temporary.path().join("volume");
         fs::create_dir(&volume).unwrap();
-        let mut root = Root::make(&[layer.clone()], &temporary.path().join("w")).unwrap();
+        let mut root =
+            Root::make(std::slice::from_ref(&layer), &temporary.path().join("w")).unwrap();
         for target in ["/data", "/var/lib/new"] {
             let mount = Mount {
                 source: volume.clone(),

@@ -55,10 +55,8 @@ impl Cgroups {
                 match candidate.make(&name, controller) {
                     Ok(made) => return Some(made),
                     Err(error) => {
-                        problem = format!(
-                            "no cgroup can be made in {}: {error}",
-                            candidate.base.display()
-                        )
+                        let place = candidate.base.display();
+                        problem = format!("no cgroup can be made in {place}: {error}");
                     }
                 }
             }

@@ -17,6 +17,9 @@
 //!   what lets it enter and leave namespaces.
 //! - Only the init forks; the node, which has many threads, uses `posix_spawn` for the init alone.
 
+// On other systems only the process runtime uses this module.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
+
 pub(crate) mod cgroup;
 mod channel;
 pub mod detect;
@@ -28,6 +31,7 @@ pub(crate) mod own;
 pub(crate) mod process;
 pub(crate) mod protocol;
 pub(crate) mod remove;
+pub mod run;
 pub(crate) mod tools;
 #[cfg(target_os = "linux")]
 mod users;

@@ -44,6 +44,7 @@ const ASK_PYTHON: &str = "import os, sys\n\
 /// The interpreter behind `python3`, by its own word.
 pub(crate) fn find_python() -> Option<Tool> {
     let found = search_path("python3")?;
+    let found = behind_shim(&found).unwrap_or(found);
     let output = Command::new(&found)
         .args(["-I", "-S", "-c", ASK_PYTHON])
         .stdin(Stdio::null())
@@ -67,6 +68,21 @@ pub(crate) fn find_python() -> Option<Tool> {
         names,
         prefixes: owned_by(&executable, prefixes),
     })
+}
+
+/// pyenv's `ROOT/shims/python3` is a script that takes a third of a second to find what the file
+/// `ROOT/version` says. Where that is not enough, the script is asked after all.
+fn behind_shim(found: &Path) -> Option<PathBuf> {
+    let shims = found
+        .parent()
+        .filter(|directory| directory.ends_with("shims"))?;
+    let root = shims.parent()?;
+    let version = std::fs::read_to_string(root.join("version")).ok()?;
+    let python = root
+        .join("versions")
+        .join(version.lines().next()?.trim())
+        .join("bin/python3");
+    is_executable(&python).then_some(python)
 }
 
 /// A program that is a file or a link to one. What lies in `PREFIX/bin` belongs to `PREFIX`.
@@ -111,6 +127,21 @@ fn is_home(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_python_behind_a_shim_is_found_without_running_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let python = root.path().join("versions/3.12.1/bin/python3");
+        std::fs::create_dir_all(python.parent().unwrap()).unwrap();
+        std::fs::write(&python, "").unwrap();
+        std::fs::write(root.path().join("version"), "3.12.1\n").unwrap();
+        let shim = root.path().join("shims/python3");
+        assert_eq!(behind_shim(&shim), None, "it cannot be executed");
+        std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(behind_shim(&shim), Some(python));
+        assert_eq!(behind_shim(&root.path().join("bin/python3")), None);
+    }
 
     #[test]
     fn a_program_belongs_to_the_directory_above_its_bin() {

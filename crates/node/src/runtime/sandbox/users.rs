@@ -80,14 +80,12 @@ fn map_users(init: u32) -> io::Result<Users> {
 
 /// Each range that exists here is mapped to itself.
 fn same_inside(map: &str) -> String {
-    let mut ranges = String::new();
-    for line in map.lines() {
+    let same = |line: &str| {
         let mut fields = line.split_ascii_whitespace();
-        if let (Some(first), Some(count)) = (fields.next(), fields.nth(1)) {
-            ranges.push_str(&format!("{first} {first} {count}\n"));
-        }
-    }
-    ranges
+        let (first, count) = (fields.next()?, fields.nth(1)?);
+        Some(format!("{first} {first} {count}\n"))
+    };
+    map.lines().filter_map(same).collect()
 }
 
 #[cfg(test)]

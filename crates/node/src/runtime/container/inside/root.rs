@@ -93,18 +93,18 @@ fn mount_overlay(overlay: &Overlay, target: &OwnedFd) -> std::io::Result<()> {
         by_descriptor(&work)
     );
     // Without the second, each end of a container would wait for the disk. Old kernels lack it.
-    match mount_special(
+    let mounted = match mount_special(
         "overlay",
         target,
         MountFlags::empty(),
         &format!("{options},volatile"),
     ) {
         Err(rustix::io::Errno::INVAL) => {
-            mount_special("overlay", target, MountFlags::empty(), &options)?
+            mount_special("overlay", target, MountFlags::empty(), &options)
         }
-        other => other?,
-    }
-    Ok(())
+        other => other,
+    };
+    Ok(mounted?)
 }
 
 fn mount_special(
@@ -202,9 +202,11 @@ fn mount_bind(root: &OwnedFd, bind: &Bind, report: &mut Report) -> Result<(), Fa
         bind.target.display()
     );
     let failed = || Failure::at(Phase::Root, step.clone());
-    let shape = match fs::metadata(&bind.source).map_err(failed())?.is_dir() {
-        true => Shape::Directory,
-        false => Shape::File,
+    let is_directory = fs::metadata(&bind.source).map_err(failed())?.is_dir();
+    let shape = if is_directory {
+        Shape::Directory
+    } else {
+        Shape::File
     };
     let target = mount_point(root, &bind.target, shape, report).map_err(failed())?;
     let errno = || Failure::at(Phase::Root, step.clone());

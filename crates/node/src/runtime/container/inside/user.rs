@@ -92,9 +92,28 @@ pub(super) fn become_user(user: &User, users: Users, report: &mut Report) -> Res
         .iter()
         .map(|gid| Gid::from_raw(*gid))
         .collect();
-    rustix::thread::set_thread_groups(&groups).map_err(failed())?;
-    rustix::thread::set_thread_gid(Gid::from_raw(user.gid)).map_err(failed())?;
-    rustix::thread::set_thread_uid(Uid::from_raw(user.uid)).map_err(failed())
+    match rustix::thread::set_thread_groups(&groups) {
+        // A node that itself runs in a user namespace may be forbidden to touch groups.
+        Err(rustix::io::Errno::PERM) if groups.is_empty() => {}
+        Err(rustix::io::Errno::PERM) => report.notes.push(format!(
+            "the further groups of user {} are not given to it: the node may not set groups",
+            user.uid
+        )),
+        other => other.map_err(failed())?,
+    }
+    let become_it = || {
+        rustix::thread::set_thread_gid(Gid::from_raw(user.gid))?;
+        rustix::thread::set_thread_uid(Uid::from_raw(user.uid))
+    };
+    match become_it() {
+        // The node itself runs in a user namespace, in which not all users exist.
+        Err(rustix::io::Errno::INVAL) => report.notes.push(format!(
+            "user {}:{} is not enforced: there is no such user where the node runs",
+            user.uid, user.gid
+        )),
+        other => other.map_err(failed())?,
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -104,6 +123,7 @@ mod tests {
     const PASSWD: &str = "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/app:/bin/sh\n";
     const GROUP: &str = "root:x:0:\napp:x:1001:\nlog:x:7:other,app\n";
 
+    #[allow(clippy::unnecessary_wraps)] // As the results are.
     fn user(uid: u32, gid: u32, further: &[u32]) -> Option<User> {
         Some(User {
             uid,

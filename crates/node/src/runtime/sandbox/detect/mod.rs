@@ -112,7 +112,7 @@ impl fmt::Display for Status {
 /// Takes the runtime that is wanted, after trying that it works.
 pub async fn choose(wanted: Wanted, settings: &Settings) -> Result<Chosen, Error> {
     match wanted {
-        Wanted::Process => process(settings, "it was asked for".to_owned()),
+        Wanted::Process => process(settings, "it was asked for"),
         Wanted::Container | Wanted::Auto => match trial::containers(settings).await {
             Ok(works) => {
                 let reason = format!("the container runtime was taken: {}", works.detail);
@@ -123,7 +123,7 @@ pub async fn choose(wanted: Wanted, settings: &Settings) -> Result<Chosen, Error
             }
             Err(failure) if wanted == Wanted::Auto => process(
                 settings,
-                format!("containers are not possible here: {}", failure.describe()),
+                &format!("containers are not possible here: {}", failure.describe()),
             ),
             Err(failure) => Err(Error::Unavailable {
                 runtime: "container",
@@ -133,7 +133,7 @@ pub async fn choose(wanted: Wanted, settings: &Settings) -> Result<Chosen, Error
     }
 }
 
-fn process(settings: &Settings, why: String) -> Result<Chosen, Error> {
+fn process(settings: &Settings, why: &str) -> Result<Chosen, Error> {
     let made = match &settings.executable {
         Some(executable) => {
             ProcessRuntime::with_executable(&settings.directory.join("process"), executable.clone())

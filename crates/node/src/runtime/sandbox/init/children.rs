@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::serve::Role;
 use super::spawn;
-use crate::runtime::sandbox::protocol::{Answer, Failure, Phase, Place, Start, Status};
+use crate::runtime::sandbox::protocol::{Answer, Failure, Phase, Start, Status};
 
 /// The processes that an init has started and not yet reaped.
 pub(super) struct Children {
@@ -45,6 +45,7 @@ impl Children {
         let name = start.process;
         #[cfg(target_os = "linux")]
         let (pid, report) = {
+            use crate::runtime::sandbox::protocol::Place;
             let _inside = match &start.place {
                 Place::Container(_) => Some(self.home.enter_new_pids()?),
                 Place::Beside { process, .. } => {

@@ -61,7 +61,7 @@ pub(super) fn spawn(
 
     #[cfg(target_os = "linux")]
     let beside = beside
-        .map(|handle| handle.try_clone())
+        .map(OwnedFd::try_clone)
         .transpose()
         .map_err(broken())?;
     let (mut reports, mut reporter) = io::pipe().map_err(broken())?;
