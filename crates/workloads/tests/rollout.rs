@@ -120,7 +120,7 @@ async fn going_back_reuses_the_old_set_under_a_new_revision() {
         .list(&ListParams::default())
         .await
         .unwrap();
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for set in sets {
         let spec = set.spec.unwrap();
         let annotations = set.metadata.annotations.unwrap();
@@ -134,20 +134,21 @@ async fn going_back_reuses_the_old_set_under_a_new_revision() {
             .image
             .clone()
             .unwrap();
-        text += &format!(
+        lines.push(format!(
             "{image} replicas {} revision {} history {} desired {} max {}\n",
             spec.replicas.unwrap(),
             of("revision"),
             of("revision-history"),
             of("desired-replicas"),
             of("max-replicas"),
-        );
+        ));
     }
+    lines.sort();
     expect![[r#"
         web:1 replicas 2 revision 3 history 1 desired 2 max 3
         web:2 replicas 0 revision 2 history  desired 2 max 3
     "#]]
-    .assert_eq(&text);
+    .assert_eq(&lines.concat());
 }
 
 #[tokio::test(start_paused = true)]
