@@ -1,8 +1,11 @@
 //! The routing table: a frozen picture of everything that decides where a request goes.
 
+mod condition;
 mod endpoints;
 mod ingress;
+mod pods;
 mod rules;
+mod slices;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{BUCKETS, CountKey, DurationKey, Histogram, State, Unsent};
+use super::record::Unsent;
+use super::state::{BUCKETS, CountKey, DurationKey, Histogram, State};
 
 /// Label names and values, in the order they are written.
 type Pairs<'a> = Vec<(&'static str, &'a str)>;
@@ -16,7 +17,11 @@ pub(super) fn render(state: &State) -> String {
     );
     for (key, count) in &state.counts {
         let status = key.status.to_string();
-        page.sample("http_requests_total", &count_labels(key, &status), count);
+        page.sample(
+            "http_requests_total",
+            &count_labels(key, &status),
+            count.value,
+        );
     }
     let duration = "http_request_duration_seconds";
     page.head(
@@ -49,7 +54,7 @@ pub(super) fn render(state: &State) -> String {
             ("pod", &**pod),
             ("reason", unsent_label(*why)),
         ];
-        page.sample(unsent, &labels, count);
+        page.sample(unsent, &labels, count.value);
     }
     page.0
 }

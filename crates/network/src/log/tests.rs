@@ -2,6 +2,9 @@
 
 use expect_test::expect;
 
+use std::time::Duration;
+
+use super::state::MOST_SERIES;
 use super::*;
 
 fn record(version: &str, status: u16, milliseconds: u64) -> RequestRecord {
@@ -90,4 +93,20 @@ fn made_up_methods_share_one_label() {
         method_label(&http::Method::from_bytes(b"BREW").unwrap()),
         "OTHER"
     );
+}
+
+#[test]
+fn series_of_pods_long_gone_make_room_and_totals_stay() {
+    let log = RequestLog::new();
+    let pods = MOST_SERIES as u64 + 100;
+    for pod in 0..pods {
+        let record = RequestRecord {
+            pod: format!("pod-{pod}").into(),
+            ..record("1", 200, 1)
+        };
+        log.record(&record);
+    }
+    let text = log.render();
+    assert!(!text.contains("pod=\"pod-0\"") && text.contains(&format!("pod=\"pod-{}\"", pods - 1)));
+    assert_eq!(log.totals()[0].count, pods);
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Snapshot;
+use super::pods::{Publish, from_pods};
+use super::slices::from_slices;
 use crate::{PodAddress, ServiceName};
 
 /// The pod labels that say which version of a program runs, the most telling first.
@@ -145,12 +146,6 @@ fn backend(
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Publish {
-    All,
-    Ready,
-}
-
 fn matches(pod: &Pod, selector: &BTreeMap<String, String>) -> bool {
     let labels = pod.metadata.labels.as_ref();
     selector
@@ -158,187 +153,10 @@ fn matches(pod: &Pod, selector: &BTreeMap<String, String>) -> bool {
         .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
 }
 
-fn from_pods<'p>(
-    ports: &[&ServicePort],
-    pods: impl Iterator<Item = &'p Pod>,
-    publish: Publish,
-) -> Backend {
-    let mut backend = Backend {
-        ports: ports.iter().map(|port| empty(port)).collect(),
-        ..Backend::default()
-    };
-    for pod in pods.filter(|pod| !is_finished(pod)) {
-        backend.total += 1;
-        let Some(address) = address(pod) else {
-            backend.unready.push(unready_reason(pod));
-            continue;
-        };
-        if publish == Publish::Ready && !is_ready(pod) {
-            backend.unready.push(unready_reason(pod));
-            continue;
-        }
-        let version = version(pod.metadata.labels.as_ref());
-        for (port, target) in backend.ports.iter_mut().zip(ports) {
-            let Some(number) = target_port(target, pod) else {
-                continue;
-            };
-            let endpoint = Arc::new(Endpoint {
-                pod: address.clone(),
-                port: number,
-                version: version.clone(),
-            });
-            if pod.metadata.deletion_timestamp.is_some() {
-                port.terminating.push(endpoint);
-            } else {
-                port.endpoints.push(endpoint);
-            }
-        }
-        if pod.metadata.deletion_timestamp.is_some() {
-            backend.unready.push(unready_reason(pod));
-        }
-    }
-    backend
-}
-
-fn empty(port: &ServicePort) -> BackendPort {
+pub(super) fn empty(port: &ServicePort) -> BackendPort {
     BackendPort {
         name: port.name.clone(),
         number: port.port as u16,
         ..BackendPort::default()
-    }
-}
-
-fn from_slices(
-    ports: &[&ServicePort],
-    name: &ServiceName,
-    pods: &[&Pod],
-    slices: &[Arc<EndpointSlice>],
-) -> Backend {
-    let mut backend = Backend {
-        ports: ports.iter().map(|port| empty(port)).collect(),
-        ..Backend::default()
-    };
-    let owned = slices.iter().filter(|slice| {
-        let labels = slice.metadata.labels.as_ref();
-        slice.metadata.namespace.as_deref() == Some(&*name.namespace)
-            && labels
-                .and_then(|labels| labels.get("kubernetes.io/service-name"))
-                .map(String::as_str)
-                == Some(&*name.name)
-    });
-    for slice in owned {
-        for endpoint in &slice.endpoints {
-            backend.total += 1;
-            let conditions = endpoint.conditions.clone().unwrap_or_default();
-            let Some(ip) = endpoint.addresses.first() else {
-                continue;
-            };
-            if conditions.ready == Some(false) {
-                backend.unready.push(format!("address {ip}: not ready"));
-                continue;
-            }
-            let target = endpoint.target_ref.clone().unwrap_or_default();
-            let pod = pods
-                .iter()
-                .find(|pod| pod.metadata.name == target.name && target.name.is_some());
-            let address = PodAddress {
-                namespace: name.namespace.clone(),
-                name: target.name.as_deref().unwrap_or(ip).into(),
-                uid: target.uid.as_deref().unwrap_or(ip).into(),
-                ip: ip.as_str().into(),
-            };
-            let version = version(pod.and_then(|pod| pod.metadata.labels.as_ref()));
-            for port in &mut backend.ports {
-                let number = slice.ports.iter().flatten().find(|entry| {
-                    entry.name.as_deref().unwrap_or_default()
-                        == port.name.as_deref().unwrap_or_default()
-                });
-                let Some(number) = number.and_then(|entry| entry.port) else {
-                    continue;
-                };
-                port.endpoints.push(Arc::new(Endpoint {
-                    pod: address.clone(),
-                    port: number as u16,
-                    version: version.clone(),
-                }));
-            }
-        }
-    }
-    backend
-}
-
-fn address(pod: &Pod) -> Option<PodAddress> {
-    let name: Arc<str> = pod.metadata.name.as_deref()?.into();
-    Some(PodAddress {
-        namespace: pod.metadata.namespace.as_deref().unwrap_or_default().into(),
-        uid: pod
-            .metadata
-            .uid
-            .as_deref()
-            .map_or_else(|| name.clone(), Into::into),
-        name,
-        ip: pod.status.as_ref()?.pod_ip.as_deref()?.into(),
-    })
-}
-
-fn is_finished(pod: &Pod) -> bool {
-    let phase = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.conditions.as_deref());
-    conditions
-        .unwrap_or_default()
-        .iter()
-        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
-}
-
-fn unready_reason(pod: &Pod) -> String {
-    let name = pod.metadata.name.as_deref().unwrap_or("?");
-    if pod.metadata.deletion_timestamp.is_some() {
-        return format!("pod {name}: is being deleted");
-    }
-    let status = pod.status.clone().unwrap_or_default();
-    let waiting = status
-        .container_statuses
-        .iter()
-        .flatten()
-        .find_map(|container| {
-            let reason = container
-                .state
-                .as_ref()?
-                .waiting
-                .as_ref()?
-                .reason
-                .as_ref()?;
-            Some(format!("container {} waits: {reason}", container.name))
-        });
-    let phase = status.phase.as_deref().unwrap_or("Pending");
-    let why = match waiting {
-        Some(waiting) => waiting,
-        None if phase == "Running" => "its readiness probe has not succeeded".to_owned(),
-        None => format!("phase {phase}"),
-    };
-    format!("pod {name}: {why}")
-}
-
-fn target_port(port: &ServicePort, pod: &Pod) -> Option<u16> {
-    match &port.target_port {
-        None => Some(port.port as u16),
-        Some(IntOrString::Int(number)) => Some(*number as u16),
-        Some(IntOrString::String(name)) => {
-            let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-            containers
-                .flat_map(|container| container.ports.iter().flatten())
-                .find(|port| port.name.as_deref() == Some(name))
-                .map(|port| port.container_port as u16)
-        }
     }
 }

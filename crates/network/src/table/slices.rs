@@ -1,0 +1,68 @@
+//! Endpoints from EndpointSlices, for Services without a selector.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Pod, ServicePort};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+
+use super::endpoints::{Backend, Endpoint, empty, version};
+use crate::{PodAddress, ServiceName};
+
+pub(super) fn from_slices(
+    ports: &[&ServicePort],
+    name: &ServiceName,
+    pods: &[&Pod],
+    slices: &[Arc<EndpointSlice>],
+) -> Backend {
+    let mut backend = Backend {
+        ports: ports.iter().map(|port| empty(port)).collect(),
+        ..Backend::default()
+    };
+    let owned = slices.iter().filter(|slice| {
+        let labels = slice.metadata.labels.as_ref();
+        slice.metadata.namespace.as_deref() == Some(&*name.namespace)
+            && labels
+                .and_then(|labels| labels.get("kubernetes.io/service-name"))
+                .map(String::as_str)
+                == Some(&*name.name)
+    });
+    for slice in owned {
+        for endpoint in &slice.endpoints {
+            backend.total += 1;
+            let conditions = endpoint.conditions.clone().unwrap_or_default();
+            let Some(ip) = endpoint.addresses.first() else {
+                continue;
+            };
+            if conditions.ready == Some(false) {
+                backend.unready.push(format!("address {ip}: not ready"));
+                continue;
+            }
+            let target = endpoint.target_ref.clone().unwrap_or_default();
+            let pod = pods
+                .iter()
+                .find(|pod| pod.metadata.name == target.name && target.name.is_some());
+            let address = PodAddress {
+                namespace: name.namespace.clone(),
+                name: target.name.as_deref().unwrap_or(ip).into(),
+                uid: target.uid.as_deref().unwrap_or(ip).into(),
+                ip: ip.as_str().into(),
+            };
+            let version = version(pod.and_then(|pod| pod.metadata.labels.as_ref()));
+            for port in &mut backend.ports {
+                let number = slice.ports.iter().flatten().find(|entry| {
+                    entry.name.as_deref().unwrap_or_default()
+                        == port.name.as_deref().unwrap_or_default()
+                });
+                let Some(number) = number.and_then(|entry| entry.port) else {
+                    continue;
+                };
+                port.endpoints.push(Arc::new(Endpoint {
+                    pod: address.clone(),
+                    port: number as u16,
+                    version: version.clone(),
+                }));
+            }
+        }
+    }
+    backend
+}
