@@ -1,169 +1,149 @@
 //! `Repository` objects: each gets its bare repository, and takes it along when it goes.
 
-use futures::TryStreamExt as _;
-use kube::api::{Api, Patch, PatchParams};
-use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Client, ResourceExt as _};
-use seatrial_resources::seatrial_dev::{RefStatus, Repository, RepositoryStatus, SYSTEM_NAMESPACE};
-use serde_json::json;
+use std::sync::Arc;
 
-use crate::journal::code;
-use crate::{Error, Name, Repositories};
+use kube::ResourceExt as _;
+use seatrial_controller::{
+    Class, Classify, Context, Notice, ObjectKey, Outcome, Reconciler, Watches, finalizer, write,
+};
+use seatrial_resources::seatrial_dev::{
+    Push, RefStatus, Repository, RepositoryStatus, SYSTEM_NAMESPACE,
+};
+
+use crate::{Name, Repositories};
 
 /// Keeps an object until its files are gone.
 pub const FINALIZER: &str = "seatrial.dev/git-repository";
 
-/// Who writes.
-const MANAGER: &str = "seatrial-git";
+/// How many Push objects stay; older ones go.
+pub const KEPT_PUSHES: usize = 200;
 
-/// Follows the Repository objects of the system namespace for as long as it is polled. A failed
-/// object is logged and tried again when it changes or the watch starts anew.
-pub async fn run(client: Client, repositories: Repositories) {
-    let api: Api<Repository> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
-    let events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .applied_objects();
-    let mut events = std::pin::pin!(events);
-    loop {
-        match events.try_next().await {
-            Ok(Some(object)) => {
-                if let Err(error) = reconcile(&object, &client, &repositories).await {
-                    let name = object.name_any();
-                    tracing::warn!(
-                        repository = name,
-                        error = &error as &dyn std::error::Error,
-                        "not reconciled"
-                    );
-                }
-            }
-            Ok(None) => return,
-            // The watcher backs off and starts anew by itself.
-            Err(error) => tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "watch of repositories broke"
-            ),
+/// Looks after `Repository` objects. A `Push` wakes its repository, so that the status says where
+/// the branches stand.
+pub struct RepositoryController {
+    repositories: Repositories,
+}
+
+impl RepositoryController {
+    /// A controller that keeps `repositories` as the objects ask.
+    pub fn new(repositories: Repositories) -> Self {
+        Self { repositories }
+    }
+}
+
+/// Why an object could not be brought about.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object is in a namespace where nobody looks for it.
+    #[error("Repository objects live in namespace {SYSTEM_NAMESPACE}, not in {namespace}")]
+    Namespace {
+        /// Its namespace.
+        namespace: String,
+    },
+    /// The repository could not be made, read or removed.
+    #[error(transparent)]
+    Repository(#[from] crate::Error),
+    /// The API refused a write.
+    #[error(transparent)]
+    Write(#[from] write::Error),
+}
+
+impl Classify for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Namespace { .. } | Self::Repository(crate::Error::Name { .. }) => Class::Terminal,
+            Self::Repository(_) => Class::Retry,
+            Self::Write(error) => error.class(),
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Namespace { .. } => "WrongNamespace",
+            Self::Repository(_) => "RepositoryFailed",
+            Self::Write(_) => "WriteFailed",
         }
     }
 }
 
-/// Makes the world agree with one object. Doing it again changes nothing.
-///
-/// # Errors
-/// [`Error::Name`] for an object whose name cannot be a repository's; else what `git` or the API said.
-pub async fn reconcile(
-    object: &Repository,
-    client: &Client,
-    repositories: &Repositories,
-) -> Result<(), Error> {
-    let name = Name::parse(&object.name_any())?;
-    if object.metadata.deletion_timestamp.is_some() {
-        if object
-            .finalizers()
-            .iter()
-            .any(|present| present == FINALIZER)
-        {
-            repositories.remove(&name).await?;
-            write_finalizers(object, client, Presence::Absent).await?;
+impl Reconciler for RepositoryController {
+    const NAME: &'static str = "seatrial-git";
+    type Object = Repository;
+    type Error = Error;
+
+    fn watches(&self, watches: &mut Watches<Repository>) {
+        watches.mapped::<Push, _>(|push, _| {
+            let namespace = push.namespace().unwrap_or_default();
+            vec![ObjectKey::new(namespace, push.spec.repository.as_str())]
+        });
+    }
+
+    async fn reconcile(&self, object: Arc<Repository>, ctx: &Context) -> Result<Outcome, Error> {
+        let namespace = object.namespace().unwrap_or_default();
+        if namespace != SYSTEM_NAMESPACE {
+            return Err(Error::Namespace { namespace });
         }
+        let name = Name::parse(&object.name_any())?;
+        let objects = ctx.objects::<Repository>();
+        if object.metadata.deletion_timestamp.is_some() {
+            if finalizer::has(&*object, FINALIZER) {
+                self.repositories.remove(&name).await?;
+                finalizer::remove(&objects, &*object, FINALIZER).await?;
+            }
+            return Ok(Outcome::settled());
+        }
+        finalizer::ensure(&objects, &*object, FINALIZER).await?;
+        let repository = self
+            .repositories
+            .create(&name, &object.spec.default_branch)
+            .await?;
+        let taken = self
+            .repositories
+            .stand_in(&name, &object.spec.stands_in_for);
+        prune(ctx).await?;
+        let refs = repository.refs().await?.into_iter();
+        let refs = refs.map(|found| RefStatus {
+            name: found.name,
+            commit: found.commit,
+        });
+        let status = RepositoryStatus {
+            url: Some(self.repositories.url(&name)),
+            refs: refs.collect(),
+        };
+        let warn = |(url, owner): (String, Name)| {
+            Notice::warning(
+                "UrlTaken",
+                format!(
+                    "{url} already stands for repository {owner}; take it out of one of the two"
+                ),
+            )
+        };
+        Ok(Outcome::settled()
+            .with_status(status)
+            .with_events(taken.into_iter().map(warn)))
+    }
+}
+
+/// Deletes all but the newest pushes.
+async fn prune(ctx: &Context) -> Result<(), Error> {
+    let mut pushes = ctx.cache::<Push>().await.list(SYSTEM_NAMESPACE);
+    let excess = pushes.len().saturating_sub(KEPT_PUSHES);
+    if excess == 0 {
         return Ok(());
     }
-    if !object
-        .finalizers()
-        .iter()
-        .any(|present| present == FINALIZER)
-    {
-        write_finalizers(object, client, Presence::Present).await?;
+    let age = |push: &Arc<Push>| {
+        (
+            push.spec.received_at.as_ref().map(|time| time.0),
+            push.name_any(),
+        )
+    };
+    pushes.sort_by_cached_key(age);
+    let objects = ctx.objects::<Push>();
+    for push in &pushes[..excess] {
+        match objects.delete(&**push).await {
+            Err(error) if !error.is_not_found() => return Err(error.into()),
+            _ => {}
+        }
     }
-    repositories
-        .create(&name, &object.spec.default_branch)
-        .await?;
-    repositories.stand_in(&name, &object.spec.stands_in_for);
-    let status = observe(repositories, &name).await?;
-    if object.status.as_ref() == Some(&status) {
-        Ok(())
-    } else {
-        patch_status(client, &name, &status).await
-    }
-}
-
-#[derive(PartialEq)]
-enum Presence {
-    Present,
-    Absent,
-}
-
-async fn write_finalizers(
-    object: &Repository,
-    client: &Client,
-    wanted: Presence,
-) -> Result<(), Error> {
-    let mut finalizers: Vec<&str> = object
-        .finalizers()
-        .iter()
-        .map(String::as_str)
-        .filter(|present| *present != FINALIZER)
-        .collect();
-    if wanted == Presence::Present {
-        finalizers.push(FINALIZER);
-    }
-    let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()}});
-    let name = object.name_any();
-    let api: Api<Repository> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
-    match api.patch(&name, &parameters(), &Patch::Merge(&patch)).await {
-        // Gone, or changed meanwhile: the watch brings the newer object.
-        Err(error) if !matches!(code(&error), Some(404 | 409)) => Err(Error::api(
-            "write finalizers of",
-            format!("Repository {name}"),
-        )(error)),
-        _ => Ok(()),
-    }
-}
-
-async fn observe(repositories: &Repositories, name: &Name) -> Result<RepositoryStatus, Error> {
-    let refs = repositories.local(name)?.refs().await?;
-    let refs = refs.into_iter().map(|found| RefStatus {
-        name: found.name,
-        commit: found.commit,
-    });
-    Ok(RepositoryStatus {
-        url: Some(repositories.url(name)),
-        refs: refs.collect(),
-    })
-}
-
-/// Writes where the branches stand now. Writers take turns, so the last one writes the newest.
-pub(crate) async fn write_status(
-    client: &Client,
-    repositories: &Repositories,
-    name: &Name,
-) -> Result<(), Error> {
-    let _turn = repositories.status_turn().await;
-    let status = observe(repositories, name).await?;
-    patch_status(client, name, &status).await
-}
-
-async fn patch_status(
-    client: &Client,
-    name: &Name,
-    status: &RepositoryStatus,
-) -> Result<(), Error> {
-    let api: Api<Repository> = Api::namespaced(client.clone(), SYSTEM_NAMESPACE);
-    let patch = json!({ "status": status });
-    match api
-        .patch_status(name.as_str(), &parameters(), &Patch::Merge(&patch))
-        .await
-    {
-        Err(error) if code(&error) != Some(404) => Err(Error::api(
-            "write status of",
-            format!("Repository {name}"),
-        )(error)),
-        _ => Ok(()),
-    }
-}
-
-fn parameters() -> PatchParams {
-    PatchParams {
-        field_manager: Some(MANAGER.to_owned()),
-        ..PatchParams::default()
-    }
+    Ok(())
 }

@@ -91,7 +91,7 @@ async fn upload_pack(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    exchange(state, name, headers, body, Service::Upload).await
+    exchange(state, name, &headers, body, Service::Upload)
 }
 
 async fn receive_pack(
@@ -100,24 +100,24 @@ async fn receive_pack(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    exchange(state, name, headers, body, Service::Receive).await
+    exchange(state, name, &headers, body, Service::Receive)
 }
 
-async fn exchange(
+fn exchange(
     State(server): State<Server>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    headers: &HeaderMap,
     body: Body,
     service: Service,
 ) -> Result<Response, Refusal> {
     let name = Name::parse(&name)?;
-    let caller = server.admit(service, &headers)?;
-    if header_text(&headers, &header::CONTENT_TYPE) != Some(service.request_type()) {
+    let caller = server.admit(service, headers)?;
+    if header_text(headers, &header::CONTENT_TYPE) != Some(service.request_type()) {
         return Err(Refusal::ContentType(service.request_type()));
     }
-    let request = body::Decoded::new(body, header_text(&headers, &header::CONTENT_ENCODING))
+    let request = body::Decoded::new(body, header_text(headers, &header::CONTENT_ENCODING))
         .map_err(Refusal::Encoding)?;
-    let answer = service::run(&server, service, &name, caller, protocol(&headers), request)?;
+    let answer = service::run(&server, service, &name, caller, protocol(headers), request)?;
     Ok((no_cache(service.result_type()), answer).into_response())
 }
 

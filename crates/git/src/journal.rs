@@ -1,55 +1,35 @@
 //! Writing what happened into the cluster.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
-use kube::{Client, ResourceExt as _};
+use kube::Client;
+use kube::api::{Api, ObjectMeta, PostParams};
 use seatrial_resources::seatrial_dev::{
     Push, PushSpec, Repository as RepositoryObject, RepositorySpec, SYSTEM_NAMESPACE,
 };
 
-use crate::controller::write_status;
 use crate::repository::is_absent;
-use crate::{Error, Name, Repositories};
-
-/// How many Push objects stay; older ones go.
-pub const KEPT_PUSHES: usize = 200;
-
-/// How many pushes pass between two looks for old ones.
-const PRUNE_EVERY: usize = 16;
+use crate::{Error, Name};
 
 /// Where the server writes down what happened to its repositories.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// Someone with a token pushes to a repository that nobody declared.
     async fn declare(&self, name: &Name) -> Result<(), Error>;
-    /// Refs of one repository moved, in the order of the push.
-    async fn pushed(
-        &self,
-        repositories: &Repositories,
-        name: &Name,
-        pushes: Vec<PushSpec>,
-    ) -> Result<(), Error>;
+    /// Refs of one repository moved, in the order of the push. Returns once that is written: the pusher waits for it.
+    async fn pushed(&self, pushes: Vec<PushSpec>) -> Result<(), Error>;
 }
 
 /// The journal kept as API objects in the namespace `seatrial-system`.
 #[derive(Clone)]
 pub struct ApiJournal {
     client: Client,
-    count: Arc<AtomicUsize>,
 }
 
 impl ApiJournal {
     /// A journal that writes through `client`.
     pub fn new(client: Client) -> Self {
-        Self {
-            client,
-            count: Arc::default(),
-        }
+        Self { client }
     }
 
     fn pushes(&self) -> Api<Push> {
@@ -101,29 +81,6 @@ impl ApiJournal {
             format!("Push for {} {}", spec.repository, spec.reference),
         ))
     }
-
-    async fn prune(&self) -> Result<(), kube::Error> {
-        let mut all = self.pushes().list(&ListParams::default()).await?.items;
-        let age = |push: &Push| {
-            (
-                push.spec.received_at.as_ref().map(|MicroTime(at)| *at),
-                push.name_any(),
-            )
-        };
-        all.sort_by_cached_key(age);
-        let excess = all.len().saturating_sub(KEPT_PUSHES);
-        for push in &all[..excess] {
-            match self
-                .pushes()
-                .delete(&push.name_any(), &DeleteParams::default())
-                .await
-            {
-                Err(error) if code(&error) != Some(404) => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -144,33 +101,10 @@ impl Journal for ApiJournal {
         }
     }
 
-    async fn pushed(
-        &self,
-        repositories: &Repositories,
-        name: &Name,
-        pushes: Vec<PushSpec>,
-    ) -> Result<(), Error> {
+    async fn pushed(&self, pushes: Vec<PushSpec>) -> Result<(), Error> {
         for spec in pushes {
             self.create(spec).await?;
         }
-        // The rest is not what a pusher waits for.
-        let (journal, repositories, name) = (self.clone(), repositories.clone(), name.clone());
-        tokio::spawn(async move {
-            if let Err(error) = write_status(&journal.client, &repositories, &name).await {
-                tracing::warn!(repository = %name, error = &error as &dyn std::error::Error, "status not written");
-            }
-            if journal
-                .count
-                .fetch_add(1, Ordering::Relaxed)
-                .is_multiple_of(PRUNE_EVERY)
-                && let Err(error) = journal.prune().await
-            {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "old pushes not removed"
-                );
-            }
-        });
         Ok(())
     }
 }

@@ -3,11 +3,12 @@
 //! ```text
 //!   git push ──HTTP──▶ http::router ──▶ git receive-pack ──▶ report ──▶ Journal ──▶ Push objects
 //!                           │ token                                        │
-//!   git clone ─────────────▶│ git upload-pack                              └────▶ Repository status
+//!   git clone ─────────────▶│ git upload-pack                              │
 //!                           ▼
 //!                      Repositories (bare repositories under one directory)
 //!                           ▲                ▲
-//!   Repository objects ─────┘ controller     └── open(url).resolve(revision).tree(path)   GitOps, pipelines
+//!   Repository objects ◀────┘ controller ◀───│──────────────────────────────┘ wakes it: status
+//!                                            └── open(url).resolve(revision).tree(path)   GitOps, pipelines
 //! ```
 //!
 //! The pack protocol is the machine's own `git`, run with an environment of our making, so that
@@ -38,9 +39,10 @@ mod url;
 pub use access::{Access, Anonymous, Caller};
 pub use checkout::{Checkout, Credentials, Depth};
 pub use command::Git;
+pub use controller::{KEPT_PUSHES, RepositoryController};
 pub use error::Error;
 pub use http::{Server, router};
-pub use journal::{ApiJournal, Journal, KEPT_PUSHES};
+pub use journal::{ApiJournal, Journal};
 pub use name::Name;
 pub use push::RefUpdate;
 pub use repositories::{Configuration, Repositories};

@@ -1,6 +1,7 @@
 //! The bare repositories of one data directory, and which URL means which.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -28,8 +29,6 @@ struct Inner {
     /// Normalised URLs that stand for a local repository.
     aliases: RwLock<BTreeMap<String, Name>>,
     remotes: Remotes,
-    /// Writers of repositories' status take turns.
-    status_turn: tokio::sync::Mutex<()>,
 }
 
 impl Repositories {
@@ -53,16 +52,11 @@ impl Repositories {
             configuration,
             aliases: RwLock::default(),
             remotes,
-            status_turn: tokio::sync::Mutex::default(),
         })))
     }
 
     pub(crate) fn git(&self) -> &Git {
         &self.0.configuration.git
-    }
-
-    pub(crate) async fn status_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.status_turn.lock().await
     }
 
     pub(crate) fn path(&self, name: &Name) -> PathBuf {
@@ -174,15 +168,26 @@ impl Repositories {
         }
     }
 
-    /// Says which URLs stand for the repository `name`, in place of those said before.
-    pub fn stand_in(&self, name: &Name, urls: &[String]) {
+    /// Says which URLs stand for the repository `name`, in place of those said before. A URL that
+    /// stands for another one stays there; those are given back with their owners.
+    pub fn stand_in(&self, name: &Name, urls: &[String]) -> Vec<(String, Name)> {
         let mut aliases = self
             .0
             .aliases
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         aliases.retain(|_, owner| owner != name);
-        aliases.extend(urls.iter().map(|url| (normalise(url), name.clone())));
+        let mut taken = Vec::new();
+        for url in urls {
+            match aliases.entry(normalise(url)) {
+                Entry::Vacant(entry) => drop(entry.insert(name.clone())),
+                Entry::Occupied(entry) if entry.get() != name => {
+                    taken.push((url.clone(), entry.get().clone()));
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+        taken
     }
 
     /// The local repository that a URL or a plain name means, if any: an alias, a URL under this

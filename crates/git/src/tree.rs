@@ -111,10 +111,10 @@ impl Repository {
             .current_dir(self.path())
             .stdin(Stdio::piped());
         let mut child = command.spawn().map_err(start)?;
-        let wanted: String = entries
+        let objects = entries
             .iter()
-            .map(|entry| format!("{}\n", entry.object))
-            .collect();
+            .flat_map(|entry| [entry.object.as_str(), "\n"]);
+        let wanted: String = objects.collect();
         let stdin = child.stdin.take();
         let feed = async move {
             if let Some(mut stdin) = stdin {

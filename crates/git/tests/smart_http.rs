@@ -1,5 +1,7 @@
 //! The server against the machine's own `git`, over loopback.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests fail as tests do.
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -25,7 +27,7 @@ impl Journal for Notes {
         Ok(())
     }
 
-    async fn pushed(&self, _: &Repositories, _: &Name, pushes: Vec<PushSpec>) -> Result<(), Error> {
+    async fn pushed(&self, pushes: Vec<PushSpec>) -> Result<(), Error> {
         self.pushes.lock().unwrap().extend(pushes);
         Ok(())
     }

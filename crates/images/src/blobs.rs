@@ -15,7 +15,7 @@
 //! pulled again, and a sync costs milliseconds for every layer. After a power cut a file can therefore be
 //! short; whatever is unpacked is checked against its digest, and a short one is reported by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -376,8 +376,8 @@ fn list<'a>(value: &'a serde_json::Value, field: &str) -> &'a [serde_json::Value
 /// The names in a directory, in order; none where there is no directory.
 fn entries(directory: &Path) -> Vec<String> {
     let found = fs::read_dir(directory).into_iter().flatten();
-    let sorted: BTreeMap<String, ()> = found
-        .filter_map(|entry| Some((entry.ok()?.file_name().into_string().ok()?, ())))
+    let sorted: BTreeSet<String> = found
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    sorted.into_keys().collect()
+    sorted.into_iter().collect()
 }

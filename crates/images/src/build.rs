@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 pub use error::Error;
 pub use ignore::Ignore;
-pub use run::{Executor, Outcome, RunStep, Stream, Unavailable};
+pub use run::{Executor, Outcome, Output, RunStep, Stream, Unavailable};
 
 use crate::dockerfile::{self, Dockerfile};
 use crate::image::BASE_LABEL;
@@ -250,4 +250,5 @@ impl Job {
 }
 
 #[cfg(test)]
+#[allow(clippy::format_push_string, clippy::format_collect)] // Snapshots are built line by line.
 mod tests;

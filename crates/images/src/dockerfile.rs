@@ -208,4 +208,5 @@ fn stage_name(name: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::format_push_string, clippy::format_collect)] // Snapshots are built line by line.
 mod tests;

@@ -1,6 +1,6 @@
 //! Manifests, indexes and configurations (OCI image specification 1.1, Docker schema 2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -170,12 +170,44 @@ pub struct History {
     pub empty_layer: bool,
 }
 
-/// A set, as Go writes it: keys with empty objects.
-pub type Set = BTreeMap<String, Empty>;
+/// A set, written as Go writes one: an object whose values are empty objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<String, serde::de::IgnoredAny>", into = "Members")]
+pub struct Set(BTreeSet<String>);
 
-/// `{}`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Empty {}
+#[derive(Serialize)]
+struct Members(BTreeMap<String, serde_json::Map<String, serde_json::Value>>);
+
+impl Set {
+    /// Adds a member.
+    pub fn insert(&mut self, member: String) {
+        self.0.insert(member);
+    }
+
+    /// Whether there are no members.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The members in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+#[allow(clippy::zero_sized_map_values)] // The form serde reads: the values say nothing.
+impl From<BTreeMap<String, serde::de::IgnoredAny>> for Set {
+    fn from(members: BTreeMap<String, serde::de::IgnoredAny>) -> Self {
+        Self(members.into_keys().collect())
+    }
+}
+
+impl From<Set> for Members {
+    fn from(set: Set) -> Self {
+        let empty = |member| (member, serde_json::Map::new());
+        Self(set.0.into_iter().map(empty).collect())
+    }
+}
 
 /// The process an image wants, in the names the specification inherited from Docker.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -156,7 +156,7 @@ pub fn inventory(subject: &Subject) -> Inventory {
         let name = path.rsplit('/').next().unwrap_or(path);
         match name {
             "METADATA" if path.ends_with(".dist-info/METADATA") => {
-                found.read(path, source, python::metadata)
+                found.read(path, source, python::metadata);
             }
             "PKG-INFO" if path.contains(".egg-info") => found.read(path, source, python::metadata),
             "poetry.lock" | "uv.lock" | "pdm.lock" => found.read(path, source, python::toml_lock),
@@ -202,7 +202,7 @@ impl Found<'_> {
             Err(problem) => return self.inventory.problems.push(format!("{path}: {problem}")),
         };
         for mut package in packages {
-            package.location = path.to_owned();
+            path.clone_into(&mut package.location);
             package.layer = self.subject.layer_of(source);
             let key = (
                 package.ecosystem.clone(),
@@ -235,4 +235,5 @@ fn package(ecosystem: Ecosystem, name: &str, version: &str) -> Package {
 }
 
 #[cfg(test)]
+#[allow(clippy::format_push_string, clippy::format_collect)] // Snapshots are built line by line.
 mod tests;

@@ -222,6 +222,7 @@ pub(crate) fn check_tag(tag: &str) -> Result<(), String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::format_push_string, clippy::format_collect)] // Snapshots are built line by line.
 mod tests {
     use expect_test::expect;
 
@@ -248,7 +249,7 @@ mod tests {
             Err(error) => format!("{error}\n"),
         })
         .collect();
-        expect![[r#"
+        expect![[r"
             shop -> docker.io/library/shop:latest
             shop:1.2 -> docker.io/library/shop:1.2
             acme/shop -> docker.io/acme/shop:latest
@@ -259,7 +260,7 @@ mod tests {
             index.docker.io/library/nginx:1.25 -> docker.io/library/nginx:1.25
             nginx@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -> docker.io/library/nginx@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
             nginx:1@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa -> docker.io/library/nginx:1@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
-        "#]]
+        "]]
         .assert_eq(&table);
     }
 

@@ -190,4 +190,5 @@ pub fn scan(subject: &Subject, options: &Options) -> Result<Report, crate::Error
 }
 
 #[cfg(test)]
+#[allow(clippy::format_push_string, clippy::format_collect)] // Snapshots are built line by line.
 mod tests;

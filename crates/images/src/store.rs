@@ -113,10 +113,7 @@ impl ImageStore {
     }
 
     fn is_own(&self, reference: &Reference) -> bool {
-        self.0
-            .own_hosts
-            .iter()
-            .any(|host| *host == reference.registry)
+        self.0.own_hosts.contains(&reference.registry)
     }
 
     /// The repository under which images of this reference are kept.

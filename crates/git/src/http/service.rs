@@ -227,10 +227,7 @@ impl Exchange {
             for update in &updates {
                 pushes.push(describe(&repository, &self.name, update, &received).await?);
             }
-            self.server
-                .journal
-                .pushed(&self.server.repositories, &self.name, pushes)
-                .await
+            self.server.journal.pushed(pushes).await
         };
         if let Err(error) = result.await {
             tracing::error!(repository = %self.name, error = &error as &dyn std::error::Error, "push accepted, but not recorded");

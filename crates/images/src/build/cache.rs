@@ -6,14 +6,17 @@ use crate::digest::Hasher;
 use crate::layer::{Draft, Entry, Kind, Layer};
 use crate::{Blobs, Digest, Error};
 
-/// What a step with this key gave before: a layer, or (inside) that it changed nothing.
-/// `None` where it is not known, or where the layer is gone meanwhile.
-pub(super) fn find(blobs: &Blobs, key: &Digest) -> Option<Option<Layer>> {
+/// What a step gave before: a layer, or that it changed nothing.
+pub(super) struct Known(pub(super) Option<Layer>);
+
+/// What the step with this key gave before; `None` where that is not known, or where the layer is
+/// gone meanwhile.
+pub(super) fn find(blobs: &Blobs, key: &Digest) -> Option<Known> {
     let text = std::fs::read(blobs.cache_path(key)).ok()?;
     let found: Option<Layer> = serde_json::from_slice(&text).ok()?;
     match &found {
         Some(layer) if blobs.size(&layer.descriptor.digest) != Some(layer.descriptor.size) => None,
-        _ => Some(found),
+        _ => Some(Known(found)),
     }
 }
 

@@ -241,7 +241,7 @@ impl Writer<'_> {
         let view = View::new(&[target]);
         let mut entries = Vec::new();
         view.walk(Path::new(""), &mut |path, found| {
-            entries.push((path.to_owned(), found.clone()))
+            entries.push((path.to_owned(), found.clone()));
         });
         for (relative, found) in entries {
             if found.metadata.is_dir() {

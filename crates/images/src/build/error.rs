@@ -52,7 +52,7 @@ pub enum Error {
         image: String,
         /// Why not.
         #[source]
-        source: crate::Error,
+        source: Box<crate::Error>,
     },
     /// The image store failed.
     #[error(transparent)]

@@ -25,9 +25,9 @@ pub(super) fn compile(pattern: &str, stars: Stars) -> Option<Regex> {
             '*' if stars == Stars::Cross && rest.next_if_eq(&'*').is_some() => {
                 // `**/` also stands for no directory at all.
                 if rest.next_if_eq(&'/').is_some() {
-                    text.push_str("(?:.*/)?")
+                    text.push_str("(?:.*/)?");
                 } else {
-                    text.push_str(".*")
+                    text.push_str(".*");
                 }
             }
             '*' => text.push_str("[^/]*"),

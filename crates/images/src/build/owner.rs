@@ -16,20 +16,20 @@ pub(super) fn owner(
         None => (text, None),
     };
     let read = |file: &str| read(view, fallback, file);
-    let (uid, primary) = match user.parse::<u32>() {
-        Ok(uid) => (u64::from(uid), u64::from(uid)),
-        Err(_) => {
-            let passwd = read("etc/passwd");
-            let found = entry(&passwd, user)
-                .ok_or_else(|| format!("user {user:?} is not in the image's /etc/passwd"))?;
-            (number(&found, 2)?, number(&found, 3)?)
-        }
+    let (uid, primary) = if let Ok(uid) = user.parse::<u32>() {
+        (u64::from(uid), u64::from(uid))
+    } else {
+        let passwd = read("etc/passwd");
+        let found = entry(&passwd, user)
+            .ok_or_else(|| format!("user {user:?} is not in the image's /etc/passwd"))?;
+        (number(&found, 2)?, number(&found, 3)?)
     };
     let gid = match group {
         None => primary,
-        Some(group) => match group.parse::<u32>() {
-            Ok(gid) => u64::from(gid),
-            Err(_) => {
+        Some(group) => {
+            if let Ok(gid) = group.parse::<u32>() {
+                u64::from(gid)
+            } else {
                 let groups = read("etc/group");
                 let found = entry(&groups, group);
                 number(
@@ -39,7 +39,7 @@ pub(super) fn owner(
                     2,
                 )?
             }
-        },
+        }
     };
     Ok((uid, gid))
 }

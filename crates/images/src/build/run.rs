@@ -39,8 +39,11 @@ pub struct RunStep {
     /// In the form of `USER`; empty is root.
     pub user: String,
     /// Hears what the command prints. Must not block.
-    pub output: Arc<dyn Fn(Stream, &[u8]) + Send + Sync>,
+    pub output: Output,
 }
+
+/// Hears what a command prints, in chunks as they come.
+pub type Output = Arc<dyn Fn(Stream, &[u8]) + Send + Sync>;
 
 /// Which of a command's outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -156,8 +156,8 @@ impl<'a> Stage<'a> {
             .filter(|earlier| *earlier < self.index && base.parse::<usize>().is_err());
         if let Some(earlier) = earlier.and_then(|earlier| self.finished.get(&earlier)) {
             self.config = earlier.config.clone();
-            self.layers = earlier.layers.clone();
-            self.base_label = earlier.base_label.clone();
+            self.layers.clone_from(&earlier.layers);
+            self.base_label.clone_from(&earlier.base_label);
         } else if base == "scratch" {
             let machine = Platform::of_this_machine();
             self.config = ImageConfig {
@@ -204,7 +204,7 @@ impl<'a> Stage<'a> {
             file: self.job.file.name.clone(),
             line,
             image: text.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let reference: Reference = text
             .parse()

@@ -115,7 +115,7 @@ impl World {
             match event {
                 Event::Step(text) => *lines += &format!("{text}\n"),
                 Event::Output(_, bytes) => {
-                    *lines += &format!("  {}", String::from_utf8_lossy(bytes))
+                    *lines += &format!("  {}", String::from_utf8_lossy(bytes));
                 }
                 Event::Note(text) => *lines += &format!("note: {text}\n"),
             }
@@ -192,7 +192,7 @@ CMD ["src/app.py"]
 "#,
         )
         .await;
-    expect![[r#"
+    expect![[r"
         [build 1/4] FROM $BASE AS build
         [build 2/4] WORKDIR /app
         [build 3/4] COPY requirements.txt ./
@@ -202,7 +202,7 @@ CMD ["src/app.py"]
         [stage-2 2/4] WORKDIR /srv
         [stage-2 3/4] COPY --from=build /app/site ./site/
         [stage-2 4/4] COPY src/ ./src/
-    "#]]
+    "]]
     .assert_eq(&shown);
     expect![[r#"
         755 srv "/"
@@ -261,24 +261,24 @@ async fn the_same_input_gives_the_same_digest_and_is_cached() {
     let (again, shown) = first.build(dockerfile).await;
     let again = again.unwrap();
     assert_eq!((again.digest, again.cached), (one.digest.clone(), 3));
-    expect![[r#"
+    expect![[r"
         [stage-0 1/4] FROM seatrial/host
         CACHED [stage-0 2/4] COPY a b/
         CACHED [stage-0 3/4] RUN write /x y
         CACHED [stage-0 4/4] COPY c /c
-    "#]]
+    "]]
     .assert_eq(&shown);
 
     first.file("a", "changed");
     let (changed, shown) = first.build(dockerfile).await;
     assert_ne!(changed.unwrap().digest, one.digest);
-    expect![[r#"
+    expect![[r"
         [stage-0 1/4] FROM seatrial/host
         [stage-0 2/4] COPY a b/
         [stage-0 3/4] RUN write /x y
           written
         CACHED [stage-0 4/4] COPY c /c
-    "#]]
+    "]]
     .assert_eq(&shown);
     let fresh = Request {
         cache: Cache::Ignored,
@@ -302,10 +302,10 @@ async fn arguments_labels_and_targets_are_taken_from_the_request() {
     };
     let (built, shown) = world.build_with(&request).await;
     built.unwrap();
-    expect![[r#"
+    expect![[r"
         note: build argument NOPE is not used: no ARG declares it
         [base 1/1] FROM scratch AS base
-    "#]]
+    "]]
     .assert_eq(&shown);
     let image = world.store.resolve("shop:1", Pull::Never).await.unwrap();
     let labels: Vec<String> = image
@@ -462,10 +462,10 @@ async fn a_base_image_gives_its_configuration_and_triggers() {
         .build("FROM ghcr.io/acme/base:v1\nENTRYPOINT run $A\n")
         .await;
     built.unwrap_or_else(|_| panic!("{shown}"));
-    expect![[r#"
+    expect![[r"
         [stage-0 1/1] FROM ghcr.io/acme/base:v1
         [stage-0 2/2] COPY a /from-trigger
-    "#]]
+    "]]
     .assert_eq(&shown);
     let image = world.store.resolve("shop:1", Pull::Never).await.unwrap();
     assert_eq!(

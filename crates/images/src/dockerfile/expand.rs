@@ -85,8 +85,9 @@ impl Expansion<'_> {
 
     fn escaped(&mut self, result: &mut String) {
         match (self.quotes, self.rest.peek()) {
-            (Quotes::Removed, Some(_)) => result.extend(self.rest.next()),
-            (Quotes::Kept, Some('$')) => result.extend(self.rest.next()),
+            (Quotes::Removed, Some(_)) | (Quotes::Kept, Some('$')) => {
+                result.extend(self.rest.next());
+            }
             _ => result.push(self.escape),
         }
     }
@@ -108,7 +109,7 @@ impl Expansion<'_> {
                 '$' => self.variable(result)?,
                 _ if c == self.escape => match self.rest.peek() {
                     Some(next) if *next == '"' || *next == '$' || *next == self.escape => {
-                        result.extend(self.rest.next())
+                        result.extend(self.rest.next());
                     }
                     _ => result.push(c),
                 },

@@ -44,7 +44,10 @@ pub(super) fn metadata(text: &str) -> Result<Vec<Package>, String> {
     let mut found = python(name, version);
     let license = header("License-Expression").or_else(|| header("License"));
     let is_short = |license: &&str| license.len() < 100 && *license != "UNKNOWN";
-    found.license = license.filter(is_short).unwrap_or_default().to_owned();
+    license
+        .filter(is_short)
+        .unwrap_or_default()
+        .clone_into(&mut found.license);
     Ok(vec![found])
 }
 

@@ -28,13 +28,10 @@ pub fn unpack(blobs: &Blobs, digest: &Digest, diff_id: &Digest) -> Result<PathBu
         return Ok(target);
     }
     let path = blobs.path(digest);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(_) => {
-            return Err(Error::MissingBlob {
-                digest: digest.clone(),
-            });
-        }
+    let Ok(file) = File::open(&path) else {
+        return Err(Error::MissingBlob {
+            digest: digest.clone(),
+        });
     };
     let staging = blobs.temporary_directory()?;
     let root = staging.path().join("root");
@@ -263,7 +260,7 @@ impl Target<'_> {
                 for step in link.components() {
                     match step {
                         Component::Normal(step) => {
-                            at = self.enter(&at, Path::new(step), name, hops)?
+                            at = self.enter(&at, Path::new(step), name, hops)?;
                         }
                         Component::ParentDir if at != self.root => {
                             at.pop();

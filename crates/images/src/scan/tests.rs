@@ -104,7 +104,7 @@ fn packages_are_held_against_the_advisories() {
         ..Options::default()
     };
     let report = scan(&subject, &options).unwrap();
-    expect![[r#"
+    expect![[r"
         app: 4 packages
         Vulnerabilities: 3 (CRITICAL: 1, MEDIUM: 1, UNKNOWN: 1)  [5 advisories]
           SEVERITY  PACKAGE   INSTALLED  FIXED             ADVISORY  TITLE
@@ -113,7 +113,7 @@ fn packages_are_held_against_the_advisories() {
           UNKNOWN   libssl3   3.0.9-1    3.0.11-1~deb12u1  4         Trouble in openssl
         Secrets: none found
         Note: advisory /db/broken.json cannot be read: invalid type: integer `1`, expected a string at line 1 column 7
-    "#]].assert_eq(&report.table().replace(world.path().to_str().unwrap(), ""));
+    "]].assert_eq(&report.table().replace(world.path().to_str().unwrap(), ""));
     assert_eq!(report.exit_code(1), 1);
 
     let ids = |options: &Options| {
@@ -139,12 +139,12 @@ fn without_a_database_the_report_says_so() {
     let world = world();
     let subject = Subject::directory(&world.path().join("app")).unwrap();
     let report = scan(&subject, &Options::default()).unwrap();
-    expect![[r#"
+    expect![[r"
         app: 4 packages
         Vulnerabilities: not looked for (no advisory database)
         Secrets: none found
         Note: no advisory database was given, so vulnerabilities were not looked for; name a directory of OSV files with --advisories
-    "#]].assert_eq(&report.table());
+    "]].assert_eq(&report.table());
     assert_eq!(report.json()["database"]["given"], false);
     let empty = tempfile::tempdir().unwrap();
     let options = Options {
@@ -202,13 +202,13 @@ fn secrets_are_found_and_masked() {
             )
         })
         .collect();
-    expect![[r#"
+    expect![[r"
         MEDIUM app.py:1 generic-secret kJ8s********
         HIGH app.py:4 password-in-url s********
         CRITICAL config/app.ini:1 aws-access-key-id AKIA********
         CRITICAL config/app.ini:2 github-token ghp_********
         HIGH config/app.ini:6 private-key -----BEGIN RSA PRIVATE KEY-----
-    "#]]
+    "]]
     .assert_eq(&shown);
     assert!(!report.table().contains(&aws));
 }

@@ -31,7 +31,9 @@ impl Stage<'_> {
         let (modified, use_cache) = (self.job.request.modified, self.job.request.cache);
         let make = move || {
             let key = cache::draft_key(&entries, modified)?;
-            if let (Cache::Used, Some(Some(layer))) = (use_cache, cache::find(&blobs, &key)) {
+            if let (Cache::Used, Some(cache::Known(Some(layer)))) =
+                (use_cache, cache::find(&blobs, &key))
+            {
                 return Ok((layer, true));
             }
             let layer = entries.write(&blobs, modified)?;
@@ -56,10 +58,11 @@ impl Stage<'_> {
                 Source::Path(path) => paths.push(self.expand(path, line)?),
                 Source::Inline(heredoc) => {
                     let value = |name: &str| self.variable(name);
-                    let body = match heredoc.is_literal {
-                        true => heredoc.body.clone(),
-                        false => expand::document(&heredoc.body, self.job.file.escape, &value)
-                            .map_err(|problem| self.failure(line, problem))?,
+                    let body = if heredoc.is_literal {
+                        heredoc.body.clone()
+                    } else {
+                        expand::document(&heredoc.body, self.job.file.escape, &value)
+                            .map_err(|problem| self.failure(line, problem))?
                     };
                     inline.push((heredoc.name.clone(), body.into_bytes()));
                 }

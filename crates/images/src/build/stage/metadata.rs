@@ -2,7 +2,7 @@
 
 use super::{Error, Stage, is_reserved};
 use crate::dockerfile::{Command, Instruction, Step};
-use crate::image::{Empty, Healthcheck};
+use crate::image::Healthcheck;
 
 /// The shell of the shell form, where `SHELL` names none.
 const DEFAULT_SHELL: [&str; 2] = ["/bin/sh", "-c"];
@@ -35,14 +35,14 @@ impl Stage<'_> {
                 for port in ports {
                     let port = self.expand(port, line)?;
                     for port in ports_of(&port).map_err(|problem| self.failure(line, problem))? {
-                        self.config.config.exposed_ports.insert(port, Empty {});
+                        self.config.config.exposed_ports.insert(port);
                     }
                 }
             }
             Instruction::Volume(paths) => {
                 for path in paths {
                     let path = self.expand(path, line)?;
-                    self.config.config.volumes.insert(path, Empty {});
+                    self.config.config.volumes.insert(path);
                 }
             }
             Instruction::Entrypoint(command) => {
@@ -58,10 +58,10 @@ impl Stage<'_> {
             }
             Instruction::Shell(list) => self.config.config.shell.clone_from(list),
             Instruction::StopSignal(signal) => {
-                self.config.config.stop_signal = self.expand(signal, line)?
+                self.config.config.stop_signal = self.expand(signal, line)?;
             }
             Instruction::Healthcheck(check, command) => {
-                self.config.config.healthcheck = Some(self.healthcheck(check, command.as_ref()));
+                self.config.config.healthcheck = Some(healthcheck(check, command.as_ref()));
             }
             Instruction::OnBuild(text) => self.config.config.on_build.push(text.clone()),
             Instruction::Maintainer(name) => self.config.author = Some(name.clone()),
@@ -116,18 +116,18 @@ impl Stage<'_> {
             Command::Shell(text) => self.shell().into_iter().chain([text.clone()]).collect(),
         }
     }
+}
 
-    fn healthcheck(&self, check: &Healthcheck, command: Option<&Command>) -> Healthcheck {
-        let mut check = check.clone();
-        match command {
-            None => {}
-            Some(Command::Exec(list)) => {
-                check.test = [&["CMD".to_owned()], list.as_slice()].concat()
-            }
-            Some(Command::Shell(text)) => check.test = vec!["CMD-SHELL".to_owned(), text.clone()],
+fn healthcheck(check: &Healthcheck, command: Option<&Command>) -> Healthcheck {
+    let mut check = check.clone();
+    match command {
+        None => {}
+        Some(Command::Exec(list)) => {
+            check.test = [&["CMD".to_owned()], list.as_slice()].concat();
         }
-        check
+        Some(Command::Shell(text)) => check.test = vec!["CMD-SHELL".to_owned(), text.clone()],
     }
+    check
 }
 
 /// `8080`, `8080/udp`, `8000-8002/tcp` as single ports with their protocol.

@@ -23,7 +23,7 @@ impl Stage<'_> {
         let key = self.run_key(&args, &env);
         let blobs = self.job.store.blobs().clone();
         if self.job.request.cache == Cache::Used
-            && let Some(layer) = cache::find(&blobs, &key)
+            && let Some(cache::Known(layer)) = cache::find(&blobs, &key)
         {
             self.begin(&step.text, "CACHED ");
             self.cached += 1;

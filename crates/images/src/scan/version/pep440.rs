@@ -101,14 +101,10 @@ fn number(rest: &mut &str) -> Option<u64> {
 }
 
 fn pre_release(rest: &mut &str) -> Option<Phase> {
-    let kinds: [(&[&str], fn(u64) -> Phase); 3] = [
-        (&["alpha", "a"], Phase::Alpha),
-        (&["beta", "b"], Phase::Beta),
-        (&["preview", "pre", "rc", "c"], Phase::Candidate),
-    ];
-    kinds
-        .into_iter()
-        .find_map(|(words, phase)| marked(rest, words).map(phase))
+    let alpha = marked(rest, &["alpha", "a"]).map(Phase::Alpha);
+    let beta = || marked(rest, &["beta", "b"]).map(Phase::Beta);
+    let early = alpha.or_else(beta);
+    early.or_else(|| marked(rest, &["preview", "pre", "rc", "c"]).map(Phase::Candidate))
 }
 
 fn post_release(rest: &mut &str) -> Option<u64> {
@@ -128,12 +124,11 @@ fn marked(rest: &mut &str, words: &[&str]) -> Option<u64> {
     let start = rest.strip_prefix(separators).unwrap_or(rest);
     let after = words.iter().find_map(|word| start.strip_prefix(word))?;
     let mut tail = after.strip_prefix(separators).unwrap_or(after);
-    let count = match number(&mut tail) {
-        Some(count) => count,
-        None => {
-            tail = after;
-            0
-        }
+    let count = if let Some(count) = number(&mut tail) {
+        count
+    } else {
+        tail = after;
+        0
     };
     *rest = tail;
     Some(count)
