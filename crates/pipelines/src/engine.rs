@@ -15,6 +15,7 @@ mod concurrency;
 mod context;
 mod directories;
 mod environment;
+mod finish;
 mod instance;
 mod job;
 mod jobs;
@@ -22,14 +23,17 @@ mod masks;
 mod matrix;
 mod outcome;
 mod plan;
+mod prepare;
 mod progress;
 mod run;
 mod script;
 mod session;
 mod shell;
+mod state;
 mod step;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;

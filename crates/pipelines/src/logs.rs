@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -151,8 +151,6 @@ impl Follower {
             path: self.path.clone(),
             source,
         };
-        // A reader at the end of a file stays there; seeking tells it to look again.
-        self.file.seek(SeekFrom::Current(0)).map_err(failed)?;
         self.file.read_to_end(&mut self.rest).map_err(failed)?;
         let Some(last) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
             return Ok(Vec::new());

@@ -42,7 +42,7 @@ fi
 "#;
 
 /// Long enough for a machine under load.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[async_trait]
 impl Action for SetupPython {
@@ -140,7 +140,8 @@ fn satisfies(version: &str, range: &str) -> bool {
 }
 
 fn meets(found: &[u64], part: &str) -> bool {
-    const COMPARISONS: [(&str, fn(std::cmp::Ordering) -> bool); 5] = [
+    type Holds = fn(std::cmp::Ordering) -> bool;
+    const COMPARISONS: [(&str, Holds); 5] = [
         (">=", std::cmp::Ordering::is_ge),
         ("<=", std::cmp::Ordering::is_le),
         (">", std::cmp::Ordering::is_gt),

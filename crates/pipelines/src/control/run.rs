@@ -71,7 +71,7 @@ struct Active {
     /// When its status was last written.
     written: Timestamp,
     /// Ends the task when the controller is dropped.
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Runs {
@@ -106,10 +106,7 @@ impl Reconciler for Runs {
             return Ok(outcome);
         }
         match phase {
-            RunPhase::Running => {
-                let why = "interrupted: Seatrial was stopped while the run was under way; push again, or create a new run";
-                Ok(end(&run, RunPhase::Failed, why, ctx.clock.now()))
-            }
+            RunPhase::Running => Ok(self.interrupted(&run, ctx.clock.now())),
             _ if run.spec.cancel => Ok(end(
                 &run,
                 RunPhase::Cancelled,
@@ -127,11 +124,11 @@ impl Reconciler for Runs {
         // Its steps that always run still run; nobody will read the status.
         active.cancel.cancel();
         let Active {
-            mut status, _task, ..
+            mut status, task, ..
         } = active;
         tokio::spawn(async move {
             let _ = status.wait_for(|status| status.phase.is_final()).await;
-            drop(_task);
+            drop(task);
         });
     }
 }
@@ -163,6 +160,21 @@ impl Runs {
         Some(Outcome::waiting(INTERVAL).with_status(&status))
     }
 
+    /// Fails a run that an earlier process was running, and clears away what it left.
+    fn interrupted(&self, run: &PipelineRun, now: Timestamp) -> Outcome {
+        let name = key_of(run).name;
+        let directory = self.configuration.directory.join(&*name);
+        match std::fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(directory = %directory.display(), %error, "a run's directory stays");
+            }
+            _ => {}
+        }
+        self.engine.ports().logs.finish(&name);
+        let why = "interrupted: Seatrial was stopped while the run was under way; push again, or create a new run";
+        end(run, RunPhase::Failed, why, now)
+    }
+
     /// Reads the workflow and starts the engine.
     async fn start(&self, run: &PipelineRun, ctx: &Context) -> Result<Outcome, Error> {
         let request = match self.request(run, ctx).await? {
@@ -185,7 +197,7 @@ impl Runs {
             status: receiver,
             cancel,
             written: Timestamp::UNIX_EPOCH,
-            _task: AbortOnDropHandle::new(task),
+            task: AbortOnDropHandle::new(task),
         };
         self.active().insert(key_of(run), active);
         let notice = Notice::normal("PipelineStarted", format!("running {title}"));

@@ -366,7 +366,7 @@ async fn a_push_starts_its_pipeline_within_200_ms() {
     // The first push also waits for the controllers' first lists.
     house.push("warm", |_| {}).await;
     house.ended("shop-ci-1").await;
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     house.push("shop-2", |_| {}).await;
     let logs = house.logs.clone();
     eventually(|| async {
@@ -377,7 +377,7 @@ async fn a_push_starts_its_pipeline_within_200_ms() {
     let took = begun.elapsed();
     println!("from push to the first line of the first step: {took:?}");
     // Generous, since tests share the machine: the figure itself is measured by the benchmark.
-    assert!(took < Duration::from_millis(1000), "{took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
     house.controllers.abort();
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn assignments(file: &str, text: &str) -> Result<Vec<(String, String)
                 found.push((name.trim().to_owned(), value.join("\n")));
             }
             (Some(at), _) if at > 0 => {
-                found.push((line[..at].to_owned(), line[at + 1..].to_owned()))
+                found.push((line[..at].to_owned(), line[at + 1..].to_owned()));
             }
             _ => {
                 let line_number = number + 1;

@@ -11,7 +11,8 @@ use super::environment::Environment;
 use super::outcome::Conclusion;
 use super::script::Ended;
 use super::session::Session;
-use super::step::{self, State, Workspace};
+use super::state::{State, Workspace, located};
+use super::step;
 use crate::expression::{Scope, Status};
 use crate::workflow::CompositeAction;
 
@@ -148,7 +149,7 @@ fn inputs(
             (Some(value), _) => value,
             (None, Some(default)) => default
                 .text(&values)
-                .map_err(|error| step::located(scope, default, &error))?,
+                .map_err(|error| located(scope, default, &error))?,
             (None, None) if input.required => {
                 return Err(format!(
                     "the action needs the input `{}`: give it in `with`",

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::concurrency::{Holder, Place};
-use super::job::{self, Assignment, JobResult};
-use super::outcome::Conclusion;
-use super::step::is_true;
+use super::job::{self, Assignment};
+use super::outcome::{Conclusion, JobResult};
+use super::state::is_true;
 use crate::expression::{Scope, Status};
 use crate::workflow::Concurrency;
 

@@ -10,72 +10,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Contexts, Instance, JobScope, RunScope};
-use super::directories::Directories;
-use super::environment;
-use super::outcome::Conclusion;
+use super::outcome::{Conclusion, JobResult};
+use super::prepare::prepare;
 use super::session::Session;
-use super::step::{self, State, Workspace};
-use crate::action::{self, Call};
-use crate::expression::{Scope, Status, text};
-use crate::port::{Kind, SandboxRequest, chain};
-use crate::workflow::{Job, Work};
-
-/// How long a job may take where it does not say (GitHub's default).
-const LIMIT: Duration = Duration::from_secs(360 * 60);
+use super::state::State;
+use super::{finish, step};
+use crate::expression::{Scope, Status};
+use crate::port::Kind;
+use crate::workflow::Job;
 
 /// How long steps that always run may take after a stop or a time limit, all together.
-const GRACE: Duration = Duration::from_secs(5 * 60);
-
-/// How a job went.
-#[derive(Debug, Clone)]
-pub(crate) struct JobResult {
-    pub(crate) conclusion: Conclusion,
-    /// Whether a failure is not to fail the run.
-    pub(crate) tolerated: bool,
-    pub(crate) outputs: BTreeMap<String, String>,
-    pub(crate) message: Option<String>,
-}
-
-impl JobResult {
-    /// How others see it: a tolerated failure is a success.
-    pub(crate) fn seen(&self) -> Conclusion {
-        if self.tolerated && self.conclusion == Conclusion::Failure {
-            Conclusion::Success
-        } else {
-            self.conclusion
-        }
-    }
-
-    /// A matrix's results as one: outputs of later instances win where they are not empty.
-    pub(crate) fn together(results: Vec<Self>) -> Self {
-        let conclusion = Conclusion::worst(results.iter().map(Self::seen));
-        let message = results
-            .iter()
-            .find(|result| result.seen() == conclusion && result.message.is_some())
-            .and_then(|result| result.message.clone());
-        let mut outputs = BTreeMap::new();
-        for (name, value) in results.into_iter().flat_map(|result| result.outputs) {
-            if !value.is_empty() || !outputs.contains_key(&name) {
-                outputs.insert(name, value);
-            }
-        }
-        Self {
-            conclusion,
-            tolerated: false,
-            outputs,
-            message,
-        }
-    }
-
-    pub(crate) fn without_work(conclusion: Conclusion, message: Option<String>) -> Self {
-        Self {
-            conclusion,
-            tolerated: false,
-            outputs: BTreeMap::new(),
-            message,
-        }
-    }
-}
+const GRACE: Duration = Duration::from_mins(5);
 
 /// What a job is given to run.
 pub(crate) struct Assignment {
@@ -141,133 +86,6 @@ fn name(assignment: &Assignment, contexts: &Contexts) -> String {
     assignment.run.masks.apply(&name)
 }
 
-/// Refuses actions that do not exist, opens the sandbox, evaluates the job's environment.
-async fn prepare(assignment: Assignment, contexts: Contexts) -> Result<(JobScope, State), String> {
-    let Assignment {
-        run,
-        job,
-        instance,
-        cancel,
-        ..
-    } = assignment;
-    check_actions(&run, &job)?;
-    let slug = slug(&instance.id);
-    let host = run.request.directory.join(&slug);
-    let directories = Directories::make(host.clone(), &run.request.repository)
-        .and_then(|made| {
-            let event = serde_json::to_vec_pretty(&run.request.payload)?;
-            std::fs::write(made.temp().join("event.json"), event)?;
-            Ok(made)
-        })
-        .map_err(|error| format!("cannot make {}: {error}", host.display()))?;
-    let request = SandboxRequest {
-        name: format!("{}-{slug}", run.request.name),
-        directory: host,
-    };
-    let sandbox = run
-        .ports
-        .executor
-        .open(request)
-        .await
-        .map_err(|error| chain(&error))?;
-    let directories = directories.seen_at(sandbox.directory());
-    let scope = JobScope {
-        run,
-        job,
-        instance,
-        directories,
-        sandbox,
-        cancel,
-    };
-    match state(&scope, contexts) {
-        Ok(state) => Ok((scope, state)),
-        Err(message) => {
-            scope.sandbox.close().await;
-            Err(message)
-        }
-    }
-}
-
-/// An action that does not exist fails the job before its first step, as at GitHub.
-fn check_actions(run: &RunScope, job: &Job) -> Result<(), String> {
-    let unknown: Vec<String> = job
-        .steps
-        .iter()
-        .filter_map(|step| match &step.work {
-            Work::Uses { action, at, .. } if !action::exists(action) => {
-                let path = &run.request.workflow.path;
-                Some(format!("{path}:{at}: {}", action::unknown(action)))
-            }
-            _ => None,
-        })
-        .collect();
-    if unknown.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("{}\n{}", unknown.join("\n"), action::advice()))
-    }
-}
-
-fn state(scope: &JobScope, contexts: Contexts) -> Result<State, String> {
-    let mut state = State {
-        contexts,
-        environment: environment::defaults(scope),
-        visible: BTreeMap::new(),
-        steps: Map::new(),
-        status: Status::Success,
-        deadline: Instant::now(),
-        cancel: scope.cancel.clone(),
-        defaults: vec![
-            scope.job.defaults.clone(),
-            scope.run.request.workflow.defaults.clone(),
-        ],
-        posts: Vec::new(),
-        scripts: 0,
-    };
-    let limit = match &scope.job.timeout_minutes {
-        Some(template) => {
-            let contexts = state.contexts(scope, &state.visible);
-            let values = Scope {
-                contexts: &contexts,
-                status: Status::Success,
-                files: None,
-            };
-            step::minutes(scope, template, &values)?
-        }
-        None => LIMIT,
-    };
-    state.deadline += limit.min(LIMIT * 20);
-    for (name, template) in scope.run.request.workflow.env.iter().chain(&scope.job.env) {
-        let contexts = state.contexts(scope, &state.visible);
-        let values = Scope {
-            contexts: &contexts,
-            status: Status::Success,
-            files: None,
-        };
-        let value = template
-            .text(&values)
-            .map_err(|error| step::located(scope, template, &error))?;
-        state.environment.insert(name.clone(), value.clone());
-        state.visible.insert(name.clone(), value);
-    }
-    Ok(state)
-}
-
-/// A directory's name for a job.
-fn slug(id: &str) -> String {
-    let slug: String = id
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '.' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    slug.trim_matches(['-', '.']).to_owned()
-}
-
 /// The job's steps, then what actions left for the end, then the outputs.
 async fn work(scope: &JobScope, mut state: State) -> JobResult {
     let mut message = None;
@@ -278,16 +96,16 @@ async fn work(scope: &JobScope, mut state: State) -> JobResult {
         }
     }
     interrupt(scope, &mut state, &mut message);
-    posts(scope, &mut state).await;
+    finish::posts(scope, &mut state).await;
     let conclusion = match state.status {
         Status::Success | Status::Skipped => Conclusion::Success,
         Status::Failure => Conclusion::Failure,
         Status::Cancelled => Conclusion::Cancelled,
     };
-    let outputs = outputs(scope, &state);
+    let outputs = finish::outputs(scope, &state);
     JobResult {
         conclusion,
-        tolerated: tolerated(scope, &state),
+        tolerated: finish::tolerated(scope, &state),
         outputs,
         message,
     }
@@ -335,7 +153,7 @@ async fn one(
             let at = step
                 .condition
                 .as_ref()
-                .map_or(step.at, |condition| condition.position());
+                .map_or(step.at, crate::expression::Template::position);
             let path = &scope.run.request.workflow.path;
             let message = format!("{path}:{at}: `if`: {error}");
             Session::new(scope.run.sink(id), index + 1, "if").write(Kind::Error, &message);
@@ -390,70 +208,6 @@ async fn one(
         };
         format!("step `{name}`: {message}{because}")
     })
-}
-
-/// What actions left for the end of the job, the last one first.
-async fn posts(scope: &JobScope, state: &mut State) {
-    while let Some(post) = state.posts.pop() {
-        if state.status != Status::Success && !post.action.posts_after_failure() {
-            continue;
-        }
-        let name = format!("Post {}", post.action.name());
-        let number = scope.job.steps.len() + 1;
-        let mut session = Session::new(scope.run.sink(&scope.instance.id), number, &name);
-        session.outputs = post.outputs;
-        let mut call = Call {
-            inputs: post.inputs,
-            scope,
-            environment: state.environment.clone(),
-            session: &mut session,
-        };
-        if let Err(error) = post.action.post(&mut call).await {
-            let text = chain(&error);
-            session.warn(&text);
-        }
-    }
-}
-
-fn outputs(scope: &JobScope, state: &State) -> BTreeMap<String, String> {
-    let contexts = state.contexts(scope, &state.visible);
-    let files = Workspace(scope.directories.workspace());
-    let values = Scope {
-        contexts: &contexts,
-        status: state.status,
-        files: Some(&files),
-    };
-    let session = Session::new(scope.run.sink(&scope.instance.id), 0, "Outputs");
-    let mut outputs = BTreeMap::new();
-    for (name, template) in &scope.job.outputs {
-        match template.value(&values) {
-            Ok(value) => {
-                let value = text(&value);
-                if scope.run.masks.apply(&value) == value {
-                    outputs.insert(name.clone(), value);
-                } else {
-                    session.warn(&format!(
-                        "output `{name}` is not passed on: it holds a secret"
-                    ));
-                }
-            }
-            Err(error) => session.warn(&step::located(scope, template, &error)),
-        }
-    }
-    outputs
-}
-
-fn tolerated(scope: &JobScope, state: &State) -> bool {
-    let contexts = state.contexts(scope, &state.visible);
-    let values = Scope {
-        contexts: &contexts,
-        status: state.status,
-        files: None,
-    };
-    let template = scope.job.continue_on_error.as_ref();
-    template
-        .and_then(|t| t.value(&values).ok())
-        .is_some_and(|value| step::is_true(&value))
 }
 
 /// The `needs` context of a job.

@@ -11,10 +11,10 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Instance, RunScope};
-use super::job::{self, Assignment, JobResult};
-use super::outcome::{Conclusion, standing};
+use super::job::{self, Assignment};
+use super::outcome::{Conclusion, JobResult, standing};
 use super::plan::{self, lone};
-use super::step::is_true;
+use super::state::is_true;
 use super::{Engine, Session, instance};
 use crate::expression::{Scope, Status};
 use crate::port::{Kind, chain};
@@ -148,10 +148,10 @@ impl Jobs {
     /// The jobs before a job, near and far.
     fn ancestors(&self, job: &Job, found: &mut BTreeSet<String>) {
         for need in &job.needs {
-            if found.insert(need.clone()) {
-                if let Some(group) = self.find(need) {
-                    self.ancestors(&group.job, found);
-                }
+            if found.insert(need.clone())
+                && let Some(group) = self.find(need)
+            {
+                self.ancestors(&group.job, found);
             }
         }
     }

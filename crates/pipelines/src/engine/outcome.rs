@@ -1,5 +1,7 @@
 //! How steps, jobs and runs end, and what that means for those after them.
 
+use std::collections::BTreeMap;
+
 use seatrial_resources::seatrial_dev::RunPhase;
 
 use crate::expression::Status;
@@ -72,5 +74,56 @@ impl Conclusion {
             Self::Failure => 3,
         };
         all.into_iter().max_by_key(rank)
+    }
+}
+
+/// How a job went.
+#[derive(Debug, Clone)]
+pub(crate) struct JobResult {
+    pub(crate) conclusion: Conclusion,
+    /// Whether a failure is not to fail the run.
+    pub(crate) tolerated: bool,
+    pub(crate) outputs: BTreeMap<String, String>,
+    pub(crate) message: Option<String>,
+}
+
+impl JobResult {
+    /// How others see it: a tolerated failure is a success.
+    pub(crate) fn seen(&self) -> Conclusion {
+        if self.tolerated && self.conclusion == Conclusion::Failure {
+            Conclusion::Success
+        } else {
+            self.conclusion
+        }
+    }
+
+    /// A matrix's results as one: outputs of later instances win where they are not empty.
+    pub(crate) fn together(results: Vec<Self>) -> Self {
+        let conclusion = Conclusion::worst(results.iter().map(Self::seen));
+        let message = results
+            .iter()
+            .find(|result| result.seen() == conclusion && result.message.is_some())
+            .and_then(|result| result.message.clone());
+        let mut outputs = BTreeMap::new();
+        for (name, value) in results.into_iter().flat_map(|result| result.outputs) {
+            if !value.is_empty() || !outputs.contains_key(&name) {
+                outputs.insert(name, value);
+            }
+        }
+        Self {
+            conclusion,
+            tolerated: false,
+            outputs,
+            message,
+        }
+    }
+
+    pub(crate) fn without_work(conclusion: Conclusion, message: Option<String>) -> Self {
+        Self {
+            conclusion,
+            tolerated: false,
+            outputs: BTreeMap::new(),
+            message,
+        }
     }
 }

@@ -36,7 +36,7 @@ impl Plan {
         )]);
         let scope = Scope {
             contexts: &contexts,
-            status: Default::default(),
+            status: crate::expression::Status::Success,
             files: None,
         };
         let jobs = &request.workflow.jobs;

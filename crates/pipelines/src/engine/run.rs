@@ -38,10 +38,10 @@ impl Engine {
                 Conclusion::Failure
             }
         };
-        if let Err(error) = std::fs::remove_dir_all(&directory) {
-            if error.kind() != std::io::ErrorKind::NotFound {
-                tracing::warn!(directory = %directory.display(), %error, "a run's directory stays");
-            }
+        if let Err(error) = std::fs::remove_dir_all(&directory)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(directory = %directory.display(), %error, "a run's directory stays");
         }
         self.ports.logs.finish(&name);
         conclusion

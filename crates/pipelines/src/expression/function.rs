@@ -31,7 +31,7 @@ const MANY: usize = 255;
 
 /// Every function there is.
 pub(super) static FUNCTIONS: &[Function] = &[
-    function("contains", 2..=2, contains),
+    function("contains", 2..=2, |a, _| Ok(contains(&a[0], &a[1]).into())),
     function("startsWith", 2..=2, |a, _| {
         Ok(folded(&a[0]).starts_with(&folded(&a[1])).into())
     }),
@@ -100,13 +100,12 @@ fn folded(value: &Value) -> String {
     fold(&text(value))
 }
 
-fn contains(arguments: &[Value], _: &Scope<'_>) -> Result<Value, String> {
-    let found = match &arguments[0] {
-        Value::Array(items) => items.iter().any(|item| equal(item, &arguments[1])),
+fn contains(search: &Value, item: &Value) -> bool {
+    match search {
+        Value::Array(items) => items.iter().any(|found| equal(found, item)),
         Value::Object(_) => false,
-        search => folded(search).contains(&folded(&arguments[1])),
-    };
-    Ok(found.into())
+        search => folded(search).contains(&folded(item)),
+    }
 }
 
 /// `{0}` is an argument, `{{` and `}}` are braces.

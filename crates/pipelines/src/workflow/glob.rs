@@ -90,7 +90,7 @@ fn expression(body: &str) -> Result<String, String> {
                     .replace('\\', "\\\\")
                     .replace('[', "\\[")
                     .replace('^', "\\^");
-                output.push_str(&format!("[{set}]"));
+                output.extend(["[", &set, "]"]);
             }
             '\\' => {
                 let escaped = rest

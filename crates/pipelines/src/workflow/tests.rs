@@ -256,9 +256,7 @@ fn files_that_are_no_workflow() {
     );
     problems(
         "on: push\non: pull_request\njobs: {}\n",
-        &expect![
-            "ci.yml:2:1: duplicate mapping key: on, set DuplicateKeyPolicy in Options if acceptable"
-        ],
+        &expect!["ci.yml:2:1: duplicate mapping key: on"],
     );
     problems(
         "jobs:\n\ta: b\n",

@@ -38,7 +38,7 @@ const TYPES: &[(&str, i64, Make)] = &[
     ("schedule", 1000, |_, _| Ok(None)),
     ("semver", 900, semver),
     ("match", 800, matched),
-    ("edge", 700, edge),
+    ("edge", 700, |event, attributes| Ok(edge(event, attributes))),
     ("ref", 600, reference),
     ("raw", 200, |event, attributes| {
         Ok(Some(expand(event, attributes.get("value"))?))
@@ -239,9 +239,9 @@ fn matched(event: &Event, attributes: &Attributes) -> Result<Option<String>, Str
         .and_then(|found| Some(found.get(group)?.as_str().to_owned())))
 }
 
-fn edge(event: &Event, attributes: &Attributes) -> Result<Option<String>, String> {
+fn edge(event: &Event, attributes: &Attributes) -> Option<String> {
     let wanted = attributes.or("branch", &event.default_branch);
-    Ok((branch(event) == Some(wanted.as_str())).then(|| "edge".to_owned()))
+    (branch(event) == Some(wanted.as_str())).then(|| "edge".to_owned())
 }
 
 /// Fills `{{branch}}` and its kin.
