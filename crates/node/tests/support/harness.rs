@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,8 +30,7 @@ impl Machine {
     pub(crate) async fn containers() -> Option<Self> {
         use seatrial_node::runtime::container::ContainerRuntime;
         let directory = directory();
-        let runtime =
-            ContainerRuntime::with_executable(&directory.path().join("runtime"), INIT.into());
+        let runtime = ContainerRuntime::with_executable(&shared(&directory), INIT.into());
         let machine = Self::with(Arc::new(runtime.unwrap()), directory);
         match machine.try_out().await {
             Ok(()) => Some(machine),
@@ -134,6 +134,14 @@ impl Machine {
         }
         layer
     }
+}
+
+/// The runtimes of all tests keep what they make of the machine's files in one place, since making it
+/// takes a while.
+fn shared(directory: &tempfile::TempDir) -> PathBuf {
+    let parent = directory.path().parent().unwrap();
+    let user = fs::metadata(directory.path()).unwrap().uid();
+    parent.join(format!("seatrial-runtime-{user}"))
 }
 
 /// Not in /tmp where that is no disk: some kernels' tmpfs cannot carry an overlay.

@@ -49,7 +49,10 @@ pub struct ContainerRuntime {
 struct Shared {
     layers: Layers,
     base: tokio::sync::OnceCell<HostBase>,
-    directory: OwnDirectory,
+    /// Where that base is kept from run to run.
+    bases: PathBuf,
+    /// Deleted with the runtime.
+    _directory: OwnDirectory,
     cgroups: Cgroups,
 }
 
@@ -70,7 +73,8 @@ impl ContainerRuntime {
         let shared = Shared {
             layers: Layers::new(directory.join("layers"))?,
             base: tokio::sync::OnceCell::new(),
-            directory,
+            bases: directory.beside(),
+            _directory: directory,
             cgroups: Cgroups::find(),
         };
         let user_namespaces = Mutex::new(Own::Yes);
@@ -139,7 +143,7 @@ impl ContainerRuntime {
 impl Shared {
     async fn host_base(&self) -> Result<&HostBase, Error> {
         let make = || async {
-            let directory = self.directory.join("host");
+            let directory = self.bases.clone();
             let made = tokio::task::spawn_blocking(move || host::make(&directory)).await;
             made.map_err(io::Error::other)
                 .flatten()

@@ -7,10 +7,12 @@
 //! ```
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use super::own;
 use super::tools::{Tool, find_tools};
 
 /// Directories of programs and libraries; each is a link into `/usr` on most machines.
@@ -93,30 +95,101 @@ pub(crate) struct HostBase {
     pub(crate) directories: Vec<PathBuf>,
 }
 
-/// Makes the base anew in `directory`, from the machine as it is now.
-pub(crate) fn make(directory: &Path) -> io::Result<HostBase> {
-    super::remove_tree(directory)?;
-    let skeleton = directory.to_path_buf();
+/// Makes the base below `parent`, or finds the one that an earlier run has made there, if the machine
+/// is still as it was then.
+pub(crate) fn make(parent: &Path) -> io::Result<HostBase> {
+    let tools = find_tools();
+    let skeleton = parent.join(format!("host-{:016x}", fingerprint(&tools)));
+    let directories = system_directories();
+    let directories = directories
+        .iter()
+        .cloned()
+        .chain(prefixes_outside(&directories, &tools))
+        .collect();
+    let base = HostBase {
+        skeleton,
+        directories,
+    };
+    if base.skeleton.exists() {
+        return Ok(base);
+    }
+    // Under another name first: half a base must not be taken for a whole one.
+    let unfinished = parent.join(own::name());
+    build(&unfinished, &base.directories, &tools)?;
+    match fs::rename(&unfinished, &base.skeleton) {
+        // Another process was faster.
+        Err(_) if base.skeleton.exists() => super::remove_tree(&unfinished)?,
+        other => other?,
+    }
+    Ok(base)
+}
+
+fn build(skeleton: &Path, shown: &[PathBuf], tools: &[Tool]) -> io::Result<()> {
     for (name, mode) in DIRECTORIES {
         let path = skeleton.join(name);
         fs::create_dir_all(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
     }
-    let tools = find_tools();
-    let mut directories = system_directories(&skeleton)?;
-    directories.extend(prefixes_outside(&directories, &tools));
-    for directory in &directories {
+    for name in SYSTEM {
+        if let Ok(target) = fs::read_link(Path::new("/").join(name)) {
+            symlink(target, skeleton.join(name))?;
+        }
+    }
+    for directory in shown {
         fs::create_dir_all(skeleton.join(inside(directory)))?;
     }
-    copy_settings(&skeleton.join("etc"))?;
+    for name in SETTINGS {
+        copy_readable(
+            &Path::new("/etc").join(name),
+            &skeleton.join("etc").join(name),
+        )?;
+    }
     write_etc(&skeleton.join("etc"))?;
-    for tool in &tools {
+    for tool in tools {
         link_tool(&skeleton.join("usr/local/bin"), tool)?;
     }
-    Ok(HostBase {
-        skeleton,
-        directories,
-    })
+    Ok(())
+}
+
+/// Changes whenever what the base is made from does.
+fn fingerprint(tools: &[Tool]) -> u64 {
+    // The same in each run of one build of this program, which is all that is needed.
+    let mut hasher = DefaultHasher::new();
+    (SETTINGS, DIRECTORIES, PASSWD, GROUP, NAME_SERVICE).hash(&mut hasher);
+    (
+        env!("CARGO_PKG_VERSION"),
+        rustix::process::geteuid().as_raw(),
+    )
+        .hash(&mut hasher);
+    for tool in tools {
+        (&tool.names, &tool.prefixes).hash(&mut hasher);
+    }
+    for name in SETTINGS {
+        hash_file(&Path::new("/etc").join(name), &mut hasher);
+    }
+    hasher.finish()
+}
+
+fn hash_file(path: &Path, hasher: &mut DefaultHasher) {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
+    };
+    (
+        path,
+        metadata.mode(),
+        metadata.size(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+    )
+        .hash(hasher);
+    if metadata.is_dir() {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            hash_file(&path, hasher);
+        }
+    }
 }
 
 /// A path below the root, without the leading slash.
@@ -124,21 +197,15 @@ pub(crate) fn inside(path: &Path) -> &Path {
     path.strip_prefix("/").unwrap_or(path)
 }
 
-/// Real directories are shown, links are repeated.
-fn system_directories(skeleton: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut directories = Vec::new();
-    for name in SYSTEM {
-        let path = Path::new("/").join(name);
-        let Ok(metadata) = fs::symlink_metadata(&path) else {
-            continue;
-        };
-        if metadata.is_symlink() {
-            symlink(fs::read_link(&path)?, skeleton.join(name))?;
-        } else {
-            directories.push(path);
-        }
-    }
-    Ok(directories)
+/// Those that are directories; the others are links into them, or missing.
+fn system_directories() -> Vec<PathBuf> {
+    let is_directory =
+        |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    SYSTEM
+        .map(|name| Path::new("/").join(name))
+        .into_iter()
+        .filter(is_directory)
+        .collect()
 }
 
 fn prefixes_outside(shown: &[PathBuf], tools: &[Tool]) -> Vec<PathBuf> {
@@ -168,20 +235,19 @@ fn link_tool(bin: &Path, tool: &Tool) -> io::Result<()> {
     Ok(())
 }
 
-fn copy_settings(etc: &Path) -> io::Result<()> {
-    for name in SETTINGS {
-        copy_readable(&Path::new("/etc").join(name), &etc.join(name))?;
-    }
-    Ok(())
-}
-
 /// What this user may not read (private keys, above all) is left out.
 fn copy_readable(from: &Path, to: &Path) -> io::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(from) else {
         return Ok(());
     };
     if metadata.is_symlink() {
-        return symlink(fs::read_link(from)?, to);
+        // Most alternatives are those of manual pages.
+        let is_page = from.extension().is_some_and(|extension| extension == "gz");
+        return if is_page {
+            Ok(())
+        } else {
+            symlink(fs::read_link(from)?, to)
+        };
     }
     if metadata.is_file() {
         let private = metadata.permissions().mode() & 0o004 == 0;
@@ -223,7 +289,7 @@ mod tests {
     #[test]
     fn the_skeleton_has_users_and_certificates_but_no_secrets() {
         let root = tempfile::tempdir().unwrap();
-        let base = make(&root.path().join("base")).unwrap();
+        let base = make(root.path()).unwrap();
         assert!(base.directories.contains(&PathBuf::from("/usr")));
         assert!(
             fs::read_to_string(base.skeleton.join("etc/passwd"))
@@ -232,8 +298,11 @@ mod tests {
         );
         assert!(!base.skeleton.join("etc/shadow").exists());
         assert!(!base.skeleton.join("etc/ssl/private").exists());
-        // A second time over the first.
-        assert_eq!(make(&root.path().join("base")).unwrap(), base);
+        // A second time it is found.
+        fs::write(base.skeleton.join("etc/mark"), "").unwrap();
+        assert_eq!(make(root.path()).unwrap(), base);
+        assert!(base.skeleton.join("etc/mark").exists());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -50,6 +50,11 @@ impl OwnDirectory {
         Ok(Self(directory))
     }
 
+    /// The directory in which it and those of other processes lie.
+    pub(crate) fn beside(&self) -> PathBuf {
+        self.0.parent().unwrap_or(&self.0).to_path_buf()
+    }
+
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
