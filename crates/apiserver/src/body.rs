@@ -19,8 +19,13 @@ enum Encoding {
 
 /// The media type of a request, without its parameters.
 pub(crate) fn media_type(call: &Call) -> String {
-    let value = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let name = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    let value = call
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let name = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
     name.trim().to_ascii_lowercase()
 }
 
@@ -52,13 +57,16 @@ pub(crate) struct Document {
 }
 
 fn document(read: Result<parse::Document, parse::Error>) -> Result<Document, Failure> {
-    let document = read
-        .map_err(|error| Failure::bad_request(format!("the body of the request: {error}")))?;
+    let document =
+        read.map_err(|error| Failure::bad_request(format!("the body of the request: {error}")))?;
     match document.value {
-        Value::Object(map) => {
-            Ok(Document { object: Object(map), duplicates: document.duplicates })
-        }
-        _ => Err(Failure::bad_request("the body of the request is not an object")),
+        Value::Object(map) => Ok(Document {
+            object: Object(map),
+            duplicates: document.duplicates,
+        }),
+        _ => Err(Failure::bad_request(
+            "the body of the request is not an object",
+        )),
     }
 }
 
@@ -68,7 +76,10 @@ fn read(call: &Call) -> Result<Document, Failure> {
         Encoding::Yaml => document(parse::yaml(&call.body)),
         Encoding::Protobuf => {
             let object = facts::protobuf(&call.body)?;
-            Ok(Document { object, duplicates: Vec::new() })
+            Ok(Document {
+                object,
+                duplicates: Vec::new(),
+            })
         }
     }
 }
@@ -106,10 +117,18 @@ pub(crate) fn checked(call: &Call) -> Result<(Object, Vec<String>), Failure> {
 /// # Errors
 /// A bad request, where a field is unknown or has the wrong type.
 pub(crate) fn check(call: &Call, document: Document) -> Result<(Object, Vec<String>), Failure> {
-    let Document { mut object, duplicates } = document;
+    let Document {
+        mut object,
+        duplicates,
+    } = document;
     let strictness = call.field_validation()?;
-    let warnings =
-        facts::check(call.kind(), call.version(), &mut object, &duplicates, strictness)?;
+    let warnings = facts::check(
+        call.kind(),
+        call.version(),
+        &mut object,
+        &duplicates,
+        strictness,
+    )?;
     Ok((object, warnings))
 }
 

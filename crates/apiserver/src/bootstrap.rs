@@ -58,7 +58,10 @@ async fn ensure(
     object: Value,
 ) -> Result<(), Failure> {
     let (target, object) = place(state, (group, version, plural), namespace, object)?;
-    if state.record(&target.kind, namespace, object.name()).is_some() {
+    if state
+        .record(&target.kind, namespace, object.name())
+        .is_some()
+    {
         return Ok(());
     }
     let call = call(state, target);
@@ -77,12 +80,16 @@ pub(crate) async fn install(
     let (mut target, object) = place(state, path, "", object)?;
     let name = object.name().to_owned();
     if state.record(&target.kind, "", &name).is_none() {
-        return finish_create(&call(state, target), object, Vec::new()).await.map(|_| ());
+        return finish_create(&call(state, target), object, Vec::new())
+            .await
+            .map(|_| ());
     }
     target.name = Some(name);
     let call = call(state, target);
     let old = Fixed::load(&call)?;
-    commit_update(&call, &old, object, Vec::new()).await.map(|_| ())
+    commit_update(&call, &old, object, Vec::new())
+        .await
+        .map(|_| ())
 }
 
 fn place(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use seatrial_store::{Change, Expect, Page, Write};
 use seatrial_schema::Type;
+use seatrial_store::{Change, Expect, Page, Write};
 use serde_json::{Value, json};
 
 use crate::call::{Call, Target};
@@ -41,7 +41,9 @@ impl Definition {
 
     /// What the schema of a version says. A version without a usable schema allows every field.
     pub(crate) fn type_of(&self, version: &str) -> Type {
-        let Some(schema) = self.schema(version) else { return Type::Unknown };
+        let Some(schema) = self.schema(version) else {
+            return Type::Unknown;
+        };
         let read = || {
             Type::custom(&schema.text).unwrap_or_else(|error| {
                 tracing::error!(%version, %error, "the schema of a definition cannot be used");
@@ -220,7 +222,10 @@ fn kind(definition: &Object) -> Kind {
     }
     let schema = |version: &Value| Schema {
         version: text(Some(version), "name"),
-        text: version.pointer("/schema/openAPIV3Schema").cloned().unwrap_or_default(),
+        text: version
+            .pointer("/schema/openAPIV3Schema")
+            .cloned()
+            .unwrap_or_default(),
         read: OnceLock::new(),
     };
     Kind {
@@ -242,7 +247,6 @@ fn kind(definition: &Object) -> Kind {
         selectable,
         generation: Generation::Counted,
         verbs: Verbs::All,
-        conversion: Conversion::Rename,
         names: crate::name::NameRule::Subdomain,
         strategy: &crate::strategy::Plain,
         origin: Origin::Custom(Arc::new(Definition(
@@ -272,6 +276,7 @@ fn served_version(version: &Value) -> Version {
     Version {
         name: text(Some(version), "name"),
         subresources,
+        conversion: Conversion::Rename,
         columns: match columns {
             Some(columns) => columns.iter().map(Column::from_definition).collect(),
             None => Arc::new([Column::age()]),

@@ -1,8 +1,8 @@
 //! What the fields of a kind mean: the one place that asks the `schema` crate.
 
-use seatrial_schema::{defaults, patch};
 use seatrial_schema::strict;
 use seatrial_schema::{Type, custom as structural};
+use seatrial_schema::{defaults, patch, protobuf};
 use serde_json::Value;
 
 use crate::call::FieldValidation;
@@ -45,7 +45,11 @@ fn with_value<T>(object: &mut Object, act: impl FnOnce(&mut Value) -> T) -> T {
 }
 
 fn cause(cause: seatrial_schema::Cause) -> Cause {
-    Cause { reason: cause.reason.name().to_owned(), message: cause.message, field: cause.field }
+    Cause {
+        reason: cause.reason.name().to_owned(),
+        message: cause.message,
+        field: cause.field,
+    }
 }
 
 /// Drops the fields that the kind does not have. `duplicates` are fields that the text repeats.
@@ -82,8 +86,13 @@ pub(crate) fn check(
             None => Ok(Vec::new()),
         },
         FieldValidation::Warn => {
-            let unknown = report.unknown.iter().map(|path| format!("unknown field {path:?}"));
-            let repeated = duplicates.iter().map(|path| format!("duplicate field {path:?}"));
+            let unknown = report
+                .unknown
+                .iter()
+                .map(|path| format!("unknown field {path:?}"));
+            let repeated = duplicates
+                .iter()
+                .map(|path| format!("duplicate field {path:?}"));
             Ok(unknown.chain(repeated).collect())
         }
     }
@@ -94,21 +103,23 @@ pub(crate) fn default(kind: &Kind, object: &mut Object) {
     let (group, version) = split(&kind.stored_as);
     match stored_type(kind) {
         Type::Custom(schema) => with_value(object, |value| structural::default(value, &schema)),
-        _ => with_value(object, |value| defaults::apply(group, version, &kind.kind, value)),
+        _ => with_value(object, |value| {
+            defaults::apply(group, version, &kind.kind, value)
+        }),
     }
 }
 
-/// What is wrong with an object in the stored form, by its schema.
-pub(crate) fn validate(kind: &Kind, object: &Object) -> Vec<Cause> {
-    let value = Value::Object(object.0.clone());
-    let causes = match stored_type(kind) {
-        Type::Custom(schema) => structural::validate(&value, &schema),
+/// What is wrong with an object in the stored form, by its schema. The object is not changed.
+pub(crate) fn validate(kind: &Kind, object: &mut Object) -> Vec<Cause> {
+    let stored = stored_type(kind);
+    let causes = with_value(object, |value| match &stored {
+        Type::Custom(schema) => structural::validate(value, schema),
         // A status is the controllers' own; upstream takes what they leave out for zero.
-        built_in => strict::missing(&value, &built_in)
+        built_in => strict::missing(value, built_in)
             .into_iter()
             .filter(|cause| !cause.field.starts_with("status."))
             .collect(),
-    };
+    });
     causes.into_iter().map(cause).collect()
 }
 
@@ -170,8 +181,15 @@ pub(crate) fn apply(
 /// Reads Kubernetes' protobuf envelope.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// A bad request, where it cannot be read.
 pub(crate) fn protobuf(bytes: &[u8]) -> Result<Object, Failure> {
-    let _ = bytes;
-    Err(crate::body::unsupported("application/json, application/yaml"))
+    match protobuf::decode(bytes) {
+        Ok(Value::Object(map)) => Ok(Object(map)),
+        Ok(_) => Err(Failure::bad_request(
+            "the body of the request is not an object",
+        )),
+        Err(error) => Err(Failure::bad_request(format!(
+            "the body of the request: {error}"
+        ))),
+    }
 }

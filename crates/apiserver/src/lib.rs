@@ -22,6 +22,7 @@
 mod accept;
 pub mod admission;
 mod allocation;
+mod autoscaler;
 mod body;
 mod bootstrap;
 mod call;

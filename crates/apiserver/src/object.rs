@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use seatrial_store::{Draft, Metadata};
 use serde_json::{Map, Value};
@@ -93,6 +94,16 @@ impl Object {
     /// Encodes the object with a hole for its revision. `apiVersion` and `kind` come first, so that
     /// another version of the object can be made by replacing the beginning.
     pub fn draft(&self) -> Draft {
+        let (bytes, hole) = self.encode(Revision::Hole);
+        Draft::new(bytes, hole)
+    }
+
+    /// Encodes an object that is not stored and so has no revision.
+    pub fn unstored(&self) -> Bytes {
+        self.encode(Revision::Absent).0.into()
+    }
+
+    fn encode(&self, revision: Revision) -> (Vec<u8>, usize) {
         let mut bytes = Vec::with_capacity(1024);
         let mut hole = 0;
         bytes.push(b'{');
@@ -104,13 +115,13 @@ impl Object {
                 ("apiVersion" | "kind", _) => {}
                 ("metadata", Value::Object(metadata)) => {
                     write_key(&mut bytes, key);
-                    hole = write_metadata(&mut bytes, metadata);
+                    hole = write_metadata(&mut bytes, metadata, revision);
                 }
                 _ => write_entry(&mut bytes, key, value),
             }
         }
         bytes.push(b'}');
-        Draft::new(bytes, hole)
+        (bytes, hole)
     }
 
     /// What the store needs to know for selection. `fields` are the kind's selectable paths.
@@ -182,18 +193,31 @@ fn write_value(bytes: &mut Vec<u8>, value: &Value) {
     let _ = serde_json::to_writer(bytes, value);
 }
 
+/// What to write for the revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Revision {
+    /// An empty text, to be filled in when the object is stored.
+    Hole,
+    /// Nothing.
+    Absent,
+}
+
 /// Writes `metadata` and returns where its revision belongs.
-fn write_metadata(bytes: &mut Vec<u8>, metadata: &Map<String, Value>) -> usize {
+fn write_metadata(bytes: &mut Vec<u8>, metadata: &Map<String, Value>, revision: Revision) -> usize {
     bytes.push(b'{');
     for (key, value) in metadata {
         if key != "resourceVersion" {
             write_entry(bytes, key, value);
         }
     }
-    write_key(bytes, "resourceVersion");
-    bytes.push(b'"');
-    let hole = bytes.len();
-    bytes.extend_from_slice(b"\"}");
+    let mut hole = bytes.len();
+    if revision == Revision::Hole {
+        write_key(bytes, "resourceVersion");
+        bytes.push(b'"');
+        hole = bytes.len();
+        bytes.push(b'"');
+    }
+    bytes.push(b'}');
     hole
 }
 

@@ -110,6 +110,8 @@ pub struct Version {
     pub name: String,
     /// What has a path of its own.
     pub subresources: Vec<Subresource>,
+    /// How it relates to the stored form.
+    pub conversion: Conversion,
     /// The columns of its tables, without the name.
     pub columns: Arc<[Column]>,
 }
@@ -177,8 +179,6 @@ pub struct Kind {
     pub generation: Generation,
     /// What may be done with it.
     pub verbs: Verbs,
-    /// How its forms relate.
-    pub conversion: Conversion,
     /// What its names must look like.
     pub names: NameRule,
     /// What is special about it.
@@ -277,13 +277,6 @@ impl Registry {
     /// The kind of this plural name in this group.
     pub fn get(&self, group: &str, plural: &str) -> Option<&Arc<Kind>> {
         self.groups.get(group)?.get(plural)
-    }
-
-    /// The kind under this storage name, in the form that is stored.
-    pub fn stored(&self, resource: &str) -> Option<&Arc<Kind>> {
-        self.kinds().find(|kind| {
-            &*kind.resource == resource && matches!(kind.conversion, Conversion::Rename)
-        })
     }
 
     /// The names of all groups, the core group (empty) first.

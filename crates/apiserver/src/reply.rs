@@ -28,7 +28,7 @@ pub(crate) fn json(code: StatusCode, body: impl Into<Body>) -> Response {
 /// # Errors
 /// Internal, where stored bytes cannot be read.
 pub(crate) fn served(kind: &Kind, version: &Version, bytes: &Bytes) -> Result<Bytes, Failure> {
-    match kind.conversion {
+    match version.conversion {
         Conversion::Rename => Ok(renamed(kind, version, bytes)),
         Conversion::Convert { to_served, .. } => {
             let mut object = Object::decode(bytes).map_err(Failure::internal)?;

@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod get;
+mod keep;
 mod list;
 mod patch;
 mod update;
@@ -78,5 +79,7 @@ pub(crate) async fn dispatch(call: Call) -> Result<Response, Failure> {
     }
 }
 
+pub(crate) use create::finish_create;
 pub(crate) use delete::{Options, remove};
-pub(crate) use write::{Fixed, commit_update, finish_create};
+pub(crate) use update::commit_update;
+pub(crate) use write::Fixed;

@@ -85,12 +85,21 @@ async fn a_kind_is_served_as_soon_as_it_is_defined() {
     api.get(WIDGETS).await.expect(404);
     let made = api.post(DEFINITIONS, definition()).await.expect(201);
     let conditions = made["status"]["conditions"].as_array().unwrap();
-    let kinds: Vec<&Value> = conditions.iter().map(|condition| &condition["type"]).collect();
+    let kinds: Vec<&Value> = conditions
+        .iter()
+        .map(|condition| &condition["type"])
+        .collect();
     assert_eq!(kinds, ["NamesAccepted", "Established"]);
     assert_eq!(made["spec"]["names"]["listKind"], "WidgetList");
-    let widget = api.post(WIDGETS, widget("a", json!({ "size": 2 }))).await.expect(201);
+    let widget = api
+        .post(WIDGETS, widget("a", json!({ "size": 2 })))
+        .await
+        .expect(201);
     assert_eq!(widget["spec"]["colour"], "blue");
-    assert_eq!(api.get("/apis/example.com").await.expect(200)["versions"][0]["version"], "v1");
+    assert_eq!(
+        api.get("/apis/example.com").await.expect(200)["versions"][0]["version"],
+        "v1"
+    );
 }
 
 #[tokio::test]
@@ -99,8 +108,16 @@ async fn objects_are_checked_by_their_schema() {
     let cases = [
         (json!({}), 422, "spec.size: Required value"),
         (json!({ "size": 0 }), 422, "spec.size: Invalid value: 0"),
-        (json!({ "size": "two" }), 422, "spec.size: Invalid value: \"string\""),
-        (json!({ "size": 1, "sise": 2 }), 400, "unknown field \"spec.sise\""),
+        (
+            json!({ "size": "two" }),
+            422,
+            "spec.size: Invalid value: \"string\"",
+        ),
+        (
+            json!({ "size": 1, "sise": 2 }),
+            400,
+            "unknown field \"spec.sise\"",
+        ),
     ];
     for (spec, code, message) in cases {
         let path = format!("{WIDGETS}?fieldValidation=Strict");
@@ -113,14 +130,20 @@ async fn objects_are_checked_by_their_schema() {
 #[tokio::test]
 async fn every_served_version_shows_the_same_object() {
     let api = with_widgets().await;
-    let newest = api.post(WIDGETS, widget("a", json!({ "size": 2 }))).await.expect(201);
+    let newest = api
+        .post(WIDGETS, widget("a", json!({ "size": 2 })))
+        .await
+        .expect(201);
     let older = WIDGETS.replace("/v1/", "/v1beta1/");
     let mut seen = api.get(&format!("{older}/a")).await.expect(200);
     assert_eq!(seen["apiVersion"], "example.com/v1beta1");
     seen["spec"]["size"] = json!(3);
     api.put(&format!("{older}/a"), seen).await.expect(200);
     let stored = api.get(&format!("{WIDGETS}/a")).await.expect(200);
-    assert_eq!((&stored["apiVersion"], &stored["spec"]["size"]), (&json!("example.com/v1"), &json!(3)));
+    assert_eq!(
+        (&stored["apiVersion"], &stored["spec"]["size"]),
+        (&json!("example.com/v1"), &json!(3))
+    );
     assert_eq!(stored["metadata"]["uid"], newest["metadata"]["uid"]);
 }
 
@@ -128,33 +151,52 @@ async fn every_served_version_shows_the_same_object() {
 async fn status_and_scale_have_their_own_paths() {
     let api = with_widgets().await;
     let path = format!("{WIDGETS}/a");
-    api.post(WIDGETS, widget("a", json!({ "size": 2 }))).await.expect(201);
+    api.post(WIDGETS, widget("a", json!({ "size": 2 })))
+        .await
+        .expect(201);
     let mut changed = api.get(&path).await.expect(200);
     changed["status"] = json!({ "size": 1, "selector": "app=a" });
     let main = api.put(&path, changed.clone()).await.expect(200);
     assert_eq!(main.get("status"), None);
     changed["spec"]["size"] = json!(9);
-    let status = api.put(&format!("{path}/status"), changed).await.expect(200);
-    assert_eq!((&status["spec"]["size"], &status["status"]["size"]), (&json!(2), &json!(1)));
+    let status = api
+        .put(&format!("{path}/status"), changed)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&status["spec"]["size"], &status["status"]["size"]),
+        (&json!(2), &json!(1))
+    );
     assert_eq!(status["metadata"]["generation"], 1);
     let scale = api.get(&format!("{path}/scale")).await.expect(200);
-    assert_eq!(scale["status"], json!({ "replicas": 1, "selector": "app=a" }));
+    assert_eq!(
+        scale["status"],
+        json!({ "replicas": 1, "selector": "app=a" })
+    );
     let patch = json!({ "spec": { "replicas": 4 } });
-    api.patch(&format!("{path}/scale"), "merge", patch).await.expect(200);
+    api.patch(&format!("{path}/scale"), "merge", patch)
+        .await
+        .expect(200);
     assert_eq!(api.get(&path).await.expect(200)["spec"]["size"], 4);
 }
 
 #[tokio::test]
 async fn tables_and_selectors_follow_the_definition() {
     let api = with_widgets().await;
-    api.post(WIDGETS, widget("a", json!({ "size": 2 }))).await.expect(201);
-    api.post(WIDGETS, widget("b", json!({ "size": 3, "colour": "red" }))).await.expect(201);
+    api.post(WIDGETS, widget("a", json!({ "size": 2 })))
+        .await
+        .expect(201);
+    api.post(WIDGETS, widget("b", json!({ "size": 3, "colour": "red" })))
+        .await
+        .expect(201);
     let accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
     let query = format!("{WIDGETS}?fieldSelector=spec.colour%3Dred");
     let table = api.get_as(&query, accept).await.expect(200);
     assert_eq!(table["rows"].as_array().unwrap().len(), 1);
     assert_eq!(table["rows"][0]["cells"], json!(["b", 3, "0s"]));
-    api.patch(&format!("{WIDGETS}/a"), "strategic-merge", json!({})).await.expect(415);
+    api.patch(&format!("{WIDGETS}/a"), "strategic-merge", json!({}))
+        .await
+        .expect(415);
 }
 
 #[tokio::test]
@@ -163,13 +205,17 @@ async fn a_definition_takes_its_objects_along() {
     let mut held = widget("held", json!({ "size": 1 }));
     held["metadata"]["finalizers"] = json!(["example.com/hold"]);
     api.post(WIDGETS, held).await.expect(201);
-    api.post(WIDGETS, widget("free", json!({ "size": 1 }))).await.expect(201);
+    api.post(WIDGETS, widget("free", json!({ "size": 1 })))
+        .await
+        .expect(201);
     let path = format!("{DEFINITIONS}/widgets.example.com");
     api.delete(&path).await.expect(200);
     api.get(&format!("{WIDGETS}/free")).await.expect(404);
     assert!(api.get(&path).await.expect(200)["metadata"]["deletionTimestamp"].is_string());
     let release = json!({ "metadata": { "finalizers": [] } });
-    api.patch(&format!("{WIDGETS}/held"), "merge", release).await.expect(200);
+    api.patch(&format!("{WIDGETS}/held"), "merge", release)
+        .await
+        .expect(200);
     api.get(&path).await.expect(404);
     api.get(WIDGETS).await.expect(404);
 }
@@ -177,9 +223,15 @@ async fn a_definition_takes_its_objects_along() {
 #[tokio::test]
 async fn definitions_survive_a_restart() {
     let store = Store::memory();
-    Api::over(store.clone()).await.post(DEFINITIONS, definition()).await.expect(201);
+    Api::over(store.clone())
+        .await
+        .post(DEFINITIONS, definition())
+        .await
+        .expect(201);
     let api = Api::over(store).await;
-    api.post(WIDGETS, widget("a", json!({ "size": 2 }))).await.expect(201);
+    api.post(WIDGETS, widget("a", json!({ "size": 2 })))
+        .await
+        .expect(201);
 }
 
 #[tokio::test]
@@ -193,10 +245,19 @@ async fn a_definition_that_makes_no_sense_is_refused() {
     let cases = [
         (change("/metadata/name", json!("widgets")), "metadata.name"),
         (change("/spec/scope", json!("World")), "spec.scope"),
-        (change("/spec/versions/1/storage", json!(true)), "exactly one version"),
-        (change("/spec/versions/0/schema", json!({})), "spec.versions[0].schema.openAPIV3Schema"),
         (
-            change("/spec/versions/0/schema/openAPIV3Schema/properties/spec/type", json!("thing")),
+            change("/spec/versions/1/storage", json!(true)),
+            "exactly one version",
+        ),
+        (
+            change("/spec/versions/0/schema", json!({})),
+            "spec.versions[0].schema.openAPIV3Schema",
+        ),
+        (
+            change(
+                "/spec/versions/0/schema/openAPIV3Schema/properties/spec/type",
+                json!("thing"),
+            ),
             "spec.versions[0].schema.openAPIV3Schema",
         ),
     ];

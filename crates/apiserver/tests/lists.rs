@@ -8,7 +8,10 @@ use support::{Api, MAPS, PODS, config_map, pod, summary};
 
 fn names(list: &Value) -> Vec<&str> {
     let items = list["items"].as_array().unwrap();
-    items.iter().map(|item| item["metadata"]["name"].as_str().unwrap()).collect()
+    items
+        .iter()
+        .map(|item| item["metadata"]["name"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -22,15 +25,33 @@ async fn a_list_is_cut_into_pages_of_one_moment() {
     assert_eq!(first["metadata"]["remainingItemCount"], 3);
     api.delete(&format!("{MAPS}/d")).await.expect(200);
     let token = first["metadata"]["continue"].as_str().unwrap();
-    let next = api.get(&format!("{MAPS}?limit=2&continue={token}")).await.expect(200);
+    let next = api
+        .get(&format!("{MAPS}?limit=2&continue={token}"))
+        .await
+        .expect(200);
     assert_eq!(names(&next), ["c", "d"]);
-    assert_eq!(next["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    assert_eq!(
+        next["metadata"]["resourceVersion"],
+        first["metadata"]["resourceVersion"]
+    );
     let token = next["metadata"]["continue"].as_str().unwrap();
-    let last = api.get(&format!("{MAPS}?limit=2&continue={token}")).await.expect(200);
-    assert_eq!((names(&last), last["metadata"].get("continue")), (vec!["e"], None));
-    api.server.state().store.compact(api.server.state().store.revision());
+    let last = api
+        .get(&format!("{MAPS}?limit=2&continue={token}"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (names(&last), last["metadata"].get("continue")),
+        (vec!["e"], None)
+    );
+    api.server
+        .state()
+        .store
+        .compact(api.server.state().store.revision());
     let expired = api.get(&format!("{MAPS}?limit=2&continue={token}")).await;
-    assert_eq!((expired.code, &expired.body["reason"]), (410, &json!("Expired")));
+    assert_eq!(
+        (expired.code, &expired.body["reason"]),
+        (410, &json!("Expired"))
+    );
 }
 
 #[tokio::test]
@@ -42,14 +63,19 @@ async fn a_list_is_selected_by_labels_and_fields() {
         api.post(PODS, one).await.expect(201);
     }
     let binding = json!({ "target": { "name": "n" } });
-    api.post(&format!("{PODS}/b/binding"), binding).await.expect(201);
+    api.post(&format!("{PODS}/b/binding"), binding)
+        .await
+        .expect(201);
     let cases = [
         ("labelSelector=app%3Dx", vec!["a"]),
         ("labelSelector=app+in+(x,y),app!%3Dx", vec!["b"]),
         ("fieldSelector=spec.nodeName%3Dn", vec!["b"]),
         ("fieldSelector=spec.nodeName%3D", vec!["a"]),
         ("fieldSelector=metadata.name%3Db", vec!["b"]),
-        ("fieldSelector=metadata.name%3Db,status.phase!%3DPending", vec![]),
+        (
+            "fieldSelector=metadata.name%3Db,status.phase!%3DPending",
+            vec![],
+        ),
     ];
     for (query, expected) in cases {
         for path in [PODS, "/api/v1/pods"] {
@@ -66,15 +92,22 @@ async fn a_watch_sends_what_exists_then_what_changes() {
     let revision = list["metadata"]["resourceVersion"].as_str().unwrap();
     api.post(MAPS, config_map("a")).await.expect(201);
     let patch = json!({ "data": { "key": "other" } });
-    api.patch(&format!("{MAPS}/a"), "merge", patch).await.expect(200);
+    api.patch(&format!("{MAPS}/a"), "merge", patch)
+        .await
+        .expect(200);
     api.delete(&format!("{MAPS}/a")).await.expect(200);
     api.post(MAPS, config_map("b")).await.expect(201);
     let since = format!("{MAPS}?watch=true&timeoutSeconds=5&resourceVersion={revision}");
     let events = api.watch(&since).await;
-    assert_eq!(summary(&events), ["ADDED a", "MODIFIED a", "DELETED a", "ADDED b"]);
+    assert_eq!(
+        summary(&events),
+        ["ADDED a", "MODIFIED a", "DELETED a", "ADDED b"]
+    );
     let deleted = &events[2]["object"]["metadata"]["resourceVersion"];
     assert_ne!(deleted, &events[1]["object"]["metadata"]["resourceVersion"]);
-    let now = api.watch(&format!("{MAPS}?watch=true&timeoutSeconds=5")).await;
+    let now = api
+        .watch(&format!("{MAPS}?watch=true&timeoutSeconds=5"))
+        .await;
     assert_eq!(summary(&now), ["ADDED b"]);
 }
 
@@ -85,9 +118,12 @@ async fn a_selecting_watch_sees_objects_enter_and_leave() {
     api.post(MAPS, config_map("a")).await.expect(201);
     for value in ["x", "y"] {
         let patch = json!({ "metadata": { "labels": { "app": value } } });
-        api.patch(&format!("{MAPS}/a"), "merge", patch).await.expect(200);
+        api.patch(&format!("{MAPS}/a"), "merge", patch)
+            .await
+            .expect(200);
     }
-    let query = format!("watch=1&timeoutSeconds=5&resourceVersion={revision}&labelSelector=app%3Dx");
+    let query =
+        format!("watch=1&timeoutSeconds=5&resourceVersion={revision}&labelSelector=app%3Dx");
     let events = api.watch(&format!("{MAPS}?{query}")).await;
     assert_eq!(summary(&events), ["ADDED a", "DELETED a"]);
 }
@@ -122,11 +158,19 @@ async fn a_watch_from_a_forgotten_revision_is_told_so() {
     for name in ["a", "b", "c", "d"] {
         api.post(MAPS, config_map(name)).await.expect(201);
     }
-    let events = api.watch(&format!("{MAPS}?watch=1&resourceVersion=5")).await;
+    let events = api
+        .watch(&format!("{MAPS}?watch=1&resourceVersion=5"))
+        .await;
     assert_eq!(events[0]["type"], "ERROR");
-    assert_eq!((&events[0]["object"]["code"], events.len()), (&json!(410), 1));
+    assert_eq!(
+        (&events[0]["object"]["code"], events.len()),
+        (&json!(410), 1)
+    );
     let message = events[0]["object"]["message"].as_str().unwrap();
-    assert!(message.starts_with("too old resource version: 5 ("), "{message}");
+    assert!(
+        message.starts_with("too old resource version: 5 ("),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -145,9 +189,15 @@ async fn tables_show_what_kubectl_prints() {
         .collect();
     assert_eq!(headings, ["Name", "Ready", "Status", "Restarts", "Age"]);
     let row = &table["rows"][0];
-    assert_eq!(row["cells"].as_array().unwrap()[..5], ["a", "0/1", "Pending", "0", "0s"]);
+    assert_eq!(
+        row["cells"].as_array().unwrap()[..5],
+        ["a", "0/1", "Pending", "0", "0s"]
+    );
     assert_eq!(row["object"]["kind"], "PartialObjectMetadata");
-    let whole = api.get_as(&format!("{PODS}?includeObject=Object"), accept).await.expect(200);
+    let whole = api
+        .get_as(&format!("{PODS}?includeObject=Object"), accept)
+        .await
+        .expect(200);
     assert_eq!(whole["rows"][0]["object"]["kind"], "Pod");
     let metadata = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
     let list = api.get_as(PODS, metadata).await.expect(200);
@@ -162,9 +212,15 @@ async fn discovery_lists_every_group_in_both_forms() {
     let groups = legacy["groups"].as_array().unwrap().len();
     let accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
     let aggregated = api.get_as("/apis", accept).await;
-    let media = aggregated.headers["content-type"].to_str().unwrap().to_owned();
+    let media = aggregated.headers["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     assert!(media.contains("as=APIGroupDiscoveryList"), "{media}");
-    assert_eq!(aggregated.expect(200)["items"].as_array().unwrap().len(), groups);
+    assert_eq!(
+        aggregated.expect(200)["items"].as_array().unwrap().len(),
+        groups
+    );
     for group in legacy["groups"].as_array().unwrap() {
         for version in group["versions"].as_array().unwrap() {
             let path = format!("/apis/{}", version["groupVersion"].as_str().unwrap());
@@ -172,9 +228,17 @@ async fn discovery_lists_every_group_in_both_forms() {
         }
     }
     let core = api.get_as("/api", accept).await.expect(200);
-    let resources = core["items"][0]["versions"][0]["resources"].as_array().unwrap();
-    let pods = resources.iter().find(|one| one["resource"] == "pods").unwrap();
-    assert_eq!((&pods["scope"], &pods["shortNames"]), (&json!("Namespaced"), &json!(["po"])));
+    let resources = core["items"][0]["versions"][0]["resources"]
+        .as_array()
+        .unwrap();
+    let pods = resources
+        .iter()
+        .find(|one| one["resource"] == "pods")
+        .unwrap();
+    assert_eq!(
+        (&pods["scope"], &pods["shortNames"]),
+        (&json!("Namespaced"), &json!(["po"]))
+    );
     for path in ["/healthz", "/livez", "/readyz"] {
         assert_eq!(api.get(path).await.expect(200), "ok");
     }
@@ -187,9 +251,13 @@ async fn large_replies_are_compressed_where_the_client_asks() {
     map["data"]["key"] = json!("x".repeat(300 << 10));
     api.post(MAPS, map).await.expect(201);
     let request = || http::Request::builder().uri(MAPS);
-    let plain = api.send(request().body(axum::body::Body::empty()).unwrap()).await;
+    let plain = api
+        .send(request().body(axum::body::Body::empty()).unwrap())
+        .await;
     assert_eq!(plain.headers.get("content-encoding"), None);
     let asked = request().header("accept-encoding", "gzip");
-    let shrunk = api.send(asked.body(axum::body::Body::empty()).unwrap()).await;
+    let shrunk = api
+        .send(asked.body(axum::body::Body::empty()).unwrap())
+        .await;
     assert_eq!(shrunk.headers["content-encoding"], "gzip");
 }

@@ -14,7 +14,10 @@ async fn a_new_object_gets_what_only_the_server_gives() {
     assert!(map["metadata"]["uid"].as_str().unwrap().len() == 36);
     assert_eq!(api.get(&format!("{MAPS}/a")).await.expect(200), map);
     let again = api.post(MAPS, config_map("a")).await;
-    assert_eq!((again.code, again.message()), (409, r#"configmaps "a" already exists"#));
+    assert_eq!(
+        (again.code, again.message()),
+        (409, r#"configmaps "a" already exists"#)
+    );
 }
 
 #[tokio::test]
@@ -37,10 +40,18 @@ async fn a_dry_run_stores_nothing() {
     api.get(&format!("{MAPS}/a")).await.expect(404);
     api.post(MAPS, config_map("a")).await.expect(201);
     let change = json!({ "data": { "key": "other" } });
-    let changed = api.patch(&format!("{MAPS}/a?dryRun=All"), "merge", change).await.expect(200);
+    let changed = api
+        .patch(&format!("{MAPS}/a?dryRun=All"), "merge", change)
+        .await
+        .expect(200);
     assert_eq!(changed["data"]["key"], "other");
-    api.delete(&format!("{MAPS}/a?dryRun=All")).await.expect(200);
-    assert_eq!(api.get(&format!("{MAPS}/a")).await.expect(200)["data"]["key"], "value");
+    api.delete(&format!("{MAPS}/a?dryRun=All"))
+        .await
+        .expect(200);
+    assert_eq!(
+        api.get(&format!("{MAPS}/a")).await.expect(200)["data"]["key"],
+        "value"
+    );
 }
 
 #[tokio::test]
@@ -51,7 +62,10 @@ async fn an_update_must_be_based_on_the_newest_state() {
     let mut new = old.clone();
     new["data"]["key"] = json!("other");
     let stored = api.put(&path, new.clone()).await.expect(200);
-    assert_ne!(stored["metadata"]["resourceVersion"], old["metadata"]["resourceVersion"]);
+    assert_ne!(
+        stored["metadata"]["resourceVersion"],
+        old["metadata"]["resourceVersion"]
+    );
     let stale = api.put(&path, new).await;
     assert_eq!(stale.code, 409);
     assert_eq!(
@@ -61,17 +75,26 @@ async fn an_update_must_be_based_on_the_newest_state() {
     );
     api.put(&path, config_map("a")).await.expect(200);
     let missing = api.put(&format!("{MAPS}/b"), config_map("b")).await;
-    assert_eq!((missing.code, missing.message()), (404, r#"configmaps "b" not found"#));
+    assert_eq!(
+        (missing.code, missing.message()),
+        (404, r#"configmaps "b" not found"#)
+    );
 }
 
 #[tokio::test]
 async fn a_write_that_changes_nothing_is_not_stored() {
     let api = Api::start().await;
     let stored = api.post(MAPS, config_map("a")).await.expect(201);
-    let same = api.put(&format!("{MAPS}/a"), config_map("a")).await.expect(200);
+    let same = api
+        .put(&format!("{MAPS}/a"), config_map("a"))
+        .await
+        .expect(200);
     assert_eq!(same, stored);
     let change = json!({ "data": { "key": "value" } });
-    let same = api.patch(&format!("{MAPS}/a"), "merge", change).await.expect(200);
+    let same = api
+        .patch(&format!("{MAPS}/a"), "merge", change)
+        .await
+        .expect(200);
     assert_eq!(same, stored);
 }
 
@@ -88,9 +111,15 @@ async fn the_generation_counts_changes_of_the_specification() {
     let scaled = api.patch(&path, "strategic-merge", scale).await.expect(200);
     assert_eq!(scaled["metadata"]["generation"], 2);
     let status = json!({ "status": { "replicas": 3 }, "spec": { "replicas": 9 } });
-    let status = api.patch(&format!("{path}/status"), "merge", status).await.expect(200);
+    let status = api
+        .patch(&format!("{path}/status"), "merge", status)
+        .await
+        .expect(200);
     assert_eq!(status["metadata"]["generation"], 2);
-    assert_eq!((&status["status"]["replicas"], &status["spec"]["replicas"]), (&json!(3), &json!(3)));
+    assert_eq!(
+        (&status["status"]["replicas"], &status["spec"]["replicas"]),
+        (&json!(3), &json!(3))
+    );
     let ignored = json!({ "status": { "replicas": 7 } });
     let ignored = api.patch(&path, "merge", ignored).await.expect(200);
     assert_eq!(ignored["status"]["replicas"], 3);
@@ -127,8 +156,14 @@ async fn apply_makes_what_is_not_there_and_changes_what_is() {
     map["data"]["key"] = json!("other");
     let changed = api.patch(&path, "apply", map).await.expect(200);
     assert_eq!(changed["data"]["key"], "other");
-    let nameless = api.patch(&format!("{MAPS}/a"), "apply", config_map("a")).await;
-    assert!(nameless.message().contains("fieldManager: Required value"), "{}", nameless.body);
+    let nameless = api
+        .patch(&format!("{MAPS}/a"), "apply", config_map("a"))
+        .await;
+    assert!(
+        nameless.message().contains("fieldManager: Required value"),
+        "{}",
+        nameless.body
+    );
 }
 
 #[tokio::test]
@@ -139,7 +174,10 @@ async fn finalizers_hold_an_object_until_they_are_gone() {
     map["metadata"]["finalizers"] = json!(["example.com/hold"]);
     api.post(MAPS, map).await.expect(201);
     let marked = api.delete(&path).await.expect(200);
-    assert_eq!(marked["metadata"]["deletionTimestamp"], "2026-01-01T00:00:00Z");
+    assert_eq!(
+        marked["metadata"]["deletionTimestamp"],
+        "2026-01-01T00:00:00Z"
+    );
     assert_eq!(api.delete(&path).await.expect(200), marked);
     let release = json!({ "metadata": { "finalizers": null } });
     api.patch(&path, "merge", release).await.expect(200);
@@ -154,11 +192,21 @@ async fn deletion_follows_its_policy_and_preconditions() {
     let other = json!({ "preconditions": { "uid": "other" } });
     let refused = api.delete_with(&path, other).await;
     assert_eq!(refused.code, 409);
-    assert!(refused.message().contains("UID in precondition: other"), "{}", refused.body);
+    assert!(
+        refused.message().contains("UID in precondition: other"),
+        "{}",
+        refused.body
+    );
     let foreground = json!({ "propagationPolicy": "Foreground" });
     let marked = api.delete_with(&path, foreground).await.expect(200);
-    assert_eq!(marked["metadata"]["finalizers"], json!(["foregroundDeletion"]));
-    let background = api.delete(&format!("{path}?propagationPolicy=Background")).await.expect(200);
+    assert_eq!(
+        marked["metadata"]["finalizers"],
+        json!(["foregroundDeletion"])
+    );
+    let background = api
+        .delete(&format!("{path}?propagationPolicy=Background"))
+        .await
+        .expect(200);
     assert_eq!(background["status"], "Success");
     assert_eq!(background["details"]["uid"], made["metadata"]["uid"]);
     api.get(&path).await.expect(404);
@@ -170,15 +218,24 @@ async fn a_pod_on_a_node_goes_when_its_node_says_so() {
     let path = format!("{PODS}/a");
     api.post(PODS, pod("a")).await.expect(201);
     let binding = json!({ "metadata": { "name": "a" }, "target": { "kind": "Node", "name": "n" } });
-    api.post(&format!("{path}/binding"), binding.clone()).await.expect(201);
-    api.post(&format!("{path}/binding"), binding).await.expect(409);
+    api.post(&format!("{path}/binding"), binding.clone())
+        .await
+        .expect(201);
+    api.post(&format!("{path}/binding"), binding)
+        .await
+        .expect(409);
     let bound = api.get(&path).await.expect(200);
     assert_eq!(bound["spec"]["nodeName"], "n");
     assert_eq!(bound["status"]["conditions"][0]["type"], "PodScheduled");
     let marked = api.delete(&path).await.expect(200);
     assert_eq!(marked["metadata"]["deletionGracePeriodSeconds"], 30);
-    assert_eq!(marked["metadata"]["deletionTimestamp"], "2026-01-01T00:00:30Z");
-    api.delete_with(&path, json!({ "gracePeriodSeconds": 0 })).await.expect(200);
+    assert_eq!(
+        marked["metadata"]["deletionTimestamp"],
+        "2026-01-01T00:00:30Z"
+    );
+    api.delete_with(&path, json!({ "gracePeriodSeconds": 0 }))
+        .await
+        .expect(200);
     api.get(&path).await.expect(404);
     api.post(PODS, pod("free")).await.expect(201);
     api.delete(&format!("{PODS}/free")).await.expect(200);
@@ -197,12 +254,22 @@ async fn an_eviction_respects_disruption_budgets() {
     api.post(budgets, budget).await.expect(201);
     let eviction = json!({ "apiVersion": "policy/v1", "kind": "Eviction",
         "metadata": { "name": "web", "namespace": "default" } });
-    let refused = api.post(&format!("{PODS}/web/eviction"), eviction.clone()).await;
+    let refused = api
+        .post(&format!("{PODS}/web/eviction"), eviction.clone())
+        .await;
     assert_eq!(refused.code, 429);
-    assert!(refused.message().contains("disruption budget"), "{}", refused.body);
+    assert!(
+        refused.message().contains("disruption budget"),
+        "{}",
+        refused.body
+    );
     let allow = json!({ "status": { "disruptionsAllowed": 1 } });
-    api.patch(&format!("{budgets}/b/status"), "merge", allow).await.expect(200);
-    api.post(&format!("{PODS}/web/eviction"), eviction).await.expect(201);
+    api.patch(&format!("{budgets}/b/status"), "merge", allow)
+        .await
+        .expect(200);
+    api.post(&format!("{PODS}/web/eviction"), eviction)
+        .await
+        .expect(201);
     api.get(&format!("{PODS}/web")).await.expect(404);
 }
 
@@ -215,12 +282,20 @@ async fn the_scale_of_a_deployment_reads_and_writes_its_replicas() {
     assert_eq!(scale["kind"], "Scale");
     assert_eq!(scale["status"]["selector"], "app=web");
     scale["spec"]["replicas"] = json!(5);
-    let scaled = api.put(&format!("{path}/scale"), scale.clone()).await.expect(200);
+    let scaled = api
+        .put(&format!("{path}/scale"), scale.clone())
+        .await
+        .expect(200);
     assert_eq!(scaled["spec"]["replicas"], 5);
-    assert_eq!(api.get(&path).await.expect(200)["metadata"]["generation"], 2);
+    assert_eq!(
+        api.get(&path).await.expect(200)["metadata"]["generation"],
+        2
+    );
     api.put(&format!("{path}/scale"), scale).await.expect(409);
     let patch = json!({ "spec": { "replicas": 1 } });
-    api.patch(&format!("{path}/scale"), "merge", patch).await.expect(200);
+    api.patch(&format!("{path}/scale"), "merge", patch)
+        .await
+        .expect(200);
     assert_eq!(api.get(&path).await.expect(200)["spec"]["replicas"], 1);
 }
 
@@ -232,7 +307,10 @@ async fn a_collection_is_deleted_by_selector() {
         map["metadata"]["labels"] = json!({ "app": app });
         api.post(MAPS, map).await.expect(201);
     }
-    let deleted = api.delete(&format!("{MAPS}?labelSelector=app%3Dx")).await.expect(200);
+    let deleted = api
+        .delete(&format!("{MAPS}?labelSelector=app%3Dx"))
+        .await
+        .expect(200);
     assert_eq!(deleted["items"].as_array().unwrap().len(), 2);
     let left = api.get(MAPS).await.expect(200);
     assert_eq!(left["items"][0]["metadata"]["name"], "c");
@@ -244,24 +322,39 @@ async fn a_namespace_waits_for_its_finalizer_and_takes_nothing_new_meanwhile() {
     let namespaces = "/api/v1/namespaces";
     let namespace = json!({ "metadata": { "name": "n" } });
     let made = api.post(namespaces, namespace).await.expect(201);
-    assert_eq!(made["metadata"]["labels"]["kubernetes.io/metadata.name"], "n");
+    assert_eq!(
+        made["metadata"]["labels"]["kubernetes.io/metadata.name"],
+        "n"
+    );
     assert_eq!(made["spec"]["finalizers"], json!(["kubernetes"]));
     assert_eq!(made["status"]["phase"], "Active");
     let mut going = api.delete(&format!("{namespaces}/n")).await.expect(200);
     assert_eq!(going["status"]["phase"], "Terminating");
-    let refused = api.post(&format!("{namespaces}/n/configmaps"), config_map("a")).await;
+    let refused = api
+        .post(&format!("{namespaces}/n/configmaps"), config_map("a"))
+        .await;
     assert_eq!(refused.code, 403);
     assert_eq!(
         refused.message(),
         "configmaps \"a\" is forbidden: unable to create new content in namespace n because it is \
          being terminated"
     );
-    assert_eq!(refused.body["details"]["causes"][0]["reason"], "NamespaceTerminating");
+    assert_eq!(
+        refused.body["details"]["causes"][0]["reason"],
+        "NamespaceTerminating"
+    );
     going["spec"]["finalizers"] = json!([]);
-    api.put(&format!("{namespaces}/n/finalize"), going).await.expect(200);
+    api.put(&format!("{namespaces}/n/finalize"), going)
+        .await
+        .expect(200);
     api.get(&format!("{namespaces}/n")).await.expect(404);
-    let missing = api.post(&format!("{namespaces}/n/configmaps"), config_map("a")).await;
-    assert_eq!((missing.code, missing.message()), (404, r#"namespaces "n" not found"#));
+    let missing = api
+        .post(&format!("{namespaces}/n/configmaps"), config_map("a"))
+        .await;
+    assert_eq!(
+        (missing.code, missing.message()),
+        (404, r#"namespaces "n" not found"#)
+    );
 }
 
 #[tokio::test]
@@ -269,29 +362,48 @@ async fn services_get_addresses_and_node_ports() {
     let api = Api::start().await;
     let path = "/api/v1/namespaces/default/services";
     let service = |name: &str, spec: Value| {
-        let mut service = json!({ "metadata": { "name": name }, "spec": { "ports": [{ "port": 80 }] } });
+        let mut service =
+            json!({ "metadata": { "name": name }, "spec": { "ports": [{ "port": 80 }] } });
         json_patch_merge(&mut service["spec"], spec);
         service
     };
     let first = api.post(path, service("a", json!({}))).await.expect(201);
     assert_eq!(first["spec"]["clusterIP"], "10.96.0.2");
-    let headless = api.post(path, service("b", json!({ "clusterIP": "None" }))).await.expect(201);
+    let headless = api
+        .post(path, service("b", json!({ "clusterIP": "None" })))
+        .await
+        .expect(201);
     assert_eq!(headless["spec"]["clusterIPs"], json!(["None"]));
-    let taken = api.post(path, service("c", json!({ "clusterIP": "10.96.0.2" }))).await;
+    let taken = api
+        .post(path, service("c", json!({ "clusterIP": "10.96.0.2" })))
+        .await;
     assert_eq!(taken.code, 422);
-    assert!(taken.message().contains("provided IP is already allocated"), "{}", taken.body);
-    let open = api.post(path, service("d", json!({ "type": "NodePort" }))).await.expect(201);
+    assert!(
+        taken.message().contains("provided IP is already allocated"),
+        "{}",
+        taken.body
+    );
+    let open = api
+        .post(path, service("d", json!({ "type": "NodePort" })))
+        .await
+        .expect(201);
     assert_eq!(open["spec"]["ports"][0]["nodePort"], 30000);
     let moved = json!({ "spec": { "clusterIP": "10.96.0.9" } });
     let refused = api.patch(&format!("{path}/a"), "merge", moved).await;
-    assert!(refused.message().contains("may not change once set"), "{}", refused.body);
+    assert!(
+        refused.message().contains("may not change once set"),
+        "{}",
+        refused.body
+    );
     api.delete(&format!("{path}/a")).await.expect(200);
     let again = api.post(path, service("e", json!({}))).await.expect(201);
     assert_eq!(again["spec"]["clusterIP"], "10.96.0.2");
 }
 
 fn json_patch_merge(target: &mut Value, patch: Value) {
-    let (Some(target), Value::Object(patch)) = (target.as_object_mut(), patch) else { return };
+    let (Some(target), Value::Object(patch)) = (target.as_object_mut(), patch) else {
+        return;
+    };
     target.extend(patch);
 }
 
@@ -303,11 +415,16 @@ async fn events_have_two_forms() {
         "involvedObject": { "kind": "Pod", "name": "p", "namespace": "default" },
         "reason": "Started", "message": "it runs", "type": "Normal", "count": 2,
     });
-    api.post("/api/v1/namespaces/default/events", event).await.expect(201);
+    api.post("/api/v1/namespaces/default/events", event)
+        .await
+        .expect(201);
     let newer = "/apis/events.k8s.io/v1/namespaces/default/events";
     let seen = api.get(&format!("{newer}/e")).await.expect(200);
     assert_eq!(seen["apiVersion"], "events.k8s.io/v1");
-    assert_eq!((&seen["note"], &seen["regarding"]["name"]), (&json!("it runs"), &json!("p")));
+    assert_eq!(
+        (&seen["note"], &seen["regarding"]["name"]),
+        (&json!("it runs"), &json!("p"))
+    );
     let event = json!({
         "metadata": { "name": "f" }, "regarding": { "kind": "Pod", "name": "q" }, "note": "again",
         "reason": "Started", "type": "Normal", "action": "a", "reportingController": "c",
@@ -326,5 +443,8 @@ async fn secrets_encode_the_text_they_are_given() {
     let secret = json!({ "metadata": { "name": "s" }, "stringData": { "a": "text" } });
     let made = api.post(path, secret).await.expect(201);
     assert_eq!(made["data"]["a"], "dGV4dA==");
-    assert_eq!((made.get("stringData"), &made["type"]), (None, &json!("Opaque")));
+    assert_eq!(
+        (made.get("stringData"), &made["type"]),
+        (None, &json!("Opaque"))
+    );
 }

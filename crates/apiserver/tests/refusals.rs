@@ -8,15 +8,27 @@ use support::{Api, DEPLOYMENTS, MAPS, PODS, config_map, deployment, pod};
 #[tokio::test]
 async fn malformed_text_is_refused_with_line_and_column() {
     let api = Api::start().await;
-    let reply = api.raw("POST", MAPS, "application/json", "{\n  \"a\": ]\n}").await;
-    assert_eq!((reply.code, &reply.body["reason"]), (400, &json!("BadRequest")));
-    assert!(reply.message().contains("line 2, column 8"), "{}", reply.message());
+    let reply = api
+        .raw("POST", MAPS, "application/json", "{\n  \"a\": ]\n}")
+        .await;
+    assert_eq!(
+        (reply.code, &reply.body["reason"]),
+        (400, &json!("BadRequest"))
+    );
+    assert!(
+        reply.message().contains("line 2, column 8"),
+        "{}",
+        reply.message()
+    );
     let text = "metadata:\n  name: a\n name: b\n";
     let reply = api.raw("POST", MAPS, "application/yaml", text).await;
     assert_eq!(reply.code, 400);
     assert!(reply.message().contains("line 3"), "{}", reply.message());
     let reply = api.raw("POST", MAPS, "application/json", "[]").await;
-    assert_eq!((reply.code, reply.message()), (400, "the body of the request is not an object"));
+    assert_eq!(
+        (reply.code, reply.message()),
+        (400, "the body of the request is not an object")
+    );
 }
 
 #[tokio::test]
@@ -28,12 +40,17 @@ async fn unknown_and_repeated_fields_are_refused_warned_of_or_dropped() {
     let strict = api.post(&path("Strict"), wrong.clone()).await;
     assert_eq!(strict.code, 400);
     assert!(
-        strict.message().ends_with("strict decoding error: unknown field \"spec.replica\""),
+        strict
+            .message()
+            .ends_with("strict decoding error: unknown field \"spec.replica\""),
         "{}",
         strict.message()
     );
     let warned = api.post(&path("Warn"), wrong.clone()).await;
-    assert_eq!(warned.headers["warning"], r#"299 - "unknown field \"spec.replica\"""#);
+    assert_eq!(
+        warned.headers["warning"],
+        r#"299 - "unknown field \"spec.replica\"""#
+    );
     assert_eq!(warned.expect(201)["spec"].get("replica"), None);
     let ignored = api.post(&path("Ignore"), wrong).await;
     assert_eq!(ignored.headers.get("warning"), None);
@@ -41,8 +58,14 @@ async fn unknown_and_repeated_fields_are_refused_warned_of_or_dropped() {
     let text = r#"{"metadata":{"name":"a"},"data":{"a":"1","a":"2"}}"#;
     let repeated = format!("{MAPS}?fieldValidation=Strict");
     let repeated = api.raw("POST", &repeated, "application/json", text).await;
-    assert!(repeated.message().contains("duplicate field \"data.a\""), "{}", repeated.body);
-    api.post(&path("Loose"), deployment("web")).await.expect(422);
+    assert!(
+        repeated.message().contains("duplicate field \"data.a\""),
+        "{}",
+        repeated.body
+    );
+    api.post(&path("Loose"), deployment("web"))
+        .await
+        .expect(422);
 }
 
 #[tokio::test]
@@ -56,17 +79,28 @@ async fn wrong_values_are_refused_by_field() {
     let cases = [
         (change("/spec/replicas", json!("two")), 400, "spec.replicas"),
         (change("/spec/replicas", json!(-1)), 422, "spec.replicas"),
-        (change("/spec/template/spec/containers", json!([])), 422, "spec.template.spec.containers"),
+        (
+            change("/spec/template/spec/containers", json!([])),
+            422,
+            "spec.template.spec.containers",
+        ),
         (
             change("/spec/template/metadata/labels", json!({ "app": "other" })),
             422,
             "spec.template.metadata.labels",
         ),
         (change("/metadata/name", json!("Web")), 422, "metadata.name"),
-        (change("/metadata/name", json!("a".repeat(254))), 422, "metadata.name"),
+        (
+            change("/metadata/name", json!("a".repeat(254))),
+            422,
+            "metadata.name",
+        ),
         (change("/metadata", json!({})), 422, "metadata.name"),
         (
-            change("/metadata", json!({ "name": "a", "labels": { "a b": "c" } })),
+            change(
+                "/metadata",
+                json!({ "name": "a", "labels": { "a b": "c" } }),
+            ),
             422,
             "metadata.labels",
         ),
@@ -74,8 +108,15 @@ async fn wrong_values_are_refused_by_field() {
     for (object, code, field) in cases {
         let reply = api.post(DEPLOYMENTS, object).await;
         assert_eq!(reply.code, code, "{}", reply.body);
-        let causes = reply.body["details"]["causes"].as_array().cloned().unwrap_or_default();
-        assert!(causes.iter().any(|cause| cause["field"] == field), "{}", reply.body);
+        let causes = reply.body["details"]["causes"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        assert!(
+            causes.iter().any(|cause| cause["field"] == field),
+            "{}",
+            reply.body
+        );
         assert!(reply.message().contains(field), "{}", reply.message());
     }
 }
@@ -83,7 +124,12 @@ async fn wrong_values_are_refused_by_field() {
 #[tokio::test]
 async fn names_are_refused_in_the_words_of_upstream() {
     let api = Api::start().await;
-    let reply = api.post("/api/v1/namespaces", json!({ "metadata": { "name": "a.b" } })).await;
+    let reply = api
+        .post(
+            "/api/v1/namespaces",
+            json!({ "metadata": { "name": "a.b" } }),
+        )
+        .await;
     assert_eq!(
         reply.message(),
         "Namespace \"a.b\" is invalid: metadata.name: Invalid value: \"a.b\": a lowercase RFC 1123 \
@@ -113,19 +159,34 @@ async fn objects_that_are_too_large_are_refused() {
 async fn paths_methods_and_media_that_do_not_exist_are_refused() {
     let api = Api::start().await;
     let unknown = "the server could not find the requested resource";
-    for path in ["/", "/api/v2", "/api/v1/things", "/apis/apps/v1/pods/a", "/x", "/api/v1/pods/a"] {
+    for path in [
+        "/",
+        "/api/v2",
+        "/api/v1/things",
+        "/apis/apps/v1/pods/a",
+        "/x",
+        "/api/v1/pods/a",
+    ] {
         let reply = api.get(path).await;
         assert_eq!((reply.code, reply.message()), (404, unknown), "{path}");
         assert_eq!(reply.body["kind"], "Status");
     }
-    api.post(&format!("{MAPS}/a"), config_map("a")).await.expect(405);
-    api.raw("PUT", MAPS, "application/json", "{}").await.expect(405);
+    api.post(&format!("{MAPS}/a"), config_map("a"))
+        .await
+        .expect(405);
+    api.raw("PUT", MAPS, "application/json", "{}")
+        .await
+        .expect(405);
     api.post("/version", json!({})).await.expect(405);
     api.raw("POST", MAPS, "text/plain", "a").await.expect(415);
     api.post(MAPS, config_map("a")).await.expect(201);
-    api.raw("PATCH", &format!("{MAPS}/a"), "application/json", "{}").await.expect(415);
+    api.raw("PATCH", &format!("{MAPS}/a"), "application/json", "{}")
+        .await
+        .expect(415);
     api.get_as(MAPS, "text/html").await.expect(406);
-    api.get_as(MAPS, "application/json;as=Table;v=v9;g=meta.k8s.io").await.expect(406);
+    api.get_as(MAPS, "application/json;as=Table;v=v9;g=meta.k8s.io")
+        .await
+        .expect(406);
 }
 
 #[tokio::test]
@@ -136,7 +197,10 @@ async fn objects_that_do_not_fit_their_path_are_refused() {
     let reply = api.post(MAPS, map).await;
     assert_eq!(
         (reply.code, reply.message()),
-        (400, "the kind in the data (Secret) does not match the expected kind (ConfigMap)")
+        (
+            400,
+            "the kind in the data (Secret) does not match the expected kind (ConfigMap)"
+        )
     );
     let mut map = config_map("a");
     map["metadata"]["namespace"] = json!("other");
@@ -152,7 +216,10 @@ async fn objects_that_do_not_fit_their_path_are_refused() {
     let reply = api.put(&format!("{MAPS}/a"), config_map("b")).await;
     assert_eq!(
         (reply.code, reply.message()),
-        (400, "the name of the object (b) does not match the name on the URL (a)")
+        (
+            400,
+            "the name of the object (b) does not match the name on the URL (a)"
+        )
     );
     let mut map = config_map("c");
     map["metadata"]["resourceVersion"] = json!("7");
@@ -168,14 +235,28 @@ async fn what_must_not_change_does_not() {
     other["spec"]["template"]["metadata"]["labels"]["tier"] = json!("x");
     let reply = api.put(&format!("{DEPLOYMENTS}/web"), other).await;
     assert_eq!(reply.code, 422);
-    assert!(reply.message().contains("spec.selector: Invalid value"), "{}", reply.message());
-    assert!(reply.message().ends_with("field is immutable"), "{}", reply.message());
+    assert!(
+        reply.message().contains("spec.selector: Invalid value"),
+        "{}",
+        reply.message()
+    );
+    assert!(
+        reply.message().ends_with("field is immutable"),
+        "{}",
+        reply.message()
+    );
     api.post(PODS, pod("a")).await.expect(201);
     let patch = json!({ "spec": { "hostname": "other" } });
     let reply = api.patch(&format!("{PODS}/a"), "merge", patch).await;
-    assert!(reply.message().contains("spec: Forbidden: pod updates"), "{}", reply.message());
+    assert!(
+        reply.message().contains("spec: Forbidden: pod updates"),
+        "{}",
+        reply.message()
+    );
     let patch = json!([{ "op": "replace", "path": "/spec/containers/0/image", "value": "two" }]);
-    api.patch(&format!("{PODS}/a"), "json", patch).await.expect(200);
+    api.patch(&format!("{PODS}/a"), "json", patch)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -189,19 +270,31 @@ async fn selectors_and_numbers_that_cannot_be_read_are_refused() {
         "continue=x",
     ] {
         let reply = api.get(&format!("{MAPS}?{query}")).await;
-        assert_eq!((reply.code, &reply.body["reason"]), (400, &json!("BadRequest")), "{query}");
+        assert_eq!(
+            (reply.code, &reply.body["reason"]),
+            (400, &json!("BadRequest")),
+            "{query}"
+        );
     }
-    let reply = api.get(&format!("{MAPS}?fieldSelector=spec.nothing%3Da")).await;
+    let reply = api
+        .get(&format!("{MAPS}?fieldSelector=spec.nothing%3Da"))
+        .await;
     assert_eq!(reply.message(), "field label not supported: spec.nothing");
     let reply = api.get(&format!("{MAPS}?resourceVersion=999999")).await;
-    assert_eq!((reply.code, &reply.body["reason"]), (504, &json!("Timeout")));
+    assert_eq!(
+        (reply.code, &reply.body["reason"]),
+        (504, &json!("Timeout"))
+    );
 }
 
 #[tokio::test]
 async fn a_request_without_an_identity_is_refused() {
     use tower::ServiceExt as _;
     let api = Api::start().await;
-    let request = http::Request::builder().uri(MAPS).body(axum::body::Body::empty()).unwrap();
+    let request = http::Request::builder()
+        .uri(MAPS)
+        .body(axum::body::Body::empty())
+        .unwrap();
     let response = api.server.router().oneshot(request).await.unwrap();
     assert_eq!(response.status(), 401);
 }

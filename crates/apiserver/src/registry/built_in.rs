@@ -23,6 +23,7 @@ fn row(group: &str, version: &str, kind: &str, plural: &str, scope: Scope) -> Ro
             versions: vec![Version {
                 name: version.to_owned(),
                 subresources: Vec::new(),
+                conversion: Conversion::Rename,
                 columns: table::built_in::columns(group, plural),
             }],
             stored_as: super::api_version(group, version),
@@ -37,7 +38,6 @@ fn row(group: &str, version: &str, kind: &str, plural: &str, scope: Scope) -> Ro
             selectable: Vec::new(),
             generation: Unset,
             verbs: Verbs::All,
-            conversion: Conversion::Rename,
             names: NameRule::Subdomain,
             strategy: &strategy::Plain,
             origin: Origin::BuiltIn,
@@ -109,10 +109,20 @@ impl Row {
     fn stored_with(mut self, resource: &str, stored_as: &str, conversion: Conversion) -> Self {
         self.kind.resource = Arc::from(resource);
         stored_as.clone_into(&mut self.kind.stored_as);
-        self.kind.conversion = conversion;
+        for version in &mut self.kind.versions {
+            version.conversion = conversion;
+        }
         self
     }
 
+    /// The same objects are served in another version, in another form. Comes last.
+    fn also(mut self, version: &str, conversion: Conversion) -> Self {
+        let mut other = self.kind.versions[0].clone();
+        version.clone_into(&mut other.name);
+        other.conversion = conversion;
+        self.kind.versions.push(other);
+        self
+    }
 }
 
 /// Fields of events by which they can be selected, in the stored form for both groups.
@@ -281,7 +291,14 @@ fn workloads() -> Vec<Row> {
         )
         .short(&["hpa"])
         .all()
-        .status(),
+        .status()
+        .also(
+            "v1",
+            Conversion::Convert {
+                to_served: crate::autoscaler::to_v1,
+                to_stored: crate::autoscaler::to_v2,
+            },
+        ),
         row(
             "discovery.k8s.io",
             "v1",

@@ -1,11 +1,189 @@
 //! Storing a new object.
 
-use super::{Written, finish_create};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+use seatrial_store::{Change as StoreChange, Expect, Key, Write};
+use serde_json::json;
+
+use super::Written;
+use super::write::{admit, draft, invalid_if_any, place, to_stored};
+use crate::admission::{Change, Operation};
 use crate::body;
 use crate::call::Call;
-use crate::failure::Failure;
+use crate::facts;
+use crate::failure::{Cause, Failure, Reason};
+use crate::name;
+use crate::object::{Object, timestamp};
+use crate::registry::Generation;
+
+/// How often another generated name is tried when one is taken.
+const NAME_ATTEMPTS: usize = 8;
+
+/// The most letters of `generateName` that are used.
+const LONGEST_PREFIX: usize = 58;
 
 pub(super) async fn create(call: &Call) -> Result<Written, Failure> {
     let (object, warnings) = body::checked(call)?;
     finish_create(call, object, warnings).await
+}
+
+/// A namespace must exist, and not be going, for something to be made in it.
+fn namespace_accepts(call: &Call, object: &Object) -> Result<(), Failure> {
+    let name = call.target.namespace.as_str();
+    if name.is_empty() {
+        return Ok(());
+    }
+    let record = match call.state.registry().get("", "namespaces") {
+        Some(namespaces) => call.state.find(namespaces, "", name)?,
+        None => return Err(Failure::internal("namespaces are not served")),
+    };
+    if !record.metadata.deleting {
+        return Ok(());
+    }
+    let detail =
+        format!("unable to create new content in namespace {name} because it is being terminated");
+    let cause = Cause::new(
+        "NamespaceTerminating",
+        "metadata.namespace",
+        format!("namespace {name} is being terminated"),
+    );
+    Err(Failure::forbidden(call.kind(), object.name(), &detail).with_causes(vec![cause]))
+}
+
+/// Stores a new object. `object` is the body, with unknown fields dealt with.
+pub(crate) async fn finish_create(
+    call: &Call,
+    mut object: Object,
+    mut warnings: Vec<String>,
+) -> Result<Written, Failure> {
+    if call.kind().namespaced() && call.target.namespace.is_empty() {
+        return Err(Failure::method_not_allowed());
+    }
+    to_stored(call, &mut object)?;
+    place(call, &mut object)?;
+    if !object.text(&["metadata", "resourceVersion"]).is_empty() {
+        return Err(Failure::bad_request(
+            "resourceVersion should not be set on objects to be created",
+        ));
+    }
+    namespace_accepts(call, &object)?;
+    facts::default(call.kind(), &mut object);
+    let prefix = object.text(&["metadata", "generateName"]).to_owned();
+    let bytes = if object.name().is_empty() && !prefix.is_empty() {
+        create_with_generated_name(call, &object, &prefix, &mut warnings).await?
+    } else {
+        create_once(call, object, &mut warnings).await?
+    };
+    Ok(Written {
+        code: StatusCode::CREATED,
+        bytes,
+        warnings,
+    })
+}
+
+async fn create_with_generated_name(
+    call: &Call,
+    object: &Object,
+    prefix: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Bytes, Failure> {
+    // Upstream cuts the prefix so that the name stays within a label.
+    let cut = prefix
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|&at| at >= LONGEST_PREFIX);
+    let prefix = &prefix[..cut.unwrap_or(prefix.len())];
+    for attempt in 1.. {
+        let mut candidate = object.clone();
+        let name = format!("{prefix}{}", call.state.random.suffix(5));
+        candidate.metadata().insert("name".to_owned(), json!(name));
+        match create_once(call, candidate, warnings).await {
+            Err(failure) if failure.reason == Reason::AlreadyExists && attempt < NAME_ATTEMPTS => {}
+            outcome => return outcome,
+        }
+    }
+    Err(Failure::internal("no free name was found"))
+}
+
+async fn create_once(
+    call: &Call,
+    mut object: Object,
+    warnings: &mut Vec<String>,
+) -> Result<Bytes, Failure> {
+    let (state, kind) = (&call.state, call.kind());
+    let dry_run = call.dry_run()?;
+    let metadata = object.metadata();
+    for field in [
+        "selfLink",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+    ] {
+        metadata.remove(field);
+    }
+    metadata.insert("uid".to_owned(), json!(state.random.uuid()));
+    metadata.insert(
+        "creationTimestamp".to_owned(),
+        json!(timestamp(state.now())),
+    );
+    if kind.generation == Generation::Counted {
+        metadata.insert("generation".to_owned(), json!(1));
+    }
+    if kind.has_status(call.version()) && !kind.strategy.keeps_status() {
+        object.0.remove("status");
+    }
+    // The name comes first: what follows may put it into the object.
+    invalid_if_any(call, &object, name::check(&object, kind.names))?;
+    kind.strategy.prepare_create(state, &mut object)?;
+    let outcome = async {
+        let change = Change {
+            operation: Operation::Create,
+            kind,
+            subresource: "",
+            identity: &call.identity,
+            old: None,
+            dry_run,
+        };
+        admit(call, &change, &mut object, warnings, |object| {
+            [
+                facts::validate(kind, object),
+                kind.strategy.validate(object),
+            ]
+            .concat()
+        })
+        .await?;
+        let draft = draft(&object)?;
+        let key = Key::new(
+            Arc::clone(&kind.resource),
+            object.namespace(),
+            object.name(),
+        );
+        if dry_run {
+            return match state.store.get(&key) {
+                Some(_) => Err(Failure::already_exists(kind, object.name())),
+                None => Ok(object.unstored()),
+            };
+        }
+        let metadata = object.selectable(&kind.selectable);
+        let change = StoreChange::Put { draft, metadata };
+        let record = state
+            .commit(
+                kind,
+                Write {
+                    key,
+                    expect: Expect::Absent,
+                    change,
+                },
+            )
+            .await?;
+        Ok(record.bytes.clone())
+    }
+    .await;
+    match &outcome {
+        Ok(_) if !dry_run => kind.strategy.committed(state, kind, Some(&object), None),
+        _ => kind.strategy.abandoned(state, &object, None),
+    }
+    outcome
 }

@@ -53,7 +53,9 @@ fn read_apply(call: &Call) -> Result<Apply, Failure> {
     let document = body::applied(call)?;
     for field in ["apiVersion", "kind"] {
         if document.object.text(&[field]).is_empty() {
-            return Err(Failure::bad_request(format!("invalid object type: {field} must be set")));
+            return Err(Failure::bad_request(format!(
+                "invalid object type: {field} must be set"
+            )));
         }
     }
     if !document.object.name().is_empty() && document.object.name() != name {
@@ -63,15 +65,25 @@ fn read_apply(call: &Call) -> Result<Apply, Failure> {
         )));
     }
     let (object, warnings) = body::check(call, document)?;
-    if object.at(&["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
+    if object
+        .at(&["metadata", "managedFields"])
+        .is_some_and(|fields| !fields.is_null())
+    {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
-    Ok(Apply { object, warnings, manager: manager.to_owned() })
+    Ok(Apply {
+        object,
+        warnings,
+        manager: manager.to_owned(),
+    })
 }
 
 pub(super) async fn patch(call: &Call) -> Result<Written, Failure> {
     let patch = read(call)?;
-    let exists = call.state.record(call.kind(), &call.target.namespace, call.name()?).is_some();
+    let exists = call
+        .state
+        .record(call.kind(), &call.target.namespace, call.name()?)
+        .is_some();
     if let (Patch::Apply(apply), false, "") = (&patch, exists, call.target.subresource.as_str()) {
         match create_by_apply(call, apply).await {
             // Somebody else was faster: apply to what they made.
@@ -86,8 +98,8 @@ pub(super) async fn patch(call: &Call) -> Result<Written, Failure> {
         let pinned =
             changed.text(&["metadata", "resourceVersion"]) != old.record.revision.to_string();
         match commit_update(call, &old, changed, warnings).await {
-            Err(failure)
-                if failure.reason == Reason::Conflict && !pinned && attempt < ATTEMPTS => {}
+            Err(failure) if failure.reason == Reason::Conflict && !pinned && attempt < ATTEMPTS => {
+            }
             outcome => return outcome,
         }
     }
@@ -102,7 +114,9 @@ async fn create_by_apply(call: &Call, apply: &Apply) -> Result<Written, Failure>
         return Err(Failure::conflict(call.kind(), call.name()?, &detail));
     }
     let mut object = merge_applied(call, apply, None)?;
-    object.metadata().insert("name".to_owned(), call.name()?.into());
+    object
+        .metadata()
+        .insert("name".to_owned(), call.name()?.into());
     finish_create(call, object, apply.warnings.clone()).await
 }
 
@@ -136,9 +150,13 @@ fn changed(call: &Call, patch: &Patch, old: &Fixed) -> Result<(Object, Vec<Strin
         Patch::Apply(_) => {}
     }
     match value {
-        Value::Object(map) => {
-            body::check(call, Document { object: Object(map), duplicates: Vec::new() })
-        }
+        Value::Object(map) => body::check(
+            call,
+            Document {
+                object: Object(map),
+                duplicates: Vec::new(),
+            },
+        ),
         _ => Err(Failure::bad_request("the patch does not leave an object")),
     }
 }

@@ -1,9 +1,19 @@
 //! Replacing an object.
 
-use super::{Fixed, Written, commit_update};
+use http::StatusCode;
+use seatrial_store::{Change as StoreChange, Expect, Write};
+use serde_json::Value;
+
+use super::keep::{count_generation, keep_system_metadata, separate_status};
+use super::write::{admit, draft, place, to_stored};
+use super::{Fixed, Written};
+use crate::admission::{Change, Operation};
 use crate::body;
 use crate::call::Call;
+use crate::facts;
 use crate::failure::{Cause, Failure, Reason};
+use crate::name;
+use crate::object::Object;
 
 /// How often a change without a revision is tried again when others are faster.
 pub(super) const ATTEMPTS: usize = 5;
@@ -25,4 +35,128 @@ pub(super) async fn update(call: &Call) -> Result<Written, Failure> {
         }
     }
     Err(Failure::modified(call.kind(), call.name()?))
+}
+
+/// Stores a changed object. `object` is the wanted state in the version of the path; what a client
+/// may not change is taken from `old`.
+///
+/// Guarantees: nothing is written where nothing changes, so that a client that writes its wish again
+/// and again makes no events; a write is made only over the state that `old` holds.
+pub(crate) async fn commit_update(
+    call: &Call,
+    old: &Fixed,
+    mut object: Object,
+    mut warnings: Vec<String>,
+) -> Result<Written, Failure> {
+    let (state, kind) = (&call.state, call.kind());
+    let dry_run = call.dry_run()?;
+    to_stored(call, &mut object)?;
+    place(call, &mut object)?;
+    same_object(call, &old.object, &object, old.record.revision)?;
+    keep_system_metadata(&mut object, &old.object);
+    let part = call.target.subresource.as_str();
+    separate_status(call, &mut object, &old.object);
+    facts::default(kind, &mut object);
+    if part.is_empty() {
+        kind.strategy
+            .prepare_update(state, &mut object, &old.object)?;
+    }
+    count_generation(call, &mut object, &old.object);
+    let outcome = async {
+        let change = Change {
+            operation: Operation::Update,
+            kind,
+            subresource: part,
+            identity: &call.identity,
+            old: Some(&old.object),
+            dry_run,
+        };
+        admit(call, &change, &mut object, &mut warnings, |object| {
+            if part != "" {
+                return facts::validate(kind, object);
+            }
+            [
+                name::check(object, kind.names),
+                facts::validate(kind, object),
+                kind.strategy.validate(object),
+                kind.strategy.validate_update(object, &old.object),
+            ]
+            .concat()
+        })
+        .await?;
+        if object == old.object {
+            return Ok(old.record.bytes.clone());
+        }
+        let draft = draft(&object)?;
+        if dry_run {
+            return Ok(draft.fill(old.record.revision));
+        }
+        let change = if gone(call, &object) {
+            StoreChange::Delete { draft }
+        } else {
+            StoreChange::Put {
+                draft,
+                metadata: object.selectable(&kind.selectable),
+            }
+        };
+        let expect = Expect::Revision(old.record.revision);
+        let write = Write {
+            key: old.record.key.clone(),
+            expect,
+            change,
+        };
+        let record = state.commit(kind, write).await?;
+        Ok(record.bytes.clone())
+    }
+    .await;
+    match &outcome {
+        Ok(_) if !dry_run => {
+            let left = (!gone(call, &object)).then_some(&object);
+            kind.strategy
+                .committed(state, kind, left, Some(&old.object));
+            if left.is_none() {
+                crate::custom::object_gone(state, kind).await;
+            }
+        }
+        _ => kind.strategy.abandoned(state, &object, Some(&old.object)),
+    }
+    outcome.map(|bytes| Written {
+        code: StatusCode::OK,
+        bytes,
+        warnings,
+    })
+}
+
+/// Whether the object was being deleted and nothing holds it any more.
+fn gone(call: &Call, object: &Object) -> bool {
+    let grace = object
+        .at(&["metadata", "deletionGracePeriodSeconds"])
+        .and_then(Value::as_i64);
+    object.deleting()
+        && object.finalizers().is_empty()
+        && grace.unwrap_or_default() == 0
+        && !call.kind().strategy.held(object)
+}
+
+fn same_object(call: &Call, old: &Object, new: &Object, revision: u64) -> Result<(), Failure> {
+    let name = call.name()?;
+    if !new.name().is_empty() && new.name() != name {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({}) does not match the name on the URL ({name})",
+            new.name()
+        )));
+    }
+    if !new.uid().is_empty() && new.uid() != old.uid() {
+        let detail = format!(
+            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
+            new.uid(),
+            old.uid()
+        );
+        return Err(Failure::conflict(call.kind(), name, &detail));
+    }
+    let given = new.text(&["metadata", "resourceVersion"]);
+    if !given.is_empty() && given != revision.to_string() {
+        return Err(Failure::modified(call.kind(), name));
+    }
+    Ok(())
 }

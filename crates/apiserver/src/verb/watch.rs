@@ -16,7 +16,7 @@ use super::list::Filter;
 use crate::accept::{Form, Shape};
 use crate::call::Call;
 use crate::failure::{Cause, Failure};
-use crate::registry::{Conversion, Kind};
+use crate::registry::Kind;
 use crate::reply;
 use crate::state::State;
 
@@ -170,6 +170,10 @@ impl Feed {
 
     /// The line for `event`, or `None` where this watcher does not see it. An object that begins to
     /// match counts as added, one that ceases to match as deleted.
+    ///
+    /// The object was encoded when it was stored; a line is a copy of those bytes. Keeping whole lines
+    /// with the events would spare each watcher that copy, at the price of holding every event of the
+    /// log twice.
     fn encode(&self, event: &Event) -> Option<Bytes> {
         let before = event
             .previous
@@ -183,12 +187,6 @@ impl Feed {
             (EventKind::Deleted, before, after) if before || after => EventKind::Deleted,
             _ => return None,
         };
-        let stored = self.form.shape == Shape::Plain
-            && matches!(self.kind.conversion, Conversion::Rename)
-            && self.kind.stored_as == self.kind.api_version(&self.kind.versions[self.version]);
-        if stored && kind == event.kind {
-            return Some(event.encoded(|event| wrap(name(event.kind), &event.record.bytes)));
-        }
         Some(self.line(name(kind), &event.record))
     }
 

@@ -1,6 +1,6 @@
 //! Requests to a router that listens nowhere.
 
-#![allow(dead_code)] // Each test file uses a part.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)] // Each test file uses a part.
 
 use std::sync::Arc;
 
@@ -66,11 +66,18 @@ impl Api {
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
         let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
-        Reply { code: parts.status.as_u16(), headers: parts.headers, body }
+        Reply {
+            code: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        }
     }
 
     pub async fn raw(&self, method: &str, path: &str, media: &str, body: impl Into<Body>) -> Reply {
-        let request = Request::builder().method(method).uri(path).header("content-type", media);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", media);
         self.send(request.body(body.into()).unwrap()).await
     }
 
@@ -84,11 +91,13 @@ impl Api {
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {
-        self.raw("POST", path, "application/json", body.to_string()).await
+        self.raw("POST", path, "application/json", body.to_string())
+            .await
     }
 
     pub async fn put(&self, path: &str, body: Value) -> Reply {
-        self.raw("PUT", path, "application/json", body.to_string()).await
+        self.raw("PUT", path, "application/json", body.to_string())
+            .await
     }
 
     pub async fn patch(&self, path: &str, kind: &str, body: Value) -> Reply {
@@ -105,7 +114,8 @@ impl Api {
     }
 
     pub async fn delete_with(&self, path: &str, options: Value) -> Reply {
-        self.raw("DELETE", path, "application/json", options.to_string()).await
+        self.raw("DELETE", path, "application/json", options.to_string())
+            .await
     }
 
     /// The lines of a watch that ends by itself, its time-out being what the clock of tokio says.
@@ -114,8 +124,12 @@ impl Api {
         let response = self.router.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+        let lines = bytes
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty());
+        lines
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
     }
 }
 
@@ -124,8 +138,12 @@ pub fn summary(events: &[Value]) -> Vec<String> {
     events
         .iter()
         .map(|event| {
-            let name = event["object"]["metadata"]["name"].as_str().unwrap_or_default();
-            format!("{} {name}", event["type"].as_str().unwrap()).trim_end().to_owned()
+            let name = event["object"]["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default();
+            format!("{} {name}", event["type"].as_str().unwrap())
+                .trim_end()
+                .to_owned()
         })
         .collect()
 }
