@@ -52,6 +52,8 @@ pub struct Options {
     pub lookback: Duration,
     /// The step of subqueries that do not name one (Prometheus' `evaluation_interval`).
     pub subquery_step: Duration,
+    /// How much work one query may be, in steps of evaluation and points looked at.
+    pub most_work: u64,
 }
 
 impl Default for Options {
@@ -59,6 +61,7 @@ impl Default for Options {
         Self {
             lookback: Duration::from_mins(5),
             subquery_step: Duration::from_mins(1),
+            most_work: 200_000_000,
         }
     }
 }
@@ -87,6 +90,9 @@ pub fn range(
     range_of(&evaluator, &expr, (start, end), step)
 }
 
+/// What a point that has to be kept costs, against one that is only looked at.
+const KEPT: u64 = 20;
+
 fn check_range(start: i64, end: i64, step: i64) -> Result<(), Error> {
     if step <= 0 {
         return Err(Error::Step);
@@ -111,6 +117,7 @@ fn range_of(
     while time <= end {
         match evaluator.evaluate(expr, time)? {
             Value::Scalar(value) => {
+                evaluator.spend(KEPT)?;
                 series
                     .entry(Labels::default())
                     .or_default()
@@ -118,6 +125,7 @@ fn range_of(
             }
             Value::Vector(samples) => {
                 for sample in samples {
+                    evaluator.spend(KEPT)?;
                     let point = Point {
                         time,
                         value: sample.value,

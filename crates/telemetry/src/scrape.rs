@@ -30,6 +30,19 @@ pub trait Source: Send + Sync + 'static {
     async fn page(&self) -> Result<String, FetchError>;
 }
 
+/// A page that this process renders itself, such as the gateway's.
+pub struct Rendered<F>(
+    /// Renders the page.
+    pub F,
+);
+
+#[async_trait]
+impl<F: Fn() -> String + Send + Sync + 'static> Source for Rendered<F> {
+    async fn page(&self) -> Result<String, FetchError> {
+        Ok((self.0)())
+    }
+}
+
 /// What there is to scrape, asked before each round. The binary supplies it.
 #[async_trait]
 pub trait Targets: Send + Sync + 'static {

@@ -62,6 +62,11 @@ pub enum Error {
     /// An argument has a value that the function cannot take.
     #[error("{0}")]
     Argument(String),
+    /// Evaluation takes too long.
+    #[error(
+        "the query takes too much work: shorten the range, lengthen the step, or select fewer series"
+    )]
+    TooMuchWork,
     /// The query reads more samples than one query may.
     #[error("query processing would load too many samples into memory: more than {0}")]
     TooManySamples(usize),

@@ -1,5 +1,6 @@
 //! Evaluates an expression at one time.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use promql_parser::parser::{Expr, MatrixSelector, SubqueryExpr, VectorSelector};
@@ -20,6 +21,7 @@ pub(super) struct Evaluator {
     query: Window,
     lookback: i64,
     subquery_step: i64,
+    work_left: Cell<u64>,
 }
 
 /// A range vector: per series the points in a stretch of time, open on the left.
@@ -57,10 +59,24 @@ impl Evaluator {
             query,
             lookback: options.lookback.as_millis() as i64,
             subquery_step: (options.subquery_step.as_millis() as i64).max(1),
+            work_left: Cell::new(options.most_work),
         })
     }
 
+    /// Takes from what the query may cost. Without a bound, a subquery within a subquery could
+    /// keep a core busy for ever.
+    pub(super) fn spend(&self, work: u64) -> Result<(), Error> {
+        let left = self
+            .work_left
+            .get()
+            .checked_sub(work)
+            .ok_or(Error::TooMuchWork)?;
+        self.work_left.set(left);
+        Ok(())
+    }
+
     pub(super) fn evaluate(&self, expr: &Expr, time: i64) -> Result<Value, Error> {
+        self.spend(1)?;
         match expr {
             Expr::NumberLiteral(literal) => Ok(Value::Scalar(literal.val)),
             Expr::StringLiteral(literal) => Ok(Value::Text(literal.val.clone())),
@@ -135,6 +151,7 @@ impl Evaluator {
         time: i64,
     ) -> Result<Vec<(Sample, i64)>, Error> {
         check_selector(selector)?;
+        self.spend(self.series(selector).len() as u64)?;
         let moment = reference(
             time,
             selector.at.as_ref(),
@@ -203,11 +220,10 @@ impl Evaluator {
                 points,
             }
         });
-        Ok(RangeVector {
-            from,
-            to,
-            series: series.filter(|series| !series.points.is_empty()).collect(),
-        })
+        let series: Vec<RangeSeries<'_>> =
+            series.filter(|series| !series.points.is_empty()).collect();
+        self.spend(series.iter().map(|series| series.points.len() as u64).sum())?;
+        Ok(RangeVector { from, to, series })
     }
 
     /// Evaluates the inner expression at the multiples of its step within the range.

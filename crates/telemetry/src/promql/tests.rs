@@ -53,6 +53,20 @@ fn fixtures_hold() {
     assert!(count > 150, "only {count} expectations were found");
 }
 
+#[test]
+fn endless_queries_are_given_up() {
+    let store = Store::new(Limits::default());
+    let options = Options {
+        most_work: 100_000,
+        ..Options::default()
+    };
+    let text = "sum_over_time(sum_over_time(vector(1)[1d:1ms])[1d:1ms])";
+    assert_eq!(
+        super::instant(&store, &options, text, 0),
+        Err(Error::TooMuchWork)
+    );
+}
+
 struct Block<'t> {
     line: usize,
     head: &'t str,
