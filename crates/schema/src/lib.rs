@@ -15,6 +15,7 @@
 //! - Nothing panics on any input.
 //! - The tables are `'static`; looking something up costs no start-up.
 
+pub mod apply;
 pub mod cause;
 pub mod custom;
 pub mod defaults;
@@ -24,6 +25,7 @@ pub mod generated;
 pub mod parse;
 pub mod patch;
 pub mod path;
+pub mod protobuf;
 pub mod quantity;
 pub mod strict;
 mod structure;

@@ -54,11 +54,15 @@ pub fn prune(value: &mut Value, structure: Structure<'_>, path: &str) -> Vec<Str
 }
 
 /// The required fields that are missing from a built-in object. (Custom kinds:
-/// [`crate::custom::validate`].)
+/// [`crate::custom::validate`].) Lists, which upstream reads as empty, and the status are not asked for.
 pub fn missing(object: &Value, kind: &Type) -> Vec<Cause> {
     let mut causes = Vec::new();
-    if matches!(kind, Type::BuiltIn(_)) {
-        find_missing(object, kind.structure(), &mut Path::root(), &mut causes);
+    if let (Type::BuiltIn(_), Value::Object(map)) = (kind, object) {
+        for (name, value) in map.iter().filter(|(name, _)| *name != "status") {
+            if let Some(inner) = kind.structure().field(name) {
+                find_missing(value, inner, &mut Path::of(name), &mut causes);
+            }
+        }
     }
     causes
 }
@@ -67,7 +71,8 @@ fn find_missing(value: &Value, structure: Structure<'_>, path: &mut Path, causes
     match value {
         Value::Object(map) => {
             for name in structure.required() {
-                if map.get(name).is_none_or(Value::is_null) {
+                let list = structure.field(name).is_some_and(Structure::is_list);
+                if !list && map.get(name).is_none_or(Value::is_null) {
                     causes.push(Cause::required(path.field(name), ""));
                 }
             }

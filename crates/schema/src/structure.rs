@@ -135,6 +135,43 @@ impl<'a> Structure<'a> {
         }
     }
 
+    /// Whether the value is a list.
+    pub fn is_list(self) -> bool {
+        match self {
+            Self::BuiltIn { shape, .. } => matches!(shape, Shape::Array(_)),
+            Self::Custom { node, .. } => node.kind == custom::Kind::Array,
+            Self::Unknown => false,
+        }
+    }
+
+    /// Whether the value is an object with named fields, rather than a map with free keys.
+    pub fn has_field(self, name: &str) -> bool {
+        match self {
+            Self::BuiltIn {
+                shape: Shape::Object(fact),
+                ..
+            } => fact.field(name).is_some(),
+            Self::Custom { node, level } => {
+                node.properties.contains_key(name)
+                    || (level == Level::Root && matches!(name, "apiVersion" | "kind" | "metadata"))
+            }
+            _ => false,
+        }
+    }
+
+    /// The default of the field `name` where it tells the items of a list apart.
+    pub(crate) fn key_default(self, name: &str) -> Option<serde_json::Value> {
+        match self {
+            // The one default inside the keys of built-in lists: of ports.
+            Self::BuiltIn {
+                shape: Shape::Object(_),
+                ..
+            } => (name == "protocol").then(|| serde_json::Value::from("TCP")),
+            Self::Custom { node, .. } => node.properties.get(name)?.default.clone(),
+            _ => None,
+        }
+    }
+
     /// How server-side apply sees the value, if it is a list.
     pub fn list(self) -> ListKind<'a> {
         match self {

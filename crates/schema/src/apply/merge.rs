@@ -1,0 +1,82 @@
+//! The merge of a configuration into the live object.
+
+use serde_json::{Map, Value};
+
+use super::collect::{Owned, element, owned};
+use super::{Error, fields_of};
+use crate::fact::ListKind;
+use crate::structure::Structure;
+
+/// Merges `config` into `live`: objects by field, lists by their keys; the rest is replaced.
+///
+/// # Errors
+/// Where a list of the configuration cannot be keyed.
+pub(super) fn merge(
+    live: &Value,
+    config: &Value,
+    structure: Structure<'_>,
+) -> Result<Value, Error> {
+    // Reports items without keys, with their paths, before anything is merged.
+    fields_of(config, structure)?;
+    Ok(merged(live, config, structure))
+}
+
+fn merged(live: &Value, config: &Value, structure: Structure<'_>) -> Value {
+    match (owned(live, structure), owned(config, structure)) {
+        (Owned::Fields(live), Owned::Fields(config)) => {
+            Value::Object(merge_fields(live, config, structure))
+        }
+        (Owned::Items(live, kind), Owned::Items(config, _)) => {
+            Value::Array(merge_items(live, config, kind, structure.items()))
+        }
+        _ => config.clone(),
+    }
+}
+
+fn merge_fields(
+    live: &Map<String, Value>,
+    config: &Map<String, Value>,
+    structure: Structure<'_>,
+) -> Map<String, Value> {
+    let mut result = live.clone();
+    for (name, value) in config {
+        let inner = structure.field(name).unwrap_or(Structure::Unknown);
+        let value = match live.get(name) {
+            Some(live) => merged(live, value, inner),
+            None => value.clone(),
+        };
+        result.insert(name.clone(), value);
+    }
+    result
+}
+
+/// The items of the configuration in its order; those of others stay before what they preceded, and before
+/// what is new.
+fn merge_items(
+    live: &[Value],
+    config: &[Value],
+    kind: ListKind<'_>,
+    structure: Structure<'_>,
+) -> Vec<Value> {
+    let name = |item: &Value| element(item, kind, structure);
+    let wanted: Vec<Option<String>> = config.iter().map(name).collect();
+    let before: Vec<Option<String>> = live.iter().map(name).collect();
+    let mut result = Vec::with_capacity(live.len() + config.len());
+    let mut rest = live.iter().zip(&before).peekable();
+    for (item, key) in config.iter().zip(&wanted) {
+        while let Some((other, _)) = rest.next_if(|(_, key)| !wanted.contains(key)) {
+            result.push(other.clone());
+        }
+        let place = before.iter().position(|one| one == key && key.is_some());
+        match place.and_then(|place| live.get(place)) {
+            Some(live) => result.push(merged(live, item, structure)),
+            None => result.push(item.clone()),
+        }
+        if rest.peek().is_some_and(|(_, next)| *next == key) {
+            rest.next();
+        }
+    }
+    let others = rest.filter(|(_, key)| !wanted.contains(key));
+    result.extend(others.map(|(other, _)| other.clone()));
+    result
+}

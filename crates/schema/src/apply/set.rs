@@ -1,0 +1,206 @@
+//! Sets of fields, in the form that `FieldsV1` has: a tree of path elements, some of which are members.
+//!
+//! Elements are kept in their encoded form: `f:name` a field, `k:{"name":"a"}` the item of a map list,
+//! `v:"a"` the item of a set, `i:0` the item at an index.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+/// A set of fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldSet {
+    nodes: BTreeMap<String, Node>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Node {
+    /// Whether the field itself is in the set, and not only some below it.
+    member: bool,
+    below: FieldSet,
+}
+
+impl FieldSet {
+    /// Reads the value of `fieldsV1`. What is malformed is left out.
+    pub fn decode(value: &Value) -> Self {
+        let mut set = Self::default();
+        for (element, below) in value.as_object().into_iter().flatten() {
+            if element == "." {
+                continue;
+            }
+            let leaf = below.as_object().is_none_or(Map::is_empty);
+            let member = leaf || below.get(".").is_some();
+            set.nodes.insert(
+                element.clone(),
+                Node {
+                    member,
+                    below: Self::decode(below),
+                },
+            );
+        }
+        set
+    }
+
+    /// The value of `fieldsV1`.
+    pub fn encode(&self) -> Value {
+        let mut map = Map::new();
+        for (element, node) in &self.nodes {
+            let mut below = node.below.encode();
+            if let (true, false, Value::Object(below)) =
+                (node.member, node.below.is_empty(), &mut below)
+            {
+                below.insert(".".to_owned(), Value::Object(Map::new()));
+            }
+            map.insert(element.clone(), below);
+        }
+        Value::Object(map)
+    }
+
+    /// Whether nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Puts the element itself into the set.
+    pub(super) fn insert(&mut self, element: String) {
+        self.nodes.entry(element).or_default().member = true;
+    }
+
+    /// Puts what is below an element into the set.
+    pub(super) fn insert_below(&mut self, element: String, below: FieldSet) {
+        if !below.is_empty() {
+            let node = self.nodes.entry(element).or_default();
+            node.below = node.below.union(&below);
+        }
+    }
+
+    /// Whether the element itself is in the set.
+    pub(super) fn has(&self, element: &str) -> bool {
+        self.nodes.get(element).is_some_and(|node| node.member)
+    }
+
+    /// What is below an element.
+    pub(super) fn below(&self, element: &str) -> Option<&FieldSet> {
+        self.nodes.get(element).map(|node| &node.below)
+    }
+
+    /// Whether the element, or something below it, is in the set.
+    pub(super) fn touches(&self, element: &str) -> bool {
+        self.nodes.contains_key(element)
+    }
+
+    /// Removes an element and all below it.
+    pub(super) fn cut(&mut self, element: &str) {
+        self.nodes.remove(element);
+    }
+
+    /// What is below an element, for change.
+    pub(super) fn below_mut(&mut self, element: &str) -> Option<&mut FieldSet> {
+        self.nodes.get_mut(element).map(|node| &mut node.below)
+    }
+
+    /// Removes elements that are no members and have nothing below.
+    pub(super) fn tidy(&mut self) {
+        self.nodes
+            .retain(|_, node| node.member || !node.below.is_empty());
+    }
+
+    /// What is in either set.
+    pub fn union(&self, other: &Self) -> Self {
+        let mut set = self.clone();
+        for (element, node) in &other.nodes {
+            let own = set.nodes.entry(element.clone()).or_default();
+            own.member |= node.member;
+            own.below = own.below.union(&node.below);
+        }
+        set
+    }
+
+    /// What is in this set and not in the other.
+    pub fn difference(&self, other: &Self) -> Self {
+        self.combine(other, |own, other| own && !other, Absent::Keep)
+    }
+
+    /// What is in both sets.
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.combine(other, |own, other| own && other, Absent::Drop)
+    }
+
+    /// The members of `set` that stand above something in `present`: an object is there as long as one of its
+    /// fields is.
+    pub(super) fn parents(set: &Self, present: &Self) -> Self {
+        let mut parents = Self::default();
+        for (element, node) in &set.nodes {
+            if let Some(other) = present.nodes.get(element) {
+                let below = Self::parents(&node.below, &other.below);
+                let member = node.member;
+                if member || !below.is_empty() {
+                    parents
+                        .nodes
+                        .insert(element.clone(), Node { member, below });
+                }
+            }
+        }
+        parents
+    }
+
+    fn combine(&self, other: &Self, keep: fn(bool, bool) -> bool, absent: Absent) -> Self {
+        let mut set = Self::default();
+        for (element, node) in &self.nodes {
+            let combined = match (other.nodes.get(element), absent) {
+                (None, Absent::Keep) => node.clone(),
+                (None, Absent::Drop) => continue,
+                (Some(other), _) => Node {
+                    member: keep(node.member, other.member),
+                    below: node.below.combine(&other.below, keep, absent),
+                },
+            };
+            if combined.member || !combined.below.is_empty() {
+                set.nodes.insert(element.clone(), combined);
+            }
+        }
+        set
+    }
+
+    /// The paths of all members, such as `.spec.containers[name="a"].image`.
+    pub fn paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        self.collect_paths("", &mut paths);
+        paths
+    }
+
+    fn collect_paths(&self, prefix: &str, paths: &mut Vec<String>) {
+        for (element, node) in &self.nodes {
+            let path = format!("{prefix}{}", shown(element));
+            node.below.collect_paths(&path, paths);
+            if node.member {
+                paths.push(path);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Absent {
+    Keep,
+    Drop,
+}
+
+fn shown(element: &str) -> String {
+    match element.split_once(':') {
+        Some(("f", name)) => format!(".{name}"),
+        Some(("k", keys)) => match serde_json::from_str::<Map<String, Value>>(keys) {
+            Ok(keys) => {
+                let keys: Vec<String> = keys
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect();
+                format!("[{}]", keys.join(","))
+            }
+            Err(_) => format!("[{keys}]"),
+        },
+        Some(("v", value)) => format!("[={value}]"),
+        Some((_, rest)) => format!("[{rest}]"),
+        None => element.to_owned(),
+    }
+}
