@@ -11,7 +11,7 @@
 //! ```
 //!
 //! **Invariants**
-//! - Which rule applies is a pure function of the table and the request's head ([`route`]).
+//! - Which rule applies is a pure function of the table and the request's head ([`route()`]).
 //! - Weights are exact: of any ten requests under weights 90 and 10 the canary gets one.
 //! - No request is sent twice if it could take effect twice (see `proxy`).
 //! - Every request is recorded exactly once in the [`RequestLog`], also those that were refused, broke off or

@@ -1,7 +1,7 @@
 //! Samples of the last hours, in memory.
 //!
 //! Series are kept by metric name and labels in ordered maps; each is a row of compressed chunks.
-//! A regular counter costs about 4 bytes per sample (see [`chunk`]), plus 100 to 300 bytes per series for
+//! A regular counter costs about 4 bytes per sample (see `store::chunk`), plus 100 to 300 bytes per series for
 //! its labels. What is older than the window goes chunk by chunk; when the bound on samples is
 //! reached, the window is shortened until they fit.
 
