@@ -189,6 +189,8 @@ pub(crate) struct MemoryLogs(pub(crate) Mutex<Vec<Entry>>);
 impl Logs for MemoryLogs {
     fn start(&self, _: &str) {}
 
+    fn forget(&self, _: &str) {}
+
     fn append(&self, _: &str, entry: &Entry) {
         self.0.lock().unwrap().push(entry.clone());
     }

@@ -75,6 +75,10 @@ fn path(root: &Path, run: &str) -> PathBuf {
 
 impl Logs for FileLogs {
     fn start(&self, run: &str) {
+        self.forget(run);
+    }
+
+    fn forget(&self, run: &str) {
         self.open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

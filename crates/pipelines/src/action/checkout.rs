@@ -1,5 +1,7 @@
 //! `actions/checkout`: the repository's files, with a `.git` that can push.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 
 use super::{Action, Call, Error, Input};
@@ -14,7 +16,7 @@ const INPUTS: &[Input] = &[
     Input::optional("path", "."),
     Input::optional("fetch-depth", "1"),
     Input::optional("persist-credentials", "true"),
-    Input::noted("clean", "every job begins with an empty workspace"),
+    Input::noted("clean", "the directory is always emptied first"),
     Input::noted("show-progress", "there is none to show"),
     Input::noted("set-safe-directory", "the workspace belongs to the job"),
     Input::noted(
@@ -49,7 +51,7 @@ impl Action for Checkout {
         let is_own = repository == request.repository;
         let (revision, branch) = revision(call, is_own);
         let directory = call.resolve(call.input("path"))?;
-        std::fs::create_dir_all(&directory).map_err(|source| {
+        clear(&directory).map_err(|source| {
             Error::File(format!("cannot make {}", directory.display()), source)
         })?;
         let token = match call.input("token") {
@@ -83,6 +85,20 @@ impl Action for Checkout {
             .say(&format!("Checked out {repository} at {short} ({revision})"));
         Ok(())
     }
+}
+
+/// An empty directory: what an earlier checkout left is removed, as the original does.
+fn clear(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The Repository object's name: the input may be owner/name.

@@ -19,7 +19,7 @@ use super::payload::payload;
 use super::status::{conclusion, ended, notice, with_condition};
 use super::{Configuration, name};
 use crate::engine::{Engine, Request};
-use crate::port;
+use crate::port::{self, Ports};
 use crate::workflow::Workflow;
 
 /// How often a running run's status is looked at, and so the most often it is written.
@@ -118,18 +118,37 @@ impl Reconciler for Runs {
     }
 
     async fn gone(&self, key: &ObjectKey, _: &Context) {
-        let Some(active) = self.active().remove(key) else {
+        let active = self.active().remove(key);
+        let (ports, name) = (self.engine.ports().clone(), key.name.clone());
+        let Some(Active {
+            mut status,
+            cancel,
+            task,
+            ..
+        }) = active
+        else {
+            forget(&ports, &name);
             return;
         };
         // Its steps that always run still run; nobody will read the status.
-        active.cancel.cancel();
-        let Active {
-            mut status, task, ..
-        } = active;
+        cancel.cancel();
         tokio::spawn(async move {
             let _ = status.wait_for(|status| status.phase.is_final()).await;
             drop(task);
+            forget(&ports, &name);
         });
+    }
+}
+
+/// Removes a deleted run's log and artifacts.
+fn forget(ports: &Ports, run: &str) {
+    ports.logs.forget(run);
+    if let Err(error) = ports.store.remove_artifacts(run) {
+        tracing::warn!(
+            run,
+            error = port::chain(&error),
+            "artifacts of a deleted run stay"
+        );
     }
 }
 

@@ -339,6 +339,35 @@ async fn a_run_that_was_under_way_when_the_process_ended_is_failed_as_interrupte
 }
 
 #[tokio::test]
+async fn a_newer_run_of_a_concurrency_group_cancels_the_older_one() {
+    let ci = CI
+        .replace(
+            "jobs:",
+            "concurrency: {group: '${{ github.ref }}', cancel-in-progress: true}\njobs:",
+        )
+        .replace(
+            "- run: echo",
+            "- run: if [ $GITHUB_RUN_NUMBER = 1 ]; then sleep 30; fi; echo",
+        );
+    let house = House::with(&[(".github/workflows/ci.yml", &ci)]).await;
+    house.push("shop-1", |_| {}).await;
+    let runs = house.runs();
+    eventually(|| async {
+        let run = runs.get_opt("shop-ci-1").await.unwrap()?;
+        (run.status?.phase == RunPhase::Running).then_some(())
+    })
+    .await;
+    house.push("shop-2", |_| {}).await;
+    let (first, second) = (
+        house.ended("shop-ci-1").await,
+        house.ended("shop-ci-2").await,
+    );
+    assert_eq!(first.status.unwrap().phase, RunPhase::Cancelled);
+    assert_eq!(second.status.unwrap().phase, RunPhase::Succeeded);
+    house.controllers.abort();
+}
+
+#[tokio::test]
 async fn a_run_of_a_file_that_does_not_exist_says_so() {
     let house = House::with(&[(".github/workflows/ci.yml", CI)]).await;
     let spec = PipelineRunSpec {

@@ -77,7 +77,7 @@ impl RunScope {
             ("github", github(self)),
             ("vars", json!(self.settings.variables)),
             ("secrets", Value::Object(secrets)),
-            ("inputs", json!({})),
+            ("inputs", inputs(&self.request)),
         ])
     }
 
@@ -109,6 +109,16 @@ impl RunScope {
         );
         contexts
     }
+}
+
+/// The inputs of a run that was asked for by hand: their defaults.
+fn inputs(request: &Request) -> Value {
+    let triggers = request.workflow.on.events.iter();
+    let pairs = triggers
+        .filter(|trigger| trigger.event == request.event)
+        .flat_map(|trigger| &trigger.inputs)
+        .map(|(name, value)| (name.clone(), json!(value)));
+    Value::Object(pairs.collect())
 }
 
 /// The repository's name as GitHub writes it.

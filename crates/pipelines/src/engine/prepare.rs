@@ -11,10 +11,11 @@ use super::context::{Contexts, JobScope, RunScope};
 use super::directories::Directories;
 use super::environment;
 use super::job::Assignment;
+use super::session::Session;
 use super::state::{self, State};
 use crate::action;
-use crate::expression::{Scope, Status};
-use crate::port::{SandboxRequest, chain};
+use crate::expression::{Scope, Status, Template};
+use crate::port::{Kind, SandboxRequest, chain};
 use crate::workflow::{Job, Work};
 
 /// How long a job may take where it does not say (GitHub's default).
@@ -61,13 +62,54 @@ pub(super) async fn prepare(
         sandbox,
         cancel,
     };
-    match state(&scope, contexts) {
+    match state(&scope, contexts).and_then(|state| announce(&scope, &state).map(|()| state)) {
         Ok(state) => Ok((scope, state)),
         Err(message) => {
             scope.sandbox.close().await;
             Err(message)
         }
     }
+}
+
+/// Systems that this machine is not, as `runs-on` begins with them.
+const FOREIGN: [&str; 2] = ["windows", "macos"];
+
+/// Says where the job runs, whatever `runs-on` asks for.
+fn announce(scope: &JobScope, state: &State) -> Result<(), String> {
+    let contexts = state.contexts(scope, &state.visible);
+    let values = Scope {
+        contexts: &contexts,
+        status: Status::Success,
+        files: None,
+    };
+    let text = |template: &Template| {
+        template
+            .text(&values)
+            .map_err(|error| state::located(scope, template, &error))
+    };
+    let wanted = scope
+        .job
+        .runs_on
+        .iter()
+        .map(text)
+        .collect::<Result<Vec<_>, _>>()?
+        .join(", ");
+    let environment = scope.job.environment.as_ref().map(text).transpose()?;
+    let session = Session::new(scope.run.sink(&scope.instance.id), 0, "Set up job");
+    let place = environment.map_or_else(String::new, |name| format!(", environment {name}"));
+    session.write(
+        Kind::Notice,
+        &format!("runs on this machine (runs-on: {wanted}){place}"),
+    );
+    if FOREIGN
+        .iter()
+        .any(|system| wanted.to_lowercase().starts_with(system))
+    {
+        session.warn(&format!(
+            "`runs-on: {wanted}`: this machine runs Linux; going on with that"
+        ));
+    }
+    Ok(())
 }
 
 /// An action that does not exist fails the job before its first step, as at GitHub.

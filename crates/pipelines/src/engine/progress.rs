@@ -7,6 +7,17 @@ use tokio::sync::watch;
 
 use super::outcome::Conclusion;
 
+/// The most characters of an output that the status shows; jobs see all of it. An object has room
+/// for 1.5 MiB altogether.
+const SHOWN: usize = 2_000;
+
+fn shown(value: String) -> String {
+    match value.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value,
+    }
+}
+
 /// Writes the status; clones write the same one.
 #[derive(Clone)]
 pub(crate) struct Progress {
@@ -93,7 +104,10 @@ impl Progress {
         self.job(id, |job| {
             job.phase = conclusion.phase();
             job.message = message;
-            job.outputs = outputs;
+            job.outputs = outputs
+                .into_iter()
+                .map(|(name, value)| (name, shown(value)))
+                .collect();
             if job.started_at.is_some() {
                 job.finished_at = Some(now);
             }

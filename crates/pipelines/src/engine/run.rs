@@ -56,6 +56,9 @@ impl Engine {
         let scope = self
             .scope(request, progress.clone(), cancel.clone())
             .await?;
+        self.ports
+            .logs
+            .append(&scope.request.name, &self.title(&scope)?);
         let _place = match &scope.request.workflow.concurrency {
             None => None,
             Some(concurrency) => {
@@ -79,6 +82,30 @@ impl Engine {
             }
         };
         Ok(Jobs::new(Arc::new(scope), self.clone()).run().await)
+    }
+
+    /// The log's first line: the run's name for people (`run-name`), and what it runs for.
+    fn title(&self, scope: &RunScope) -> Result<Entry, String> {
+        let request = &scope.request;
+        let contexts = scope.contexts();
+        let values = Scope {
+            contexts: &contexts,
+            status: Status::Success,
+            files: None,
+        };
+        let title = match &request.workflow.run_name {
+            Some(template) => template.text(&values).map_err(|error| {
+                format!("{}:{}: {error}", request.workflow.path, template.position())
+            })?,
+            None => request.workflow.title().to_owned(),
+        };
+        let (reference, commit) = (&request.reference, &request.commit);
+        let text = format!("{title}: {} of {reference} at {commit}", request.event);
+        let text = scope.masks.apply(&text);
+        Ok(Entry {
+            kind: Kind::Notice,
+            ..self.failure(&text)
+        })
     }
 
     fn failure(&self, message: &str) -> Entry {

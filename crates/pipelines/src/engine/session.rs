@@ -12,6 +12,16 @@ use crate::port::{Entry, Kind, Logs};
 /// How many of its last lines a failed step quotes.
 const TAIL: usize = 10;
 
+/// How many characters of a line it quotes: messages end up in the run's status.
+const WIDTH: usize = 400;
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Where the lines of a job go.
 #[derive(Clone)]
 pub(crate) struct Sink {
@@ -119,7 +129,9 @@ impl Session {
 
     /// Writes an error, which is quoted if the step fails.
     pub(crate) fn error(&mut self, text: &str) {
-        self.errors.push(self.sink.masks.apply(text));
+        if self.errors.len() < TAIL {
+            self.errors.push(shorten(&self.sink.masks.apply(text)));
+        }
         self.write(Kind::Error, text);
     }
 
@@ -167,7 +179,7 @@ impl Session {
         if self.tail.len() == TAIL {
             self.tail.pop_front();
         }
-        self.tail.push_back(self.sink.masks.apply(text));
+        self.tail.push_back(shorten(&self.sink.masks.apply(text)));
     }
 
     /// What a message about the step's failure quotes: its `::error::` lines, else its last lines.

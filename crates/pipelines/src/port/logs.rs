@@ -14,6 +14,9 @@ pub trait Logs: Send + Sync {
 
     /// Says that no more lines will come.
     fn finish(&self, run: &str);
+
+    /// The run was deleted: so is its log.
+    fn forget(&self, run: &str);
 }
 
 /// One line.
@@ -55,4 +58,26 @@ pub enum Kind {
     Error,
     /// The log is complete.
     End,
+}
+
+impl Entry {
+    /// The line as a terminal shows it: job, step, and what the line is where that matters.
+    pub fn line(&self) -> String {
+        let mark = match self.kind {
+            Kind::Output | Kind::End => "",
+            Kind::Command => "$ ",
+            Kind::Group => "▸ ",
+            Kind::EndGroup => "◂ ",
+            Kind::Debug => "debug: ",
+            Kind::Notice => "notice: ",
+            Kind::Warning => "warning: ",
+            Kind::Error => "error: ",
+        };
+        let place = match (self.job.as_str(), self.step) {
+            ("", _) => String::new(),
+            (job, 0) => format!("{job} │ "),
+            (job, _) => format!("{job} │ {} │ ", self.name),
+        };
+        format!("{place}{mark}{}", self.text)
+    }
 }

@@ -37,7 +37,7 @@ pub struct Checkout {
     pub branch: Option<String>,
     /// How many commits of history; `None` for all.
     pub depth: Option<u32>,
-    /// An existing directory. What is in it may be removed.
+    /// An existing, empty directory.
     pub directory: PathBuf,
     /// The token for `origin`; `None` to leave no credentials behind.
     pub token: Option<String>,

@@ -75,6 +75,8 @@ pub struct Trigger {
     pub tags: Filter,
     /// `paths` or `paths-ignore`.
     pub paths: Filter,
+    /// Defaults of `workflow_dispatch` inputs (`inputs.NAME`), by name.
+    pub inputs: Vec<(String, String)>,
 }
 
 /// A filter on names.
@@ -191,6 +193,7 @@ fn trigger(
         branches: Filter::None,
         tags: Filter::None,
         paths: Filter::None,
+        inputs: Vec::new(),
     };
     let Some(node) = node.filter(|node| node.value != Value::Null) else {
         return Some(trigger);
@@ -204,12 +207,45 @@ fn trigger(
             }
         }
         "schedule" => schedule(node, problems),
+        "workflow_dispatch" => trigger.inputs = inputs(node, problems),
         // Their settings are GitHub's affair: they never happen here.
         _ => {
             mapping(node, &format!("`on.{event}`"), problems);
         }
     }
     Some(trigger)
+}
+
+/// The inputs that have a default.
+fn inputs(node: &Node, problems: &mut Problems<'_>) -> Vec<(String, String)> {
+    let known = [
+        "description",
+        "required",
+        "default",
+        "type",
+        "options",
+        "deprecationMessage",
+    ];
+    let Some(fields) = Fields::read(node, "`on.workflow_dispatch`", &["inputs"], problems) else {
+        return Vec::new();
+    };
+    let Some(node) = fields
+        .get("inputs")
+        .filter(|node| node.value != Value::Null)
+    else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (key, value) in mapping(node, "`inputs`", problems).unwrap_or_default() {
+        if value.value == Value::Null {
+            continue;
+        }
+        let what = format!("input `{}`", key.name);
+        let default = Fields::read(value, &what, &known, problems)
+            .and_then(|input| input.text("default", problems));
+        found.extend(default.map(|default| (key.name.clone(), default)));
+    }
+    found
 }
 
 fn filter(fields: &Fields<'_>, name: &str, problems: &mut Problems<'_>) -> Filter {

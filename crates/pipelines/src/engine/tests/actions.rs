@@ -63,6 +63,8 @@ jobs:
     "#]]
     .assert_eq(&outcome.summary());
     expect![[r#"
+        /0 notice CI: push of refs/heads/main at 0123456789abcdef0123456789abcdef01234567
+        build/0 notice runs on this machine (runs-on: ubuntu-latest)
         build/1 output Checked out shop at 0123456 (0123456789abcdef0123456789abcdef01234567)
         build/2 output Images are built by Seatrial's own builder: no daemon, nothing to set up
         build/3 output Logged in to ghcr.io as alice
@@ -136,6 +138,8 @@ async fn a_scan_fails_the_job_above_its_threshold() {
           Run aquasecurity/trivy-action@master Failed
     "#]].assert_eq(&outcome.summary());
     expect![[r#"
+        /0 notice CI: push of refs/heads/main at 0123456789abcdef0123456789abcdef01234567
+        test/0 notice runs on this machine (runs-on: ubuntu-latest)
         test/1 output .: nothing found
         test/1 output 2 more findings left out by severity or as ignored
         test/2 output Report written to report.json
@@ -186,6 +190,8 @@ async fn artifacts_and_caches_travel() {
     .run()
     .await;
     expect![[r#"
+        /0 notice CI: push of refs/heads/main at 0123456789abcdef0123456789abcdef01234567
+        make/0 notice runs on this machine (runs-on: x)
         make/1 output There is no cache for `deps-Linux-1` yet
         make/2 command echo "hit ''"; mkdir -p deps out/sub; echo d > deps/d; echo a > out/a.txt; echo b > out/sub/b.txt
         make/2 output hit ''
@@ -193,6 +199,7 @@ async fn artifacts_and_caches_travel() {
         make/4 output Kept 1 file as artifact `text`
         make/5 warning no files were found at nothing/: nothing was kept
         make/6 output Saved 1 file as cache `deps-Linux-1`
+        take/0 notice runs on this machine (runs-on: x)
         take/1 output Fetched artifact `result`: 2 files
         take/2 output Restored the cache `deps-Linux-1`
         take/3 command find got deps -type f | sort; echo "hit true"

@@ -51,6 +51,8 @@ jobs:
           Run import os, json; print(json.load(open(os.environ['GITHUB_EVENT_PATH']))['head_commit']['message']) Succeeded
     "#]].assert_eq(&outcome.summary());
     expect![[r#"
+        /0 notice CI: push of refs/heads/main at 0123456789abcdef0123456789abcdef01234567
+        test/0 notice runs on this machine (runs-on: ubuntu-latest)
         test/1 command echo "$GREETING $WHO from $GITHUB_REPOSITORY at ${GITHUB_SHA:0:7} on $GITHUB_REF_NAME"
         test/1 output hello alice! from seatrial/shop at 0123456 on main
         test/2 command echo "tag=v7" >> "$GITHUB_OUTPUT"
@@ -106,6 +108,8 @@ async fn a_failing_step_skips_the_rest_but_what_always_runs() {
     "#]]
     .assert_eq(&outcome.summary());
     expect![[r#"
+        /0 notice CI: push of refs/heads/main at 0123456789abcdef0123456789abcdef01234567
+        test/0 notice runs on this machine (runs-on: ubuntu-latest)
         test/1 command exit 3
         test/1 error failed with exit code 3
         test/2 command echo "failure success"
@@ -141,6 +145,8 @@ async fn secrets_never_reach_the_log() {
     .run()
     .await;
     expect![[r#"
+        /0 notice CI: push of refs/heads/main at 0123456789abcdef0123456789abcdef01234567
+        test/0 notice runs on this machine (runs-on: ubuntu-latest)
         test/1 command echo "key: $KEY"
         test/1 command printf %s "$KEY" | base64
         test/1 command echo "::error file=a.py,line=2::leaked ***"
@@ -186,6 +192,8 @@ async fn workflow_commands_are_obeyed() {
     .run()
     .await;
     expect![[r##"
+        /0 notice CI: push of refs/heads/main at 0123456789abcdef0123456789abcdef01234567
+        test/0 notice runs on this machine (runs-on: ubuntu-latest)
         test/1 command echo "::group::Details"
         test/1 command echo inside
         test/1 command echo "::endgroup::"
@@ -336,6 +344,8 @@ runs:
     .run()
     .await;
     expect![[r#"
+        /0 notice CI: push of refs/heads/main at 0123456789abcdef0123456789abcdef01234567
+        test/0 notice runs on this machine (runs-on: ubuntu-latest)
         test/1 output Checked out shop at 0123456 (0123456789abcdef0123456789abcdef01234567)
         test/2 warning the action has no input `wrong`
         test/2 command echo "x=hello world" >> "$GITHUB_OUTPUT"
