@@ -22,6 +22,7 @@ use seatrial_controller::{
     Change, Class, Classify, Context, Notice, ObjectKey, Outcome, Reconciler, Watches, finalizer,
     key_of, owner_reference, run,
 };
+use seatrial_resources::seatrial_dev::Push;
 use seatrial_testkit::Cluster;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -331,4 +332,47 @@ async fn applying_again_writes_nothing() {
         second.metadata.resource_version,
         third.metadata.resource_version
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_object_does_not_hide_the_others() {
+    let (cluster, ctx) = start().await;
+    let push = |name: &str, received: &str| {
+        json!({
+            "apiVersion": "seatrial.dev/v1alpha1", "kind": "Push",
+            "metadata": {"namespace": NAMESPACE, "name": name},
+            "spec": {"repository": "shop", "ref": "refs/heads/main", "before": "0", "after": "1",
+                     "receivedAt": received},
+        })
+    };
+    if cluster.create(push("bad", "yesterday")).await.is_err() {
+        println!("skipped: the server refuses what does not decode, so nothing can be hidden");
+        return;
+    }
+    cluster
+        .create(push("good", "2026-01-01T00:00:00.000000Z"))
+        .await
+        .unwrap();
+    let pushes = ctx.cache::<Push>().await;
+    let names = || {
+        pushes
+            .all()
+            .iter()
+            .filter_map(|one| one.metadata.name.clone())
+            .collect()
+    };
+    let seen: Vec<String> = names();
+    assert_eq!(seen, ["good"]);
+    cluster
+        .create(push("later", "2026-01-01T00:00:00.000000Z"))
+        .await
+        .unwrap();
+    cluster.create(push("worse", "tomorrow")).await.unwrap();
+    cluster
+        .create(push("last", "2026-01-01T00:00:00.000000Z"))
+        .await
+        .unwrap();
+    wait(1).await;
+    let seen: Vec<String> = names();
+    assert_eq!(seen, ["good", "last", "later"]);
 }

@@ -1,14 +1,17 @@
 //! The task that keeps one cache current.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::StreamExt;
 use kube::Client;
 use kube::api::{ListParams, WatchEvent, WatchParams};
-use kube::core::{ObjectList, Request};
+use kube::core::error_boundary::InvalidObject;
+use kube::core::{DeserializeGuard, ObjectList, Request};
+use serde::de::DeserializeOwned;
 
 use super::Cache;
-use crate::{Chain, Delay, Object, key_of};
+use crate::{Chain, Delay, Object, ObjectKey, key_of};
 
 /// Lists are read in pages of this size, so that no reply grows without bound.
 const PAGE: u32 = 5000;
@@ -29,8 +32,20 @@ enum Error {
     Gone,
 }
 
+impl Error {
+    fn is_decoding(&self) -> bool {
+        matches!(
+            self,
+            Self::List(kube::Error::SerdeError(_)) | Self::Watch(kube::Error::SerdeError(_))
+        )
+    }
+}
+
 /// Lists, then watches, for ever. Flow: list → watch from the list's revision → watch again from
 /// the last revision seen. 410 leads back to a list; other errors wait, up to ten seconds.
+///
+/// One object that does not decode must not blind every controller of its kind: after the first such
+/// failure objects are decoded one by one, at twice the cost, and those that fail are left out.
 pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
     let delay = Delay {
         first: Duration::from_millis(20),
@@ -39,8 +54,15 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
     };
     let mut failures = 0;
     let mut position: Option<String> = None;
+    let mut care = Care::Quick;
     loop {
-        match follow(&client, &cache, &mut position).await {
+        let result = match care {
+            Care::Quick => follow::<K, K>(&client, &cache, &mut position).await,
+            Care::OneByOne => {
+                follow::<K, DeserializeGuard<K>>(&client, &cache, &mut position).await
+            }
+        };
+        match result {
             Ok(Heard::Something) => failures = 0,
             // A server that ends watches at once must not be asked in a tight loop.
             Ok(Heard::Nothing) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -48,6 +70,7 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
                 position = None;
                 tokio::time::sleep(delay.first).await;
             }
+            Err(error) if care == Care::Quick && error.is_decoding() => care = Care::OneByOne,
             Err(error) => {
                 failures += 1;
                 let wait = delay.after(failures);
@@ -58,19 +81,45 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
     }
 }
 
+/// How objects are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// A reply as a whole; one bad object fails it.
+    Quick,
+    /// Each by itself.
+    OneByOne,
+}
+
 enum Heard {
     Something,
     Nothing,
 }
 
-async fn follow<K: Object>(
+/// An object as it was read, or why it could not be.
+trait Reading<K>: DeserializeOwned + Clone + Debug + Send + 'static {
+    fn read(self) -> Result<K, InvalidObject>;
+}
+
+impl<K: Object> Reading<K> for K {
+    fn read(self) -> Result<K, InvalidObject> {
+        Ok(self)
+    }
+}
+
+impl<K: Object> Reading<K> for DeserializeGuard<K> {
+    fn read(self) -> Result<K, InvalidObject> {
+        self.0
+    }
+}
+
+async fn follow<K: Object, R: Reading<K>>(
     client: &Client,
     cache: &Cache<K>,
     position: &mut Option<String>,
 ) -> Result<Heard, Error> {
     let from = match position.take() {
         Some(from) => from,
-        None => list(client, cache).await?,
+        None => list::<K, R>(client, cache).await?,
     };
     let from = position.insert(from);
     let request = Request::new(cache.path());
@@ -80,8 +129,9 @@ async fn follow<K: Object>(
     } else {
         request.watch(&params, from)
     };
+    let request = request.map_err(Error::Build)?;
     let events = client
-        .request_events::<K>(request.map_err(Error::Build)?)
+        .request_events::<R>(request)
         .await
         .map_err(watch_error)?;
     let mut events = std::pin::pin!(events);
@@ -100,7 +150,10 @@ fn watch_error(error: kube::Error) -> Error {
     }
 }
 
-async fn list<K: Object>(client: &Client, cache: &Cache<K>) -> Result<String, Error> {
+async fn list<K: Object, R: Reading<K>>(
+    client: &Client,
+    cache: &Cache<K>,
+) -> Result<String, Error> {
     let mut params = ListParams::default().limit(PAGE);
     let mut objects = Vec::new();
     loop {
@@ -110,14 +163,15 @@ async fn list<K: Object>(client: &Client, cache: &Cache<K>) -> Result<String, Er
         } else {
             request.list(&params)
         };
-        let page: ObjectList<K> = client
+        let page: ObjectList<R> = client
             .request(request.map_err(Error::Build)?)
             .await
             .map_err(|error| match error {
                 kube::Error::Api(status) if status.code == 410 => Error::Gone,
                 other => Error::List(other),
             })?;
-        objects.extend(page.items);
+        let read = page.items.into_iter().map(Reading::read);
+        objects.extend(read.filter_map(|object| object.map_err(|bad| warn(cache, &bad)).ok()));
         let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else {
             let version = page.metadata.resource_version.unwrap_or_default();
             cache.update(revision(&version), |state| state.replace(objects));
@@ -131,30 +185,58 @@ async fn list<K: Object>(client: &Client, cache: &Cache<K>) -> Result<String, Er
     }
 }
 
-fn take<K: Object>(
+fn warn<K: Object>(cache: &Cache<K>, bad: &InvalidObject) {
+    let meta = &bad.metadata;
+    let key = ObjectKey::new(
+        meta.namespace.as_deref().unwrap_or_default(),
+        meta.name.as_deref().unwrap_or_default(),
+    );
+    tracing::warn!(kind = cache.path(), object = %key, "left out: {}", bad.error);
+}
+
+fn take<K: Object, R: Reading<K>>(
     cache: &Cache<K>,
-    event: WatchEvent<K>,
+    event: WatchEvent<R>,
     position: &mut Option<String>,
 ) -> Result<(), Error> {
-    match event {
-        WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-            let version = object.meta().resource_version.clone().unwrap_or_default();
-            cache.update(revision(&version), |state| state.apply(object));
-            *position = Some(version);
-        }
-        WatchEvent::Deleted(object) => {
-            let version = object.meta().resource_version.clone().unwrap_or_default();
-            cache.update(revision(&version), |state| state.remove(&key_of(&object)));
-            *position = Some(version);
-        }
+    let (reading, gone) = match event {
+        WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, false),
+        WatchEvent::Deleted(object) => (object, true),
         WatchEvent::Bookmark(bookmark) => {
             let version = bookmark.metadata.resource_version;
             cache.update(revision(&version), |_| {});
             *position = Some(version);
+            return Ok(());
         }
         WatchEvent::Error(status) if status.code == 410 => return Err(Error::Gone),
         WatchEvent::Error(status) => return Err(Error::Watch(kube::Error::Api(status))),
-    }
+    };
+    let version = match reading.read() {
+        Ok(object) => {
+            let version = object.meta().resource_version.clone().unwrap_or_default();
+            cache.update(revision(&version), |state| {
+                if gone {
+                    state.remove(&key_of(&object))
+                } else {
+                    state.apply(object)
+                }
+            });
+            version
+        }
+        Err(bad) => {
+            warn(cache, &bad);
+            let meta = bad.metadata;
+            let key = ObjectKey::new(
+                meta.namespace.unwrap_or_default(),
+                meta.name.unwrap_or_default(),
+            );
+            let version = meta.resource_version.unwrap_or_default();
+            // What it was before is no longer true either.
+            cache.update(revision(&version), |state| state.remove(&key));
+            version
+        }
+    };
+    *position = Some(version);
     Ok(())
 }
 
