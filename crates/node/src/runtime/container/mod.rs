@@ -17,6 +17,7 @@
 
 pub(crate) mod inside;
 mod layers;
+mod network;
 mod plan;
 mod sandbox;
 

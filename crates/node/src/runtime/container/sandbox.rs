@@ -11,20 +11,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::Shared;
 use super::plan::{Plan, plan};
+use super::{Shared, network};
 use crate::runtime::sandbox::DEFAULT_PATH;
 use crate::runtime::sandbox::cgroup::Group;
-use crate::runtime::sandbox::launch::{Launch, launch};
-use crate::runtime::sandbox::link::{Link, borrow_all, step};
+use crate::runtime::sandbox::launch::{AtEnd, Launch, launch};
+use crate::runtime::sandbox::link::{Link, step};
 use crate::runtime::sandbox::process::{Beside, Context, Started};
-use crate::runtime::sandbox::protocol::{Bind, Command, Container, Family, Place, Report, Writing};
+use crate::runtime::sandbox::protocol::{Bind, Command, Container, Family, Place, Writing};
 use crate::runtime::{
-    Access, Connection, Error, Forward, HostBase, Memory, Mount, Network, Process, ProcessSpec,
-    Sandbox, SandboxSpec,
+    Access, Connection, Error, HostBase, Mount, Network, Process, ProcessSpec, Sandbox, SandboxSpec,
 };
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -46,13 +45,13 @@ impl ContainerSandbox {
         shared: Arc<Shared>,
         spec: SandboxSpec,
     ) -> Result<Self, Error> {
-        write_network_files(&spec).map_err(step("write the files of its network"))?;
+        network::write_files(&spec).map_err(step("write the files of its network"))?;
         let group = shared
             .cgroups
             .make(None, &spec.id, spec.limits, &spec.notes);
         let mut forwards = Vec::new();
         for forward in spec.forwards.clone() {
-            forwards.push(start_forward(&link, forward).await?);
+            forwards.push(network::forward(&link, forward).await?);
         }
         let forwards = Mutex::new(forwards);
         Ok(Self {
@@ -109,6 +108,25 @@ impl ContainerSandbox {
         planned.await.map_err(failed)?
     }
 
+    /// An empty directory on which the root of a process is mounted.
+    fn mountpoint(&self, number: u64) -> Result<PathBuf, Error> {
+        let mountpoint = self.spec.directory.join(format!("root-{number}"));
+        let failed = |source| Error::PrepareRoot {
+            step: "make a mount point".to_owned(),
+            source,
+        };
+        fs::create_dir_all(&mountpoint).map_err(failed)?;
+        Ok(mountpoint)
+    }
+
+    fn group_for(&self, spec: &ProcessSpec, number: u64) -> Group {
+        let name = format!("{}-{number}", spec.name);
+        let within = Some(&self.group);
+        self.shared
+            .cgroups
+            .make(within, &name, spec.limits, &self.spec.notes)
+    }
+
     fn mounts(&self, mounts: &[Mount]) -> Vec<Bind> {
         let own = ["resolv.conf", "hosts", "hostname"].map(|name| Bind {
             source: self.spec.directory.join(name),
@@ -148,20 +166,8 @@ impl Sandbox for ContainerSandbox {
     async fn start(&self, spec: ProcessSpec) -> Result<Arc<dyn Process>, Error> {
         let plan = self.plan(&spec).await?;
         let number = self.roots.fetch_add(1, Ordering::Relaxed);
-        let mountpoint = self.spec.directory.join(format!("root-{number}"));
-        let failed = |source| Error::PrepareRoot {
-            step: "make a mount point".to_owned(),
-            source,
-        };
-        fs::create_dir_all(&mountpoint).map_err(failed)?;
-        let cgroup_name = format!("{}-{number}", spec.name);
-        let group = self.shared.cgroups.make(
-            Some(&self.group),
-            &cgroup_name,
-            spec.limits,
-            &self.spec.notes,
-        );
-        let group = Arc::new(group);
+        let mountpoint = self.mountpoint(number)?;
+        let group = Arc::new(self.group_for(&spec, number));
         let users = self.link.users();
         let container = Container {
             overlays: plan.overlays.clone(),
@@ -171,30 +177,17 @@ impl Sandbox for ContainerSandbox {
             users,
         };
         let env = self.environment(&spec.env);
-        let at_end = {
-            let group = Arc::clone(&group);
-            move |report: &Report| -> Memory {
-                let memory = group.memory();
-                group.remove();
-                plan.clean_up(&report.created);
-                let _ = fs::remove_dir(mountpoint);
-                memory
-            }
+        let request = Launch {
+            place: Place::Container(container),
+            args: spec.args,
+            env: env.clone(),
+            cwd: spec.cwd.clone(),
+            input: None,
+            output: spec.output,
+            cgroups: group.entrances(),
+            at_end: clear_up(Arc::clone(&group), plan, mountpoint),
         };
-        let launched = launch(
-            &self.link,
-            Launch {
-                place: Place::Container(container),
-                args: spec.args,
-                env: env.clone(),
-                cwd: spec.cwd.clone(),
-                input: None,
-                output: spec.output,
-                cgroups: group.entrances(),
-                at_end: Box::new(at_end),
-            },
-        )
-        .await?;
+        let launched = launch(&self.link, request).await?;
         for note in &launched.notes {
             (self.spec.notes)(note.clone());
         }
@@ -209,11 +202,8 @@ impl Sandbox for ContainerSandbox {
             map_args: Box::new(|args| args),
             cgroups: Box::new(move || group.entrances()),
         };
-        Ok(Started::new(
-            Arc::clone(&self.link),
-            launched,
-            Arc::new(context),
-        ))
+        let link = Arc::clone(&self.link);
+        Ok(Started::new(link, launched, Arc::new(context)))
     }
 
     async fn connect(&self, port: u16) -> io::Result<Box<dyn Connection>> {
@@ -252,56 +242,14 @@ impl Sandbox for ContainerSandbox {
     }
 }
 
-/// The files that a container sees as `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`.
-fn write_network_files(spec: &SandboxSpec) -> io::Result<()> {
-    let mut hosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned();
-    let own = format!("{} {}\n", spec.address, spec.hostname);
-    let further = spec
-        .hosts
-        .iter()
-        .map(|(address, names)| format!("{address} {}\n", names.join(" ")));
-    hosts.extend(std::iter::once(own).chain(further));
-    let resolver = match spec.network {
-        // Nothing answers there: a look-up fails at once instead of waiting for an answer.
-        Network::Own => "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".to_owned(),
-        Network::Host => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
-    };
-    fs::write(spec.directory.join("hosts"), hosts)?;
-    fs::write(
-        spec.directory.join("hostname"),
-        format!("{}\n", spec.hostname),
-    )?;
-    fs::write(spec.directory.join("resolv.conf"), resolver)
-}
-
-/// Listens inside and carries what comes to the server outside.
-async fn start_forward(link: &Arc<Link>, forward: Forward) -> Result<JoinHandle<()>, Error> {
-    let (_, mut sockets) = link
-        .call(
-            Command::Listen {
-                address: forward.inside,
-            },
-            &borrow_all(&[]),
-        )
-        .await?;
-    let failed = || step(format!("listen on {} inside", forward.inside));
-    let socket = sockets
-        .pop()
-        .ok_or_else(|| failed()(io::ErrorKind::InvalidData.into()))?;
-    let listener = std::net::TcpListener::from(socket);
-    listener.set_nonblocking(true).map_err(failed())?;
-    let listener = TcpListener::from_std(listener).map_err(failed())?;
-    Ok(tokio::spawn(async move {
-        while let Ok((mut inside, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                // Dropping the inner connection is how the program inside learns of a refusal.
-                let Ok(mut outside) = TcpStream::connect(forward.outside).await else {
-                    return;
-                };
-                let _ = (inside.set_nodelay(true), outside.set_nodelay(true));
-                // Either side may end at any time.
-                let _ = tokio::io::copy_bidirectional(&mut inside, &mut outside).await;
-            });
-        }
-    }))
+/// What is done when a container has ended.
+fn clear_up(group: Arc<Group>, plan: Plan, mountpoint: PathBuf) -> AtEnd {
+    Box::new(move |report| {
+        let memory = group.memory();
+        group.remove();
+        plan.clean_up(&report.created);
+        // Left where it is still mounted: it goes with the sandbox's directory.
+        let _ = fs::remove_dir(mountpoint);
+        memory
+    })
 }

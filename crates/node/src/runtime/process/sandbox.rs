@@ -14,13 +14,11 @@ use super::Shared;
 use super::paths::Paths;
 use super::root::Root;
 use crate::runtime::sandbox::cgroup::Group;
-use crate::runtime::sandbox::launch::{Launch, launch};
+use crate::runtime::sandbox::launch::{AtEnd, Launch, launch};
 use crate::runtime::sandbox::link::Link;
 use crate::runtime::sandbox::process::{Beside, Context, Started};
-use crate::runtime::sandbox::protocol::{Place, Report};
-use crate::runtime::{
-    Connection, Error, HostBase, Memory, Process, ProcessSpec, Sandbox, SandboxSpec,
-};
+use crate::runtime::sandbox::protocol::Place;
+use crate::runtime::{Connection, Error, HostBase, Process, ProcessSpec, Sandbox, SandboxSpec};
 
 /// A pod of plain processes.
 pub(super) struct ProcessSandbox {
@@ -44,6 +42,15 @@ impl ProcessSandbox {
             group,
             started: AtomicU64::new(0),
         }
+    }
+
+    fn group_for(&self, spec: &ProcessSpec) -> Group {
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", spec.name);
+        let within = Some(&self.group);
+        self.shared
+            .cgroups
+            .make(within, &name, spec.limits, &self.spec.notes)
     }
 
     async fn make_root(&self, spec: &ProcessSpec) -> Result<(Root, PathBuf), Error> {
@@ -118,52 +125,30 @@ impl Sandbox for ProcessSandbox {
     }
 
     async fn start(&self, spec: ProcessSpec) -> Result<Arc<dyn Process>, Error> {
-        let (mut root, cwd) = self.make_root(&spec).await?;
+        let (root, cwd) = self.make_root(&spec).await?;
         if !matches!(spec.user.as_str(), "" | "0" | "root" | "0:0" | "root:root") {
+            let user = &spec.user;
             (self.spec.notes)(format!(
-                "user {} is not enforced: processes run as the node's user",
-                spec.user
+                "user {user} is not enforced: processes run as the node's user"
             ));
         }
-        let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let cgroup_name = format!("{}-{number}", spec.name);
-        let group = self.shared.cgroups.make(
-            Some(&self.group),
-            &cgroup_name,
-            spec.limits,
-            &self.spec.notes,
-        );
-        let group = Arc::new(group);
+        let group = Arc::new(self.group_for(&spec));
         let paths = Paths {
             root: root.directory.clone(),
         };
-        let env = paths.environment(&spec.env, &self.spec.hostname, self.shared.tools().await?);
-        let args = spec.args.iter().map(|arg| paths.map(arg)).collect();
-        let at_end = {
-            let group = Arc::clone(&group);
-            move |_: &Report| -> Memory {
-                let memory = group.memory();
-                group.remove();
-                if let Err(error) = root.finish() {
-                    tracing::warn!(%error, root = %root.directory.display(), "cannot collect a container's changes");
-                }
-                memory
-            }
+        let tools = self.shared.tools().await?;
+        let env = paths.environment(&spec.env, &self.spec.hostname, tools);
+        let request = Launch {
+            place: Place::Machine,
+            args: spec.args.iter().map(|arg| paths.map(arg)).collect(),
+            env: env.clone(),
+            cwd: cwd.clone(),
+            input: None,
+            output: spec.output,
+            cgroups: group.entrances(),
+            at_end: clear_up(Arc::clone(&group), root),
         };
-        let launched = launch(
-            &self.link,
-            Launch {
-                place: Place::Machine,
-                args,
-                env: env.clone(),
-                cwd: cwd.clone(),
-                input: None,
-                output: spec.output,
-                cgroups: group.entrances(),
-                at_end: Box::new(at_end),
-            },
-        )
-        .await?;
+        let launched = launch(&self.link, request).await?;
         let context = Context {
             beside: Beside::Machine,
             env,
@@ -171,11 +156,8 @@ impl Sandbox for ProcessSandbox {
             map_args: Box::new(move |args| args.iter().map(|arg| paths.map(arg)).collect()),
             cgroups: Box::new(move || group.entrances()),
         };
-        Ok(Started::new(
-            Arc::clone(&self.link),
-            launched,
-            Arc::new(context),
-        ))
+        let link = Arc::clone(&self.link);
+        Ok(Started::new(link, launched, Arc::new(context)))
     }
 
     async fn connect(&self, port: u16) -> io::Result<Box<dyn Connection>> {
@@ -193,4 +175,17 @@ impl Sandbox for ProcessSandbox {
             source,
         })
     }
+}
+
+/// What is done when a process has ended.
+fn clear_up(group: Arc<Group>, mut root: Root) -> AtEnd {
+    Box::new(move |_| {
+        let memory = group.memory();
+        group.remove();
+        if let Err(error) = root.finish() {
+            let root = root.directory.display();
+            tracing::warn!(%error, %root, "cannot collect what a process has changed");
+        }
+        memory
+    })
 }

@@ -1,7 +1,7 @@
 //! Starting a process through a sandbox's init, and following it to its end.
 
 use std::collections::BTreeMap;
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -74,32 +74,53 @@ struct Begun {
     report: Report,
 }
 
-async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Error> {
-    let failed = |source| Error::CreateSandbox {
-        step: "make pipes".to_owned(),
-        source,
-    };
-    let (input, input_writer) = match launch.input {
-        None => (Input::Null, None),
-        Some(reader) => (
-            Input::Descriptor,
-            Some((io::pipe().map_err(failed)?, reader)),
-        ),
-    };
-    let (output, output_writer) = io::pipe().map_err(failed)?;
-    let (error, error_writer) = io::pipe().map_err(failed)?;
-    let mut descriptors: Vec<OwnedFd> = Vec::new();
-    let input_writer = input_writer.map(|((read, write), reader)| {
-        descriptors.push(read.into());
-        (write, reader)
-    });
-    descriptors.push(output_writer.into());
-    descriptors.push(error_writer.into());
-    let cgroups = launch.cgroups.len();
-    descriptors.extend(launch.cgroups);
+/// The pipes to a process.
+struct Pipes {
+    output: PipeReader,
+    error: PipeReader,
+    input: Option<PipeWriter>,
+    /// For the process.
+    theirs: Vec<OwnedFd>,
+}
 
+impl Pipes {
+    fn open(input: Input) -> Result<Self, Error> {
+        let failed = |source| Error::CreateSandbox {
+            step: "make pipes".to_owned(),
+            source,
+        };
+        let mut theirs: Vec<OwnedFd> = Vec::new();
+        let input = match input {
+            Input::Null => None,
+            Input::Descriptor => {
+                let (reader, writer) = io::pipe().map_err(failed)?;
+                theirs.push(reader.into());
+                Some(writer)
+            }
+        };
+        let (output, writer) = io::pipe().map_err(failed)?;
+        theirs.push(writer.into());
+        let (error, writer) = io::pipe().map_err(failed)?;
+        theirs.push(writer.into());
+        Ok(Self {
+            output,
+            error,
+            input,
+            theirs,
+        })
+    }
+}
+
+async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Error> {
+    let input = if launch.input.is_some() {
+        Input::Descriptor
+    } else {
+        Input::Null
+    };
+    let mut pipes = Pipes::open(input)?;
+    let cgroups = launch.cgroups.len();
+    pipes.theirs.extend(launch.cgroups);
     let patience = (!matches!(launch.place, Place::Container(_))).then_some(DRAIN);
-    let program = launch.args.first().cloned().unwrap_or_default();
     let (name, status) = link.expect_process();
     let start = Start {
         process: name,
@@ -110,48 +131,62 @@ async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Er
         input,
         cgroups,
     };
-    let answer = link
-        .call(Command::Start(Box::new(start)), &borrow_all(&descriptors))
-        .await;
-    // The init's child has them; a copy left here would keep the outputs from ending.
-    drop(descriptors);
-    let (pid, report, handles) = match answer {
-        Ok((Answer::Started { pid, report }, handles)) => (pid, report, handles),
-        Ok(_) => {
-            link.forget_process(name);
-            let source = io::Error::from(io::ErrorKind::InvalidData);
-            return Err(Error::Execute { program, source });
-        }
-        Err(error) => {
-            link.forget_process(name);
-            return Err(error);
-        }
-    };
-    if let Some((writer, reader)) = input_writer {
+    let descriptors = std::mem::take(&mut pipes.theirs);
+    let (pid, report) = request(link, start, descriptors).await?;
+    if let (Some(writer), Some(reader)) = (pipes.input, launch.input) {
         tokio::spawn(feed(writer.into(), reader));
     }
+    let failed = |source| Error::CreateSandbox {
+        step: "read from a pipe".to_owned(),
+        source,
+    };
     let followers = [
-        follow(output, Stream::Stdout, &launch.output).map_err(failed)?,
-        follow(error, Stream::Stderr, &launch.output).map_err(failed)?,
+        follow(pipes.output, Stream::Stdout, &launch.output).map_err(failed)?,
+        follow(pipes.error, Stream::Stderr, &launch.output).map_err(failed)?,
     ];
-    let notes = report.notes.clone();
     let (_, exit) = watch::channel(None);
     let launched = Launched {
         name,
-        pid: machine_pid(pid, &handles),
-        notes,
+        pid,
+        notes: report.notes.clone(),
         exit,
     };
+    let output = launch.output;
     Ok((
         launched,
         Begun {
             status,
             followers,
             patience,
-            output: launch.output,
+            output,
             report,
         },
     ))
+}
+
+/// Has the init start it. The descriptors are closed here when it has: a copy that is left would
+/// keep the outputs from ending.
+async fn request(
+    link: &Link,
+    start: Start,
+    descriptors: Vec<OwnedFd>,
+) -> Result<(Option<u32>, Report), Error> {
+    let name = start.process;
+    let command = Command::Start(Box::new(start));
+    match link.call(command, &borrow_all(&descriptors)).await {
+        Ok((Answer::Started { pid, report }, handles)) => Ok((machine_pid(pid, &handles), report)),
+        Ok(_) => {
+            link.forget_process(name);
+            Err(Error::CreateSandbox {
+                step: "understand its init".to_owned(),
+                source: io::ErrorKind::InvalidData.into(),
+            })
+        }
+        Err(error) => {
+            link.forget_process(name);
+            Err(error)
+        }
+    }
 }
 
 /// Copies a process's input to it until either ends.
@@ -217,20 +252,18 @@ async fn finish(mut begun: Begun, at_end: AtEnd, exit: watch::Sender<Option<Exit
     exit.send_replace(Some(Exit { status, memory }));
 }
 
-/// The init knows the number in its own PID namespace; a pid descriptor tells ours.
-#[cfg(target_os = "linux")]
-fn machine_pid(_inside: i32, handles: &[OwnedFd]) -> Option<u32> {
+/// The init knows the number in its own PID namespace; a pid descriptor tells ours. Without one
+/// there is no such namespace.
+fn machine_pid(inside: i32, handles: &[OwnedFd]) -> Option<u32> {
     use std::os::fd::AsRawFd;
-    let path = format!("/proc/self/fdinfo/{}", handles.first()?.as_raw_fd());
+    let Some(handle) = handles.first() else {
+        return inside.try_into().ok();
+    };
+    let path = format!("/proc/self/fdinfo/{}", handle.as_raw_fd());
     let text = std::fs::read_to_string(path).ok()?;
     text.lines()
         .find_map(|line| line.strip_prefix("Pid:"))?
         .trim()
         .parse()
         .ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn machine_pid(inside: i32, _handles: &[OwnedFd]) -> Option<u32> {
-    inside.try_into().ok()
 }

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::serve::Role;
 use super::spawn;
-use crate::runtime::sandbox::protocol::{Answer, Failure, Phase, Start, Status};
+use crate::runtime::sandbox::protocol::{Answer, Failure, Phase, Report, Start, Status};
 
 /// The processes that an init has started and not yet reaped.
 pub(super) struct Children {
@@ -23,7 +23,7 @@ pub(super) struct Child {
     pub(super) pid: Pid,
     /// Names the process without a race; holds its namespaces reachable.
     #[cfg(target_os = "linux")]
-    pub(super) handle: OwnedFd,
+    pub(super) handle: Option<OwnedFd>,
 }
 
 impl Children {
@@ -36,70 +36,67 @@ impl Children {
         })
     }
 
-    /// Starts a process; on Linux the answer carries its pid descriptor.
+    /// Starts a process; where the kernel has pid descriptors the answer carries one.
     pub(super) fn start(
         &mut self,
         start: Start,
         descriptors: Vec<OwnedFd>,
     ) -> Result<(Answer, Option<OwnedFd>), Failure> {
         let name = start.process;
-        #[cfg(target_os = "linux")]
-        let (pid, report) = {
-            use crate::runtime::sandbox::protocol::Place;
-            let _inside = match &start.place {
-                Place::Container(_) => Some(self.home.enter_new_pids()?),
-                Place::Beside { process, .. } => {
-                    Some(self.home.enter_pids_of(&self.find(*process)?.handle)?)
-                }
-                Place::Machine => None,
-            };
-            let beside = match &start.place {
-                Place::Beside { process, .. } => Some(&self.find(*process)?.handle),
-                Place::Container(_) | Place::Machine => None,
-            };
-            spawn::spawn(start, descriptors, beside)?
+        let (pid, report) = self.spawn(start, descriptors)?;
+        let answer = Answer::Started {
+            pid: pid.as_raw_pid(),
+            report,
         };
-        #[cfg(not(target_os = "linux"))]
-        let (pid, report) = spawn::spawn(start, descriptors)?;
         #[cfg(target_os = "linux")]
         {
-            let open = || rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
-            // Not reaped yet, so the pid is still its own.
-            let step = "open the process's descriptor";
-            let handle = open().map_err(Failure::at(Phase::Sandbox, step))?;
-            let passed = handle
-                .try_clone()
-                .map_err(Failure::at(Phase::Sandbox, step))?;
+            use rustix::process::{PidfdFlags, pidfd_open};
+            // It has not been reaped yet, so the number is still its own.
+            let handle = pidfd_open(pid, PidfdFlags::empty()).ok();
+            let passed = handle.as_ref().and_then(|handle| handle.try_clone().ok());
             self.running.insert(name, Child { pid, handle });
-            Ok((
-                Answer::Started {
-                    pid: pid.as_raw_pid(),
-                    report,
-                },
-                Some(passed),
-            ))
+            Ok((answer, passed))
         }
         #[cfg(not(target_os = "linux"))]
         {
             self.running.insert(name, Child { pid });
-            Ok((
-                Answer::Started {
-                    pid: pid.as_raw_pid(),
-                    report,
-                },
-                None,
-            ))
+            Ok((answer, None))
         }
     }
 
     #[cfg(target_os = "linux")]
-    fn find(&self, process: u64) -> Result<&Child, Failure> {
-        self.running.get(&process).ok_or_else(|| {
-            Failure::at(
-                Phase::Root,
-                "enter the container, whose first process has ended",
-            )(io::Error::from(Errno::SRCH))
-        })
+    fn spawn(&self, start: Start, descriptors: Vec<OwnedFd>) -> Result<(Pid, Report), Failure> {
+        use crate::runtime::sandbox::protocol::Place;
+        match start.place {
+            Place::Container(_) => {
+                let _away = self.home.enter_new_pids()?;
+                spawn::spawn(start, descriptors, None)
+            }
+            Place::Beside { process, .. } => {
+                let handle = self.find(process)?;
+                let _away = self.home.enter_pids_of(handle)?;
+                spawn::spawn(start, descriptors, Some(handle))
+            }
+            Place::Machine => spawn::spawn(start, descriptors, None),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unused_self)] // As on Linux.
+    fn spawn(&self, start: Start, descriptors: Vec<OwnedFd>) -> Result<(Pid, Report), Failure> {
+        spawn::spawn(start, descriptors)
+    }
+
+    /// The descriptor of a container's first process, by which its namespaces are reached.
+    #[cfg(target_os = "linux")]
+    fn find(&self, process: u64) -> Result<&OwnedFd, Failure> {
+        let step = "enter the container, whose first process has ended";
+        let failed = |errno: Errno| Failure::at(Phase::Root, step)(errno);
+        let child = self
+            .running
+            .get(&process)
+            .ok_or_else(|| failed(Errno::SRCH))?;
+        child.handle.as_ref().ok_or_else(|| failed(Errno::NOSYS))
     }
 
     /// Sends a signal to a process, and SIGKILL to its descendants too. One that has ended gets

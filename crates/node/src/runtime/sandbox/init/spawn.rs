@@ -64,7 +64,7 @@ pub(super) fn spawn(
         .map(OwnedFd::try_clone)
         .transpose()
         .map_err(broken())?;
-    let (mut reports, mut reporter) = io::pipe().map_err(broken())?;
+    let (reports, mut reporter) = io::pipe().map_err(broken())?;
     let mut cgroups = descriptors.cgroups;
     let in_child = move || {
         #[cfg(target_os = "linux")]
@@ -88,17 +88,19 @@ pub(super) fn spawn(
     let spawned = command.spawn();
     // With the closure goes the last writing end in this process.
     drop(command);
-    let mut text = Vec::new();
-    reports.read_to_end(&mut text).map_err(broken())?;
-    let report = match serde_json::from_slice::<Result<Report, Failure>>(&text) {
-        Ok(Err(failure)) => return Err(failure),
-        Ok(Ok(report)) => report,
-        Err(_) => Report::default(),
-    };
+    let report = read_report(reports)?;
     let child = spawned.map_err(Failure::at(Phase::Execute, program))?;
     let pid = Pid::from_raw(child.id().cast_signed());
     let pid = pid.ok_or_else(|| broken()(io::Error::from(rustix::io::Errno::CHILD)))?;
     Ok((pid, report))
+}
+
+/// What the child said before its `exec`; nothing if it never came to run.
+fn read_report(mut reports: io::PipeReader) -> Result<Report, Failure> {
+    let mut text = Vec::new();
+    let read = reports.read_to_end(&mut text);
+    read.map_err(Failure::at(Phase::Sandbox, "read what a child reports"))?;
+    serde_json::from_slice(&text).unwrap_or_else(|_| Ok(Report::default()))
 }
 
 /// In the child: goes where the program is to run.
