@@ -2,7 +2,7 @@
 
 use seatrial_schema::strict;
 use seatrial_schema::{Type, custom as structural};
-use seatrial_schema::{defaults, patch, protobuf};
+use seatrial_schema::{apply, defaults, patch, protobuf};
 use serde_json::Value;
 
 use crate::call::FieldValidation;
@@ -159,23 +159,62 @@ pub(crate) fn strategic(
         .map_err(|error| refused(&error))
 }
 
-/// Server-side apply: `live` with what `manager` wants, or what it wants alone.
+/// Who applies, to what, and when.
+pub(crate) struct Applier<'a> {
+    /// The field manager.
+    pub(crate) manager: &'a str,
+    /// The subresource; empty for the object itself.
+    pub(crate) subresource: &'a str,
+    /// Now, in whole seconds.
+    pub(crate) moment: &'a str,
+    /// Whether fields of other managers are taken.
+    pub(crate) force: bool,
+}
+
+/// Server-side apply: `live` with what the manager wants and without what it no longer wants; with
+/// nothing live, what it wants alone.
+///
+/// # Errors
+/// A conflict, where another manager has applied a field that would change and force is not asked for;
+/// a bad request, where a list cannot be merged.
 pub(crate) fn apply(
     kind: &Kind,
     version: &Version,
-    live: Option<&Object>,
+    live: Option<Object>,
     wanted: &Object,
-    manager: &str,
-    subresource: &str,
-    moment: &str,
+    applier: &Applier<'_>,
 ) -> Result<Object, Failure> {
-    let _ = (kind, version, manager, subresource, moment);
-    let mut merged = Value::Object(live.map(|live| live.0.clone()).unwrap_or_default());
-    merge_patch(&mut merged, &Value::Object(wanted.0.clone()));
+    let api_version = kind.api_version(version);
+    let manager = apply::Manager {
+        name: applier.manager,
+        operation: apply::Operation::Apply,
+        api_version: &api_version,
+        subresource: applier.subresource,
+        time: applier.moment,
+    };
+    let force = if applier.force { apply::Force::Yes } else { apply::Force::No };
+    let live = live.map(|live| Value::Object(live.0));
+    let config = Value::Object(wanted.0.clone());
+    let object_type = type_of(kind, version);
+    let merged = apply::apply(live.as_ref(), &config, &manager, force, object_type.structure());
     match merged {
-        Value::Object(map) => Ok(Object(map)),
-        _ => Err(Failure::internal("an applied object is none")),
+        Ok(Value::Object(map)) => Ok(Object(map)),
+        Ok(_) => Err(Failure::internal("an applied object is none")),
+        Err(error) => Err(apply_refused(&error)),
     }
+}
+
+fn apply_refused(error: &apply::Error) -> Failure {
+    let apply::Error::Conflicts(conflicts) = error else {
+        return Failure::bad_request(error.to_string());
+    };
+    let causes = conflicts
+        .iter()
+        .map(|conflict| {
+            Cause::new("FieldManagerConflict", conflict.field.clone(), conflict.message())
+        })
+        .collect();
+    Failure::new(Reason::Conflict, error.to_string()).with_causes(causes)
 }
 
 /// Reads Kubernetes' protobuf envelope.

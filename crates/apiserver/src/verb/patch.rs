@@ -6,9 +6,9 @@ use super::update::ATTEMPTS;
 use super::{Fixed, Written, commit_update, finish_create};
 use crate::body::{self, Document};
 use crate::call::Call;
-use crate::facts;
+use crate::facts::{self, Applier};
 use crate::failure::{Cause, Failure, Reason};
-use crate::object::Object;
+use crate::object::{Object, timestamp};
 
 /// The four kinds of patches.
 enum Patch {
@@ -120,24 +120,21 @@ async fn create_by_apply(call: &Call, apply: &Apply) -> Result<Written, Failure>
     finish_create(call, object, apply.warnings.clone()).await
 }
 
-fn merge_applied(call: &Call, apply: &Apply, live: Option<&Object>) -> Result<Object, Failure> {
-    let moment = crate::object::timestamp(call.state.now());
-    facts::apply(
-        call.kind(),
-        call.version(),
-        live,
-        &apply.object,
-        &apply.manager,
-        &call.target.subresource,
-        &moment,
-    )
+fn merge_applied(call: &Call, apply: &Apply, live: Option<Object>) -> Result<Object, Failure> {
+    let applier = Applier {
+        manager: &apply.manager,
+        subresource: &call.target.subresource,
+        moment: &timestamp(call.state.now()),
+        force: call.flag("force") == Some(true),
+    };
+    facts::apply(call.kind(), call.version(), live, &apply.object, &applier)
 }
 
 /// The object after the patch, in the version of the path, with warnings.
 fn changed(call: &Call, patch: &Patch, old: &Fixed) -> Result<(Object, Vec<String>), Failure> {
     let served = old.served(call);
     if let Patch::Apply(apply) = patch {
-        let object = merge_applied(call, apply, Some(&served))?;
+        let object = merge_applied(call, apply, Some(served))?;
         return Ok((object, apply.warnings.clone()));
     }
     let mut value = Value::Object(served.0);
