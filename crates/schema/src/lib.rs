@@ -22,6 +22,7 @@ pub mod defaults;
 pub mod fact;
 #[allow(clippy::all, clippy::pedantic, missing_docs)] // Tables, written by the generator.
 pub mod generated;
+pub mod openapi;
 pub mod parse;
 pub mod patch;
 pub mod path;

@@ -113,3 +113,11 @@ pub fn register(generator: &mut SchemaGenerator, group: &str, version: &str) {
         _ => {}
     }
 }
+
+/// Adds the schemas that every document refers to.
+pub fn register_shared(generator: &mut SchemaGenerator) {
+    generator.subschema_for::<k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions>();
+    generator.subschema_for::<k8s::apimachinery::pkg::apis::meta::v1::ListMeta>();
+    generator.subschema_for::<k8s::apimachinery::pkg::apis::meta::v1::ObjectMeta>();
+    generator.subschema_for::<k8s::apimachinery::pkg::apis::meta::v1::Status>();
+}

@@ -302,5 +302,14 @@ fn describe(definitions: &Definitions) -> Result<String> {
         }
         text += "        }\n";
     }
-    Ok(text + "        _ => {}\n    }\n}\n")
+    text += "        _ => {}\n    }\n}\n";
+    text += "\n/// Adds the schemas that every document refers to.\n";
+    text += "pub fn register_shared(generator: &mut SchemaGenerator) {\n";
+    for name in ["DeleteOptions", "ListMeta", "ObjectMeta", "Status"] {
+        writeln!(
+            text,
+            "    generator.subschema_for::<k8s::apimachinery::pkg::apis::meta::v1::{name}>();"
+        )?;
+    }
+    Ok(text + "}\n")
 }
