@@ -12,6 +12,7 @@
 //! `seatrial/host` can run, since other images' programs need their own root. How a container's
 //! paths are found in its directory is said in the module `paths`.
 
+mod layers;
 mod paths;
 mod root;
 mod sandbox;

@@ -1,14 +1,16 @@
 //! Limits by control groups, of either version, where the machine lets us make some.
 
+mod hierarchy;
+mod places;
+
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use self::hierarchy::{Hierarchy, Version};
 use super::own;
 use crate::runtime::{Limits, Memory, Notes};
-
-const PERIOD_MICROS: u64 = 100_000;
 
 /// Where control groups can be made.
 #[derive(Debug)]
@@ -17,19 +19,6 @@ pub(crate) struct Cgroups {
     memory: Option<Hierarchy>,
     /// Why one is missing.
     problem: String,
-}
-
-/// A directory in which we may make groups.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Hierarchy {
-    version: Version,
-    base: PathBuf,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    One,
-    Two,
 }
 
 /// The groups of a sandbox or a process: none where nothing is limited.
@@ -51,7 +40,7 @@ impl Cgroups {
         let name = own::name();
         let mut problem = "no cgroup file system is mounted".to_owned();
         let mut find = |controller: &str| {
-            for candidate in candidates(&mounts, &own, controller) {
+            for candidate in places::candidates(&mounts, &own, controller) {
                 match candidate.make(&name, controller) {
                     Ok(made) => return Some(made),
                     Err(error) => {
@@ -217,131 +206,6 @@ impl Group {
     }
 }
 
-impl Hierarchy {
-    fn make(&self, name: &str, controller: &str) -> io::Result<Self> {
-        if self.version == Version::Two {
-            // Already enabled, or it shows below that it could not be.
-            let _ = fs::write(
-                self.base.join("cgroup.subtree_control"),
-                format!("+{controller}"),
-            );
-        }
-        let made = Self {
-            version: self.version,
-            base: self.base.join(name),
-        };
-        match fs::create_dir(&made.base) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => other?,
-        }
-        let needed = match (self.version, controller) {
-            (Version::One, "cpu") => "cpu.cfs_quota_us",
-            (Version::One, _) => "memory.limit_in_bytes",
-            (Version::Two, "cpu") => "cpu.max",
-            (Version::Two, _) => "memory.max",
-        };
-        // Opened, not only looked for: in a container the directory may be ours and the file not.
-        let opened = fs::OpenOptions::new()
-            .write(true)
-            .open(made.base.join(needed));
-        opened
-            .map(|_| made.clone())
-            .inspect_err(|_| drop(fs::remove_dir(&made.base)))
-    }
-
-    fn limit_cpu(&self, millis: u64) -> io::Result<()> {
-        // The kernel refuses less than a hundredth of the period.
-        let quota = (millis * PERIOD_MICROS / 1000).max(PERIOD_MICROS / 100);
-        match self.version {
-            Version::One => {
-                fs::write(
-                    self.base.join("cpu.cfs_period_us"),
-                    PERIOD_MICROS.to_string(),
-                )?;
-                fs::write(self.base.join("cpu.cfs_quota_us"), quota.to_string())
-            }
-            Version::Two => fs::write(
-                self.base.join("cpu.max"),
-                format!("{quota} {PERIOD_MICROS}"),
-            ),
-        }
-    }
-
-    fn limit_memory(&self, bytes: u64) -> io::Result<()> {
-        match self.version {
-            Version::One => fs::write(self.base.join("memory.limit_in_bytes"), bytes.to_string()),
-            Version::Two => {
-                // Kernels without swap accounting lack the file.
-                let _ = fs::write(self.base.join("memory.swap.max"), "0");
-                fs::write(self.base.join("memory.max"), bytes.to_string())
-            }
-        }
-    }
-}
-
-/// Where groups might be made: this process's own group, the one around it (the only possible one in
-/// version 2, where a group with processes has no groups with controllers), the topmost.
-fn candidates(mounts: &str, own: &str, controller: &str) -> Vec<Hierarchy> {
-    let mut found = Vec::new();
-    for (version, root, mountpoint) in mounts
-        .lines()
-        .filter_map(|line| parse_mount(line, controller))
-    {
-        let path = own
-            .lines()
-            .find_map(|line| parse_own(line, version, controller))
-            .unwrap_or("/");
-        let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
-        let place = Path::new(mountpoint).join(below);
-        let around = place
-            .parent()
-            .filter(|around| around.starts_with(mountpoint));
-        let top = Path::new(mountpoint);
-        for base in [Some(place.as_path()), around, Some(top)]
-            .into_iter()
-            .flatten()
-        {
-            let hierarchy = Hierarchy {
-                version,
-                base: base.to_path_buf(),
-            };
-            if !found.contains(&hierarchy) {
-                found.push(hierarchy);
-            }
-        }
-    }
-    found
-}
-
-/// The version, root and mount point of a line of mountinfo about this controller.
-fn parse_mount<'line>(
-    line: &'line str,
-    controller: &str,
-) -> Option<(Version, &'line str, &'line str)> {
-    let (before, after) = line.split_once(" - ")?;
-    let mut fields = before.split(' ').skip(3);
-    let (root, mountpoint) = (fields.next()?, fields.next()?);
-    let mut fields = after.split(' ');
-    let (kind, options) = (fields.next()?, fields.nth(1)?);
-    match kind {
-        "cgroup2" => Some((Version::Two, root, mountpoint)),
-        "cgroup" if options.split(',').any(|option| option == controller) => {
-            Some((Version::One, root, mountpoint))
-        }
-        _ => None,
-    }
-}
-
-fn parse_own<'line>(line: &'line str, version: Version, controller: &str) -> Option<&'line str> {
-    let mut fields = line.splitn(3, ':').skip(1);
-    let (controllers, path) = (fields.next()?, fields.next()?);
-    let meant = match version {
-        Version::One => controllers.split(',').any(|known| known == controller),
-        Version::Two => controllers.is_empty(),
-    };
-    meant.then_some(path)
-}
-
 fn killed(events: &str) -> u64 {
     let line = events
         .lines()
@@ -367,4 +231,47 @@ fn quantity(bytes: u64) -> String {
         }
     }
     bytes.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_enforced_is_noted_as_it_was_written() {
+        let none = Cgroups {
+            cpu: None,
+            memory: None,
+            problem: "no cgroup is writable".to_owned(),
+        };
+        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+        let notes: Notes = {
+            let heard = Arc::clone(&heard);
+            Arc::new(move |note| heard.lock().unwrap().push(note))
+        };
+        let limits = Limits {
+            cpu_millis: Some(250),
+            memory_bytes: Some(64 << 20),
+        };
+        let group = none.make(None, "pod", limits, &notes);
+        assert!(group.entrances().is_empty());
+        assert_eq!(
+            *heard.lock().unwrap(),
+            [
+                "cpu limit of 250m is not enforced: no cgroup is writable",
+                "memory limit of 64Mi is not enforced: no cgroup is writable"
+            ]
+        );
+    }
+
+    #[test]
+    fn kills_are_counted_and_quantities_exact() {
+        assert_eq!(killed("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"), 2);
+        assert_eq!(killed("low 0\noom 3\noom_kill 1\n"), 1);
+        assert_eq!(killed(""), 0);
+        assert_eq!(quantity(1 << 30), "1Gi");
+        assert_eq!(quantity(1_000_000), "1000000");
+    }
 }
