@@ -27,8 +27,9 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers()
         self.wfile.write(body)
     def log_message(self, *args): pass
+server = http.server.HTTPServer((os.environ["POD_IP"], 8080), Page)
 print("ready", flush=True)
-http.server.HTTPServer((os.environ["POD_IP"], 8080), Page).serve_forever()
+server.serve_forever()
 "#;
 
 #[tokio::test]
