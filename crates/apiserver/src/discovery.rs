@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::accept::media_types;
 use crate::failure::Failure;
+use crate::openapi::served;
 use crate::registry::{Kind, Registry, Subresource, Verbs, Version, api_version};
 use crate::reply;
 use crate::state::State;
@@ -123,18 +124,6 @@ pub(crate) async fn resources(
     Path((group, version)): Path<(String, String)>,
 ) -> Response {
     resource_list(&state.registry(), &group, &version)
-}
-
-/// The kinds that are served in one version of a group.
-fn served<'a>(
-    registry: &'a Registry,
-    group: &'a str,
-    version: &'a str,
-) -> impl Iterator<Item = (&'a Kind, &'a Version)> {
-    registry.group(group).filter_map(move |kind| {
-        let version = kind.versions.iter().find(|served| served.name == version)?;
-        Some((&**kind, version))
-    })
 }
 
 fn resource_list(registry: &Registry, group: &str, version: &str) -> Response {
@@ -278,11 +267,22 @@ fn aggregated_resource(kind: &Kind, version: &Version) -> Value {
     resource
 }
 
-pub(crate) async fn openapi_index() -> Response {
-    ok(&json!({ "paths": {} }))
+pub(crate) async fn openapi_index(Shared(state): Shared<Arc<State>>) -> Response {
+    ok(&crate::openapi::index(&state.registry()))
 }
 
-pub(crate) async fn openapi(Path(path): Path<String>) -> Failure {
-    let _ = path;
-    Failure::unknown_path()
+pub(crate) async fn openapi(
+    Shared(state): Shared<Arc<State>>,
+    Path(path): Path<String>,
+) -> Response {
+    match state.documents.get(&state.registry(), &path) {
+        Some(document) => {
+            let mut response = reply::json(StatusCode::OK, document);
+            // The address carries a hash, so what it names never changes.
+            let forever = HeaderValue::from_static("public, immutable");
+            response.headers_mut().insert(header::CACHE_CONTROL, forever);
+            response
+        }
+        None => Failure::unknown_path().into_response(),
+    }
 }

@@ -35,6 +35,7 @@ pub mod failure;
 mod identity;
 mod name;
 pub mod object;
+mod openapi;
 mod question;
 pub mod registry;
 mod reply;

@@ -12,6 +12,7 @@ use crate::admission::Admission;
 use crate::allocation::Allocation;
 use crate::failure::Failure;
 use crate::object::Object;
+use crate::openapi::Documents;
 use crate::registry::{Kind, Registry};
 use crate::subresource::PodLogs;
 use crate::token::Tokens;
@@ -34,6 +35,8 @@ pub struct State {
     pub tokens: Tokens,
     /// Addresses and ports of services.
     pub allocation: Allocation,
+    /// OpenAPI documents made so far.
+    pub documents: Documents,
     registry: RwLock<Arc<Registry>>,
 }
 
@@ -50,6 +53,7 @@ impl State {
             logs: None,
             tokens: Tokens::ephemeral(),
             allocation: Allocation::default(),
+            documents: Documents::default(),
             registry: RwLock::new(Arc::new(Registry::built_in())),
         };
         crate::custom::load(&state);

@@ -261,3 +261,21 @@ async fn large_replies_are_compressed_where_the_client_asks() {
         .await;
     assert_eq!(shrunk.headers["content-encoding"], "gzip");
 }
+
+#[tokio::test]
+async fn openapi_documents_describe_every_group_version() {
+    let api = Api::start().await;
+    let index = api.get("/openapi/v3").await.expect(200);
+    let paths = index["paths"].as_object().unwrap();
+    assert!(paths.contains_key("api/v1") && paths.contains_key("apis/apps/v1"));
+    for entry in paths.values() {
+        let address = entry["serverRelativeURL"].as_str().unwrap();
+        assert_eq!(api.get(address).await.expect(200)["openapi"], "3.0.0", "{address}");
+    }
+    let apps = api.get("/openapi/v3/apis/apps/v1").await.expect(200);
+    let item = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
+    let parameters = apps["paths"][item]["patch"]["parameters"].as_array().unwrap();
+    assert!(parameters.iter().any(|parameter| parameter["name"] == "fieldValidation"));
+    api.get("/openapi/v3/apis/none/v1").await.expect(404);
+    api.get("/openapi/v2").await.expect(404);
+}
