@@ -49,14 +49,18 @@ impl Range {
         })
     }
 
-    /// A range of loopback addresses for pods without a network namespace. Clusters that run at the
-    /// same time on one machine should differ in `cluster`, for instance a hash of the data
-    /// directory: it chooses among the 192 blocks `127.64.0.0/16` to `127.255.0.0/16`.
-    pub fn of_loopback(cluster: u64) -> Self {
-        let block = 64 + (cluster % 192) as u8;
+    /// A range of loopback addresses for the pods of the node with this index, where pods have no
+    /// network namespace: 1022 addresses of one of the blocks `127.64.0.0/16` to `127.255.0.0/16`.
+    ///
+    /// Clusters that run at the same time on one machine should differ in `cluster`, for instance a
+    /// hash of the data directory, which chooses the block.
+    pub fn of_loopback(cluster: u64, index: usize) -> Self {
+        let index = index as u64;
+        let block = 64 + (cluster % 192 + index / 64) % 192;
+        let base = u32::from(Ipv4Addr::new(127, block as u8, 0, 0));
         Self {
-            base: u32::from(Ipv4Addr::new(127, block, 0, 0)),
-            bits: 16,
+            base: base + ((index as u32 % 64) << 10),
+            bits: 22,
         }
     }
 
@@ -153,6 +157,14 @@ mod tests {
                 .to_string()
                 .contains("fewer nodes")
         );
+    }
+
+    #[test]
+    fn nodes_without_namespaces_share_a_block_of_loopback_addresses() {
+        let range = |cluster, index| Range::of_loopback(cluster, index).to_string();
+        assert_eq!(range(0, 0), "127.64.0.0/22");
+        assert_eq!(range(191, 2), "127.255.8.0/22");
+        assert_eq!(range(191, 64), "127.64.0.0/22");
     }
 
     #[test]

@@ -14,9 +14,13 @@
 //! - After `kill -9` the next agent removes what the last one left running, and starts again, with
 //!   one restart more, every container that its pods' status says was running.
 
+mod act;
 mod decide;
+mod explain;
 mod follow;
 mod handle;
+mod mounts;
+mod outcome;
 mod prepare;
 mod probing;
 mod report;
@@ -139,6 +143,10 @@ impl Agent {
     /// Ends all pods' processes without touching their objects, and then [`Agent::run`]. The next
     /// start of the node starts them again.
     pub async fn stop(&self) {
+        if self.0.has_inbox() {
+            // It was never run.
+            self.0.stopping.send_replace(Phase::Stopped);
+        }
         let mut phase = self.0.stopping.subscribe();
         self.0.stopping.send_if_modified(|phase| {
             let running = *phase == Phase::Running;
@@ -181,6 +189,13 @@ impl Shared {
     fn tell(&self, pod: &Pod, notice: Notice) {
         // Nobody listens only when the agent has ended.
         let _ = self.notices.send((pod.object_ref(&()), notice));
+    }
+
+    fn has_inbox(&self) -> bool {
+        self.inbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
     }
 
     fn addresses(&self) -> MutexGuard<'_, Pool> {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// After a run of this length a container counts as recovered, and its next failure as the first.
-pub(crate) const RECOVERED_AFTER: Duration = Duration::from_secs(600);
+pub(crate) const RECOVERED_AFTER: Duration = Duration::from_mins(10);
 
 const FIRST: Duration = Duration::from_secs(10);
-const MOST: Duration = Duration::from_secs(300);
+const MOST: Duration = Duration::from_mins(5);
 
 /// The wait before a container's start after `failures` ends in a row: none after the first, then
 /// 10 s, 20 s, 40 s, … up to 5 minutes.

@@ -6,6 +6,7 @@
 //! ```
 
 mod description;
+mod machine;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use seatrial_controller::{Chain, Context, ObjectKey, write};
 use serde_json::json;
 
 pub use description::{Capacity, NodeDescription, RUNTIME, SystemInfo, VERSION};
+pub use machine::machine;
 
 /// Where the leases of nodes live.
 const LEASES: &str = "kube-node-lease";
@@ -100,7 +102,7 @@ async fn renew(
                 ..Namespace::default()
             };
             match ctx.objects().create(&namespace).await {
-                Err(error) if !error.is_already_exists() => return Err(error),
+                Err(error) if !error.is_already_exists() => Err(error),
                 _ => leases.create(&lease).await.map(drop),
             }
         }

@@ -17,6 +17,7 @@ mod fleet;
 mod pod;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -48,6 +49,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct SimulatedNodes {
     /// Their number.
     pub count: usize,
+    /// How many nodes of other kinds there are, whose pods' addresses come before those of these.
+    pub first: usize,
     /// Node names are this, a hyphen and the node's number from 1.
     pub prefix: String,
     /// What each offers.
@@ -67,6 +70,7 @@ impl Default for SimulatedNodes {
     fn default() -> Self {
         Self {
             count: 3,
+            first: 0,
             prefix: "simulated".to_owned(),
             capacity: Capacity {
                 cpu_millis: 1_000_000,
@@ -102,8 +106,12 @@ impl SimulatedNodes {
             name: format!("{}-{number}", self.prefix),
             runtime: "simulated",
             address: IpAddr::from(host),
-            pods: Range::of_node(index, self.count, self.capacity.pods)
-                .map_err(Error::Addresses)?,
+            pods: Range::of_node(
+                self.first + index,
+                self.first + self.count,
+                self.capacity.pods,
+            )
+            .map_err(Error::Addresses)?,
             capacity: self.capacity,
             labels: self.labels.clone(),
             taints: self.taints.clone(),

@@ -1,5 +1,7 @@
 //! The agent on a runtime in memory, in an in-process cluster, in virtual time.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests end where something is wrong.
+
 #[path = "agent/fake.rs"]
 mod fake;
 
@@ -92,14 +94,14 @@ impl Test {
 
     /// Waits until the pod satisfies the condition.
     async fn until(&self, name: &str, what: &str, check: impl Fn(&Pod) -> bool) -> Pod {
-        eventually(what, Duration::from_secs(600), async || {
+        eventually(what, Duration::from_mins(10), async || {
             self.pods.get_opt(name).await.unwrap().filter(&check)
         })
         .await
     }
 
     async fn gone(&self, name: &str) {
-        eventually("the pod to go", Duration::from_secs(600), async || {
+        eventually("the pod to go", Duration::from_mins(10), async || {
             self.pods
                 .get_opt(name)
                 .await
@@ -224,9 +226,7 @@ async fn readiness_follows_its_probe() {
     let probe = json!({"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 1, "failureThreshold": 2});
     test.create("web", app(json!({"readinessProbe": probe})))
         .await;
-    let pod = test
-        .until("web", "running", |pod| container_runs(pod))
-        .await;
+    let pod = test.until("web", "running", container_runs).await;
     assert!(!is_ready(&pod));
     tokio::time::sleep(Duration::from_secs(3)).await;
     *test.world.http.lock().unwrap() = Some(204);

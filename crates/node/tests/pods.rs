@@ -1,5 +1,7 @@
 //! Pods on the runtimes of this machine, in an in-process cluster.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests end where something is wrong.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -23,6 +25,7 @@ use seatrial_node::runtime::{HostBase, Runtime};
 use seatrial_testkit::{Cluster, cluster, eventually};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 const INIT: &str = env!("CARGO_BIN_EXE_seatrial-sandbox-init");
 
@@ -99,6 +102,10 @@ impl Test {
     }
 
     fn agent(&self) -> Agent {
+        self.agent_with_task().0
+    }
+
+    fn agent_with_task(&self) -> (Agent, tokio::task::JoinHandle<()>) {
         let capacity = Capacity {
             cpu_millis: 4_000,
             memory_bytes: 8 << 30,
@@ -107,7 +114,7 @@ impl Test {
         };
         let pods = match self.runtime.name() {
             "container" => Range::of_node(0, 1, 110).unwrap(),
-            _ => Range::of_loopback(std::process::id().into()),
+            _ => Range::of_loopback(std::process::id().into(), 0),
         };
         let node = NodeDescription {
             name: "node".into(),
@@ -135,8 +142,8 @@ impl Test {
         );
         let agent = Agent::new(&ctx, config);
         let running = agent.clone();
-        tokio::spawn(async move { running.run().await.unwrap() });
-        agent
+        let task = tokio::spawn(async move { running.run().await.unwrap() });
+        (agent, task)
     }
 
     async fn create(&self, name: &str, containers: Value, more: Value) {
@@ -152,7 +159,7 @@ impl Test {
     }
 
     async fn until(&self, name: &str, what: &str, check: impl Fn(&Pod) -> bool) -> Pod {
-        let found = tokio::time::timeout(Duration::from_secs(60), async {
+        let found = tokio::time::timeout(Duration::from_mins(1), async {
             loop {
                 if let Some(pod) = self.pods.get_opt(name).await.unwrap().filter(&check) {
                     return pod;
@@ -162,8 +169,8 @@ impl Test {
         });
         match found.await {
             Ok(pod) => pod,
-            Err(_) => panic!(
-                "{what}: not within a minute: {:#?} {:?}",
+            Err(late) => panic!(
+                "{what}: {late}: {:#?} {:?}",
                 self.pods.get(name).await.unwrap().status,
                 self.events().await
             ),
@@ -349,4 +356,71 @@ async fn failures_are_told_in_namespaces() {
 #[tokio::test]
 async fn failures_are_told_of_plain_processes() {
     crash(Wanted::Process).await;
+}
+
+/// How long a pod takes from its creation to its first status `Running`, beyond its own work.
+async fn measure(wanted: Wanted) {
+    const PODS: u32 = 10;
+    let Some(test) = Test::start(wanted).await else {
+        return;
+    };
+    let agent = test.agent();
+    let containers = json!([{"name": "app", "image": "shop:1", "command": ["/bin/sleep", "1000"]}]);
+    test.create("first", containers.clone(), json!({})).await;
+    test.until("first", "ready", is_ready).await;
+    let mut total = Duration::ZERO;
+    for number in 0..PODS {
+        let begin = Instant::now();
+        let name = format!("web-{number}");
+        test.create(&name, containers.clone(), json!({})).await;
+        test.until(&name, "ready", is_ready).await;
+        total += begin.elapsed();
+    }
+    println!(
+        "{}: {:?} from create to Ready",
+        test.runtime.name(),
+        total / PODS
+    );
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn pods_start_quickly() {
+    measure(Wanted::Container).await;
+    measure(Wanted::Process).await;
+}
+
+/// An agent that dies leaves everything running; the next one must end it first.
+async fn survive(wanted: Wanted) {
+    let Some(test) = Test::start(wanted).await else {
+        return;
+    };
+    let (agent, task) = test.agent_with_task();
+    let containers = json!([{
+        "name": "app",
+        "image": "shop:1",
+        "command": ["python3", "-m", "http.server", "--bind", "$(POD_ADDRESS)", "8080"],
+        "env": [{"name": "POD_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+        "readinessProbe": {"tcpSocket": {"port": 8080}},
+    }]);
+    test.create("web", containers, json!({})).await;
+    test.until("web", "ready", is_ready).await;
+    task.abort();
+    let _ = task.await;
+    drop(agent);
+    let agent = test.agent();
+    let again = |pod: &Pod| is_ready(pod) && restarts(pod) > 0;
+    let pod = test.until("web", "ready again", again).await;
+    assert_eq!(restarts(&pod), 1, "the address was still taken");
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn the_next_agent_ends_what_a_dead_one_left_in_namespaces() {
+    survive(Wanted::Container).await;
+}
+
+#[tokio::test]
+async fn the_next_agent_ends_what_a_dead_one_left_as_plain_processes() {
+    survive(Wanted::Process).await;
 }

@@ -1,6 +1,8 @@
 //! Simulated nodes in an in-process cluster, in virtual time.
 
-use std::time::{Duration, Instant};
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests end where something is wrong.
+
+use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -10,6 +12,7 @@ use seatrial_controller::Context;
 use seatrial_node::simulated::{self, Behaviour, Delay, SimulatedNodes};
 use seatrial_testkit::{Cluster, cluster, eventually};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// A cluster with a namespace and two simulated nodes.
 async fn with_nodes(behaviour: Behaviour) -> (Cluster, Api<Pod>) {
@@ -91,11 +94,11 @@ async fn nodes_register_and_stay_alive() {
             .0
     };
     let before = renewed().await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let seconds = renewed().await.duration_since(before).as_secs();
     assert!((50..=60).contains(&seconds), "{seconds}");
     // The status is reported again after five minutes, with its transition times kept.
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
     let conditions = nodes
         .get("simulated-1")
         .await
@@ -226,7 +229,7 @@ async fn thousands_of_pods_become_ready_in_seconds() {
     while ready(&pods).await < PODS {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(
-            begin.elapsed() < Duration::from_secs(120),
+            begin.elapsed() < Duration::from_mins(2),
             "too slow for any machine"
         );
     }

@@ -92,10 +92,10 @@ pub(super) fn decide(pod: &Pod, world: &World, now: Timestamp) -> Decision {
     match (&world.course, world.deadline) {
         (_, Some(deadline)) => end(spec, world, deadline, &mut decision),
         (Course::Failed { .. } | Course::Ending, None) => {
-            end(spec, world, plus(now, grace), &mut decision)
+            end(spec, world, plus(now, grace), &mut decision);
         }
         (Course::Living, None) if has_ended(spec, world) => {
-            end(spec, world, plus(now, grace), &mut decision)
+            end(spec, world, plus(now, grace), &mut decision);
         }
         (Course::Living, None) => live(spec, world, now, &mut decision),
     }

@@ -1,7 +1,7 @@
 //! Following the cluster: a worker for each pod of the node, and news for those it concerns.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use seatrial_controller::{Cache, Change, ObjectKey, key_of};
@@ -15,12 +15,25 @@ use crate::runtime::sandbox::remove_tree;
 
 /// Runs the node until it is told to stop.
 pub(super) async fn run(shared: &Arc<Shared>) -> Result<(), Error> {
-    shared.begin().await?;
-    let inbox = shared.inbox.lock().map_or(None, |mut inbox| inbox.take());
+    let inbox = shared
+        .inbox
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    let begun = shared.begin().await;
+    if begun.is_ok() {
+        work(shared, inbox).await;
+    }
+    shared.stopping.send_replace(Phase::Stopped);
+    begun
+}
+
+async fn work(shared: &Arc<Shared>, inbox: Option<Notices>) {
+    let config = &shared.config;
     let heart = keep_alive(
         shared.ctx.clone(),
-        vec![shared.config.node.clone()],
-        shared.config.heartbeat,
+        vec![config.node.clone()],
+        config.heartbeat,
     );
     let mut workers = JoinSet::new();
     let mut stopping = shared.stopping.subscribe();
@@ -32,8 +45,6 @@ pub(super) async fn run(shared: &Arc<Shared>) -> Result<(), Error> {
         () = follow(shared, &mut workers) => {}
     }
     while workers.join_next().await.is_some() {}
-    shared.stopping.send_replace(Phase::Stopped);
-    Ok(())
 }
 
 /// Emits events, one after the other, so that they are in order.

@@ -74,7 +74,7 @@ pub(super) async fn prepare(
     attempt: u32,
 ) -> Result<(Arc<dyn Sandbox>, Written), Error> {
     let written = fill_volumes(shared, pod, address, &Written::new()).await?;
-    let id = shared.sandbox_id(pod, attempt);
+    let id = sandbox_id(pod, attempt);
     let directory = shared.sandboxes().join(&id);
     make_empty(&directory)?;
     let spec = sandbox_spec(shared, pod, id, address, directory);
@@ -264,16 +264,16 @@ fn make_empty(path: &Path) -> Result<(), Error> {
     make(path)
 }
 
-impl Shared {
-    /// The name of a pod's sandbox, which is also that of its directory.
-    pub(super) fn sandbox_id(&self, pod: &Pod, attempt: u32) -> String {
-        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-        match attempt {
-            0 => uid.to_owned(),
-            _ => format!("{uid}-{attempt}"),
-        }
+/// The name of a pod's sandbox, which is also that of its directory.
+pub(super) fn sandbox_id(pod: &Pod, attempt: u32) -> String {
+    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+    match attempt {
+        0 => uid.to_owned(),
+        _ => format!("{uid}-{attempt}"),
     }
+}
 
+impl Shared {
     /// What the downward API tells about a pod.
     pub(super) fn facts<'a>(&'a self, pod: &'a Pod, address: IpAddr) -> Facts<'a> {
         let node = &self.config.node;

@@ -5,11 +5,16 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Container;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::worker::Report;
 use super::world::Slot;
 use crate::probe::{Answer, Kind, Settings, Tally, Target, Verdict, ask};
+
+/// A container that is not ready yet is asked again this soon, then after twice as long and so on up
+/// to its period: most servers are up in a fraction of a second, and the default period is ten. Such
+/// early answers are not reported unless they are good, so nothing else follows from them.
+const EAGER: Duration = Duration::from_millis(50);
 
 /// What a probe says to the worker.
 pub(super) struct Probed {
@@ -92,14 +97,13 @@ impl Watcher {
     }
 
     async fn watch(&self, mut go_on: impl FnMut(Verdict) -> bool) {
-        let first = self.began + self.settings.initial_delay;
-        sleep_until(first).await;
-        let mut ticks = interval_at(Instant::now(), self.settings.period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        sleep_until(self.began + self.settings.initial_delay).await;
         let mut tally = Tally::new(self.kind, &self.settings);
+        let mut eager = (self.kind == Kind::Readiness).then_some(EAGER);
         loop {
-            ticks.tick().await;
+            let asked = Instant::now();
             let answer = ask(&self.target, &self.settings.action, self.settings.timeout).await;
+            eager = eager.filter(|pause| *pause < self.settings.period && answer != Answer::Good);
             let verdict = tally.count(&answer);
             let probed = Probed {
                 slot: self.slot,
@@ -109,9 +113,14 @@ impl Watcher {
                 verdict,
                 grace: self.settings.grace,
             };
-            if self.reports.send(Report::Probed(probed)).is_err() || !go_on(verdict) {
+            if eager.is_none() && self.reports.send(Report::Probed(probed)).is_err() {
                 return;
             }
+            if !go_on(verdict) {
+                return;
+            }
+            sleep_until(asked + eager.unwrap_or(self.settings.period)).await;
+            eager = eager.map(|pause| pause * 2);
         }
     }
 }

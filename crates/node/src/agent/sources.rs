@@ -22,7 +22,7 @@ pub(super) struct Error {
     namespace: String,
     name: String,
     #[source]
-    source: kube::Error,
+    source: Box<kube::Error>,
 }
 
 /// The names that a pod's spec refers to.
@@ -128,7 +128,7 @@ where
         kind: K::kind(&()).into_owned(),
         namespace: namespace.to_owned(),
         name: name.to_owned(),
-        source,
+        source: Box::new(source),
     })?;
     Ok(found.map(Arc::new))
 }

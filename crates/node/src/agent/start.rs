@@ -1,27 +1,26 @@
 //! Starting one container: image, environment, mounts, log, process, hook.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Container, Pod, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, Pod};
 use seatrial_controller::{Chain, Notice};
 
-use super::prepare::{hostname, limits, source_of};
+use super::prepare::{hostname, limits};
 use super::{Shared, security, sources};
-use crate::environment::{self, command_line, complete, expand};
+use crate::environment::{self, command_line, complete};
 use crate::images::{self, Image, Origin, PullPolicy};
 use crate::logs::Log;
 use crate::probe::{self, Action, Answer, Target, ask};
 use crate::runtime::sandbox::remove_tree;
-use crate::runtime::{self, Access, Mount, Process, ProcessSpec, Root, Sandbox, Signal};
+use crate::runtime::{self, Process, ProcessSpec, Root, Sandbox, Signal};
 
 /// A hook has this long where nothing else limits it.
-const HOOK: Duration = Duration::from_secs(600);
+const HOOK: Duration = Duration::from_mins(10);
 
 /// A container that runs.
 pub(super) struct Started {
@@ -226,64 +225,6 @@ impl Request {
         Ok(image)
     }
 
-    fn mounts(&self, variables: &BTreeMap<String, String>) -> Result<Vec<Mount>, Error> {
-        let volumes = self
-            .pod
-            .spec
-            .iter()
-            .flat_map(|spec| spec.volumes.iter().flatten());
-        let volumes: BTreeMap<&str, _> = volumes
-            .map(|volume| (volume.name.as_str(), volume))
-            .collect();
-        let mut mounts = Vec::new();
-        for mount in self.container.volume_mounts.iter().flatten() {
-            let problem = |problem: String| Error::Mount {
-                mount: mount.name.clone(),
-                problem,
-            };
-            let volume = volumes.get(mount.name.as_str());
-            let volume = volume.ok_or_else(|| problem("the pod has no such volume".to_owned()))?;
-            let base = source_of(&self.shared, &self.pod, volume);
-            let source = sub_path(&base, mount, variables).map_err(problem)?;
-            mounts.push(Mount {
-                source,
-                target: PathBuf::from(&mount.mount_path),
-                access: match mount.read_only {
-                    Some(true) => Access::ReadOnly,
-                    _ => Access::ReadWrite,
-                },
-            });
-        }
-        // A parent before what is mounted in it.
-        mounts.sort_by(|one, other| one.target.cmp(&other.target));
-        Ok(mounts)
-    }
-
-    /// The file that the container may write its last words to. Only where a mount hides nothing of
-    /// the machine: the process runtime has no root of its own.
-    fn termination_file(&self) -> Result<Option<(PathBuf, Mount)>, Error> {
-        if self.shared.config.runtime.name() != "container" {
-            return Ok(None);
-        }
-        let path = self.container.termination_message_path.as_deref();
-        let target = PathBuf::from(path.unwrap_or("/dev/termination-log"));
-        let directory = self.shared.container(&self.pod, &self.container.name);
-        let file = directory.join(format!("{}.termination", self.run));
-        make(&directory)?;
-        let disk = |source| Error::Disk {
-            step: "create",
-            path: file.clone(),
-            source,
-        };
-        fs::write(&file, b"").map_err(disk)?;
-        let mount = Mount {
-            source: file.clone(),
-            target,
-            access: Access::ReadWrite,
-        };
-        Ok(Some((file, mount)))
-    }
-
     fn log(&self) -> Result<(Log, Arc<dyn runtime::Output>), Error> {
         let directory = self.shared.log(&self.pod, &self.container.name);
         let config = &self.shared.config;
@@ -346,49 +287,10 @@ impl Request {
     }
 }
 
-fn make(path: &Path) -> Result<(), Error> {
+pub(super) fn make(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(|source| Error::Disk {
         step: "create",
         path: path.to_owned(),
         source,
     })
-}
-
-/// The place in a volume that is mounted; made where it is missing.
-fn sub_path(
-    base: &Path,
-    mount: &VolumeMount,
-    variables: &BTreeMap<String, String>,
-) -> Result<PathBuf, String> {
-    let given = match (&mount.sub_path_expr, &mount.sub_path) {
-        (Some(expression), _) if !expression.is_empty() => expand(expression, variables),
-        (_, Some(path)) => path.clone(),
-        _ => String::new(),
-    };
-    if given.is_empty() {
-        return Ok(base.to_owned());
-    }
-    let inside = Path::new(&given)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    if !inside {
-        return Err(format!(
-            "subPath {given:?} must be relative and must not contain '..'"
-        ));
-    }
-    let path = base.join(&given);
-    if !path.exists() {
-        fs::create_dir_all(&path).map_err(|error| format!("create {}: {error}", path.display()))?;
-    }
-    // Symbolic links inside the volume are followed here, once, so that none leads out of it later.
-    let real = path
-        .canonicalize()
-        .map_err(|error| format!("resolve {}: {error}", path.display()))?;
-    let base = base
-        .canonicalize()
-        .map_err(|error| format!("resolve {}: {error}", base.display()))?;
-    match real.starts_with(&base) {
-        true => Ok(real),
-        false => Err(format!("subPath {given:?} leads out of the volume")),
-    }
 }

@@ -171,13 +171,13 @@ impl Behaviour {
                 self.crash = Some(End {
                     after: delay()?,
                     ..self.crash_or_default()
-                })
+                });
             }
             "crash-code" => {
                 self.crash = Some(End {
                     code: code()?,
                     ..self.crash_or_default()
-                })
+                });
             }
             "complete-after" => self.complete.after = delay()?,
             "exit-code" => self.complete.code = code()?,

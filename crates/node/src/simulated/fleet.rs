@@ -157,22 +157,21 @@ impl Fleet {
             Some(true) => Some(node.host),
             _ => before.or_else(|| node.addresses.take()),
         };
-        let mut simulation = match address {
-            Some(_) => Simulation::new(
+        let mut simulation = if address.is_some() {
+            Simulation::new(
                 pod,
                 &self.behaviour,
                 address,
                 node.host,
                 (&self.random, now),
-            ),
-            None => {
-                let message = format!(
-                    "Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: {}, capacity: {}",
-                    node.pods - 1,
-                    node.capacity
-                );
-                Simulation::rejected(node.host, "OutOfpods", message, now)
-            }
+            )
+        } else {
+            let message = format!(
+                "Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: {}, capacity: {}",
+                node.pods - 1,
+                node.capacity
+            );
+            Simulation::rejected(node.host, "OutOfpods", message, now)
         };
         let resumed = simulation.resume(pod, &self.random);
         let mut entry = Entry {
@@ -290,7 +289,7 @@ impl Fleet {
                 ));
             }
             (Write::Deletion, Writing::Idle) => {
-                effects.push_back(Effect::Delete(entry.pod.clone()))
+                effects.push_back(Effect::Delete(entry.pod.clone()));
             }
         }
         entry.writing = Writing::Busy;

@@ -16,10 +16,7 @@ use seatrial_controller::Notice;
 
 use super::behaviour::{Behaviour, Readiness as Wanted};
 use crate::backoff;
-use crate::status::{
-    CRASH_LOOP, CREATING, ContainerView, Course, Ended, PodView, Readiness, RestartPolicy, Startup,
-    State, is_sidecar,
-};
+use crate::status::{ContainerView, Ended, Readiness, RestartPolicy, State};
 
 /// How long the first `ErrImagePull` is shown before `ImagePullBackOff` (the kubelet's figure).
 const PULL_RETRY: Duration = Duration::from_secs(10);
@@ -27,20 +24,22 @@ const PULL_RETRY: Duration = Duration::from_secs(10);
 /// A pod that only pretends.
 #[derive(Debug)]
 pub(super) struct Simulation {
-    behaviour: Behaviour,
-    address: Option<IpAddr>,
-    host: IpAddr,
-    arrived: Timestamp,
-    stage: Stage,
+    pub(super) behaviour: Behaviour,
+    pub(super) address: Option<IpAddr>,
+    pub(super) host: IpAddr,
+    pub(super) arrived: Timestamp,
+    /// When the pod fails as a whole (`activeDeadlineSeconds`).
+    deadline: Option<Timestamp>,
+    pub(super) stage: Stage,
     /// How often its containers were started again.
-    restarts: i32,
+    pub(super) restarts: i32,
     /// Ends in a row, for the back-off.
     ends: u32,
-    last: Option<Ended>,
+    pub(super) last: Option<Ended>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// The image is being pulled and the container started.
     Creating { until: Timestamp },
     /// The image cannot be pulled. Shown as `ErrImagePull` until then, afterwards as back-off.
@@ -116,6 +115,7 @@ impl Simulation {
             address,
             host,
             arrived: now,
+            deadline: deadline(pod, now),
             stage,
             restarts: 0,
             ends: 0,
@@ -130,6 +130,7 @@ impl Simulation {
             address: None,
             host,
             arrived: now,
+            deadline: None,
             stage: Stage::Rejected {
                 reason: reason.to_owned(),
                 message,
@@ -148,13 +149,14 @@ impl Simulation {
         };
         if let Some(start) = &status.start_time {
             self.arrived = start.0;
+            self.deadline = deadline(pod, start.0);
         }
         let containers = status.container_statuses.as_deref().unwrap_or_default();
         let Some(first) = containers.first().map(ContainerView::from_status) else {
             return false;
         };
         self.restarts = first.restarts;
-        self.last = first.last.clone();
+        self.last.clone_from(&first.last);
         match (status.phase.as_deref(), first.state) {
             (Some("Succeeded" | "Failed"), state) => {
                 if let State::Terminated(ended) = state {
@@ -182,6 +184,23 @@ impl Simulation {
 
     /// When the next thing happens by itself.
     pub(super) fn due(&self) -> Option<Timestamp> {
+        let next = self.stage_due();
+        match self.deadline.filter(|_| self.is_mortal()) {
+            Some(deadline) => Some(next.map_or(deadline, |next| next.min(deadline))),
+            None => next,
+        }
+    }
+
+    /// Whether the deadline still matters.
+    fn is_mortal(&self) -> bool {
+        let over = matches!(
+            self.stage,
+            Stage::Finished | Stage::Rejected { .. } | Stage::Stopping { .. }
+        );
+        !over
+    }
+
+    fn stage_due(&self) -> Option<Timestamp> {
         match &self.stage {
             Stage::Creating { until }
             | Stage::BackOff { until, .. }
@@ -239,6 +258,18 @@ impl Simulation {
     }
 
     fn step(&mut self, pod: &Pod, random: &Random, due: Timestamp, notices: &mut Vec<Notice>) {
+        if self.deadline.is_some_and(|deadline| deadline <= due) {
+            let message = "Pod was active on the node longer than the specified deadline";
+            notices.push(Notice::normal("DeadlineExceeded", message));
+            if let Stage::Running { since, .. } = self.stage {
+                self.last = Some(ended(137, since, due));
+            }
+            self.stage = Stage::Rejected {
+                reason: "DeadlineExceeded".to_owned(),
+                message: message.to_owned(),
+            };
+            return;
+        }
         match &mut self.stage {
             Stage::Creating { .. } if self.behaviour.pull_error.is_some() => {
                 notices.extend(self.pull_failed(pod));
@@ -307,15 +338,7 @@ impl Simulation {
             self.ends = 0;
         }
         self.ends += 1;
-        self.last = Some(Ended {
-            code,
-            signal: None,
-            reason: if code == 0 { "Completed" } else { "Error" }.to_owned(),
-            message: None,
-            started_at: since,
-            finished_at: at,
-            id: String::new(),
-        });
+        self.last = Some(ended(code, since, at));
         let again = match policy(pod) {
             RestartPolicy::Always => true,
             RestartPolicy::OnFailure => code != 0,
@@ -358,126 +381,30 @@ impl Simulation {
         };
         containers(pod).flat_map(failed).collect()
     }
+}
 
-    /// What the pod looks like now.
-    pub(super) fn view(&self, pod: &Pod) -> PodView {
-        let spec = pod.spec.as_ref();
-        let init = spec
-            .and_then(|spec| spec.init_containers.as_deref())
-            .unwrap_or_default();
-        PodView {
-            init: init
-                .iter()
-                .map(|container| self.init_container(pod, container))
-                .collect(),
-            containers: containers(pod)
-                .map(|container| self.container(pod, container))
-                .collect(),
-            address: self.address,
-            host: self.host,
-            started_at: self.arrived,
-            course: match &self.stage {
-                Stage::Rejected { reason, message } => Course::Failed {
-                    reason: reason.clone(),
-                    message: message.clone(),
-                },
-                _ => Course::Living,
-            },
-        }
-    }
+pub(super) fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
+    pod.spec.iter().flat_map(|spec| &spec.containers)
+}
 
-    fn init_container(&self, pod: &Pod, container: &Container) -> ContainerView {
-        let mut view = ContainerView::waiting(&container.name, CREATING);
-        let begun = !matches!(
-            self.stage,
-            Stage::Creating { .. }
-                | Stage::PullFailed { .. }
-                | Stage::Refused { .. }
-                | Stage::Rejected { .. }
-        );
-        if !begun && self.last.is_none() {
-            return view;
-        }
-        if is_sidecar(container) {
-            return self.container(pod, container);
-        }
-        view.id = identity(pod, container, 0);
-        view.state = State::Terminated(Ended {
-            code: 0,
-            signal: None,
-            reason: "Completed".to_owned(),
-            message: None,
-            started_at: self.arrived,
-            finished_at: self.arrived,
-            id: view.id.clone(),
-        });
-        view.readiness = Readiness::Ready;
-        view
-    }
-
-    fn container(&self, pod: &Pod, container: &Container) -> ContainerView {
-        let mut view = ContainerView::waiting(&container.name, CREATING);
-        view.restarts = self.restarts;
-        let id = identity(pod, container, self.restarts);
-        let last = self.last.as_ref().map(|last| Ended {
-            id: id.clone(),
-            ..last.clone()
-        });
-        let waiting = |reason, message| State::Waiting {
-            reason,
-            message: Some(message),
-        };
-        let image = container.image.as_deref().unwrap_or_default();
-        let error = self.behaviour.pull_error.as_deref().unwrap_or_default();
-        match (&self.stage, last) {
-            (Stage::Finished | Stage::Creating { .. }, Some(last)) => {
-                view.id = id;
-                view.state = State::Terminated(last);
-            }
-            (
-                Stage::Running {
-                    since, readiness, ..
-                },
-                last,
-            ) => {
-                view.id = id;
-                view.state = State::Running { since: *since };
-                view.readiness = *readiness;
-                view.startup = Startup::Started;
-                view.last = last;
-            }
-            (Stage::BackOff { wait, .. }, last) => {
-                let wait = backoff::show(*wait);
-                let message = format!(
-                    "back-off {wait} restarting failed container={} pod={}",
-                    container.name,
-                    place(pod)
-                );
-                view.id = id;
-                view.state = waiting(CRASH_LOOP, message);
-                view.last = last;
-            }
-            (Stage::PullFailed { retry: Some(_) }, _) => {
-                let message = format!("failed to pull image {image:?}: {error}");
-                view.state = waiting("ErrImagePull", message);
-            }
-            (Stage::PullFailed { retry: None }, _) => {
-                let message = format!(
-                    "Back-off pulling image {image:?}: ErrImagePull: failed to pull image {image:?}: {error}"
-                );
-                view.state = waiting("ImagePullBackOff", message);
-            }
-            (Stage::Refused { message }, _) => {
-                view.state = waiting("CreateContainerConfigError", message.clone());
-            }
-            _ => {}
-        }
-        view
+fn ended(code: i32, started_at: Timestamp, finished_at: Timestamp) -> Ended {
+    Ended {
+        code,
+        signal: None,
+        reason: if code == 0 { "Completed" } else { "Error" }.to_owned(),
+        message: None,
+        started_at,
+        finished_at,
+        id: String::new(),
     }
 }
 
-fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
-    pod.spec.iter().flat_map(|spec| &spec.containers)
+fn deadline(pod: &Pod, arrived: Timestamp) -> Option<Timestamp> {
+    let limit = pod.spec.as_ref()?.active_deadline_seconds?;
+    Some(later(
+        arrived,
+        Duration::from_secs(limit.max(0).unsigned_abs()),
+    ))
 }
 
 fn policy(pod: &Pod) -> RestartPolicy {
@@ -503,13 +430,8 @@ fn probed(spec: &PodSpec) -> Duration {
     Duration::from_secs(slowest.max().unwrap_or(0).max(0).unsigned_abs().into())
 }
 
-fn identity(pod: &Pod, container: &Container, restarts: i32) -> String {
-    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-    format!("simulated://{uid}-{}-{restarts}", container.name)
-}
-
 /// `name_namespace(uid)`, as upstream names pods in messages.
-fn place(pod: &Pod) -> String {
+pub(super) fn place(pod: &Pod) -> String {
     let meta = &pod.metadata;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     format!(

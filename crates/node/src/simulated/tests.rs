@@ -311,3 +311,17 @@ fn one_seed_gives_one_story() {
     };
     assert_eq!(story(), story());
 }
+
+#[test]
+fn a_pod_past_its_deadline_fails() {
+    check(
+        json!({}),
+        json!({"activeDeadlineSeconds": 60}),
+        3600,
+        expect![[r#"
+            at     0s Running, Ready=True, Running, 0 restarts, 10.244.0.1
+            at    60s Failed, Ready=False, Error 137, 0 restarts, 10.244.0.1
+                event DeadlineExceeded: Pod was active on the node longer than the specified deadline
+        "#]],
+    );
+}

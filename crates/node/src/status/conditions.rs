@@ -104,9 +104,12 @@ fn initialized(pod: &Pod, view: &PodView, phase: Phase) -> Verdict {
     let incomplete: Vec<_> = specs
         .iter()
         .zip(&view.init)
-        .filter(|(spec, container)| match is_sidecar(spec) {
-            true => container.startup != Startup::Started && phase == Phase::Pending,
-            false => container.ended().is_none_or(|ended| ended.code != 0),
+        .filter(|(spec, container)| {
+            if is_sidecar(spec) {
+                container.startup != Startup::Started && phase == Phase::Pending
+            } else {
+                container.ended().is_none_or(|ended| ended.code != 0)
+            }
         })
         .map(|(_, container)| container)
         .collect();

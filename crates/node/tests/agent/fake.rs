@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 /// What the processes of a test see and do.
 #[derive(Default)]
-pub struct World {
+pub(crate) struct World {
     /// What happened, in order: `sandbox`, `start app`, `signal app 15`, `stop`.
     pub story: Mutex<Vec<String>>,
     /// The status that every server answers with; none listens where absent.
@@ -30,16 +30,16 @@ pub struct World {
 }
 
 impl World {
-    pub fn note(&self, line: impl Into<String>) {
+    pub(crate) fn note(&self, line: impl Into<String>) {
         self.story.lock().unwrap().push(line.into());
     }
 
-    pub fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         self.story.lock().unwrap().join(", ")
     }
 }
 
-pub struct FakeRuntime(pub Arc<World>);
+pub(crate) struct FakeRuntime(pub Arc<World>);
 
 #[async_trait]
 impl Runtime for FakeRuntime {
@@ -197,7 +197,7 @@ impl Process for FakeProcess {
     }
 }
 
-pub struct FakeImages;
+pub(crate) struct FakeImages;
 
 #[async_trait]
 impl Images for FakeImages {

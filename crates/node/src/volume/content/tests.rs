@@ -1,0 +1,99 @@
+//! Tests with pure inputs.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::registration::Capacity;
+
+fn check(volume: Value, expected: Expect) {
+    let pod =
+        serde_json::from_value(json!({"metadata": {"name": "web", "labels": {"app": "web"}}}))
+            .unwrap();
+    let capacity = Capacity {
+        cpu_millis: 1,
+        memory_bytes: 1,
+        storage_bytes: 1,
+        pods: 1,
+    };
+    let local = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let facts = Facts {
+        pod: &pod,
+        address: local,
+        host: local,
+        capacity: &capacity,
+    };
+    let mut sources = Sources::default();
+    let map = json!({"metadata": {"name": "settings"}, "data": {"a": "1", "b": "22"}});
+    sources
+        .config_maps
+        .insert("settings".into(), serde_json::from_value(map).unwrap());
+    let request = TokenRequest {
+        audience: String::new(),
+        seconds: 3_600,
+    };
+    let tokens = Tokens::from([(request, Ok("token".to_owned()))]);
+    let mut volume = volume;
+    volume["name"] = json!("v");
+    let made = content(
+        &serde_json::from_value(volume).unwrap(),
+        facts,
+        &sources,
+        &tokens,
+    );
+    let shown = match made {
+        Ok(made) => format!("{made:?}"),
+        Err(error) => error.to_string(),
+    };
+    expected.assert_eq(&shown);
+}
+
+#[test]
+fn files_come_from_every_source() {
+    check(
+        json!({"configMap": {"name": "settings", "defaultMode": 256}}),
+        expect![[r#"Files({"a": 1 bytes, mode 400, "b": 2 bytes, mode 400})"#]],
+    );
+    check(
+        json!({"configMap": {"name": "settings", "items": [{"key": "b", "path": "x/y", "mode": 420}]}}),
+        expect![[r#"Files({"x/y": 2 bytes, mode 644})"#]],
+    );
+    check(
+        json!({"secret": {"secretName": "none", "optional": true}}),
+        expect!["Files({})"],
+    );
+    check(
+        json!({"projected": {"sources": [
+            {"configMap": {"name": "settings", "items": [{"key": "a", "path": "a"}]}},
+            {"serviceAccountToken": {"path": "token"}},
+            {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+        ]}}),
+        expect![[
+            r#"Files({"a": 1 bytes, mode 644, "labels": 9 bytes, mode 644, "token": 5 bytes, mode 600})"#
+        ]],
+    );
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named() {
+    check(
+        json!({"configMap": {"name": "none"}}),
+        expect![[r#"configmap "none" not found"#]],
+    );
+    check(
+        json!({"configMap": {"name": "settings", "items": [{"key": "c", "path": "c"}]}}),
+        expect![[r#"configmap "settings" references non-existent key: c"#]],
+    );
+    check(
+        json!({"configMap": {"name": "settings", "items": [{"key": "a", "path": "../a"}]}}),
+        expect![[r#"path "../a" must be relative and must not contain '..'"#]],
+    );
+    check(
+        json!({"nfs": {"server": "s", "path": "/"}}),
+        expect![
+            "nfs is not supported: use configMap, secret, emptyDir, downwardAPI, projected, hostPath or persistentVolumeClaim"
+        ],
+    );
+}
