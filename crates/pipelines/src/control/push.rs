@@ -122,18 +122,26 @@ impl Pushes {
         let existing = runs.list_matching(&key.namespace, &label);
         let mut made = Vec::new();
         for file in files.iter().filter(|file| is_started(file, spec)) {
-            let of_file = existing
-                .iter()
-                .filter(|run| run.spec.workflow_path == file.path);
-            let done = of_file
-                .clone()
-                .find(|run| label_of(run, name::PUSH) == Some(&*key.name));
+            let slug = slug(&file.path);
+            let of_file = existing.iter().filter(|run| {
+                run.spec.workflow_path == file.path || label_of(run, name::WORKFLOW) == Some(&*slug)
+            });
+            let done = of_file.clone().find(|run| {
+                run.spec.workflow_path == file.path && label_of(run, name::PUSH) == Some(&*key.name)
+            });
             if let Some(run) = done {
                 made.push(key_of(&**run).name.to_string());
                 continue;
             }
-            let newest = of_file.map(|run| run.spec.run_number).max().unwrap_or(0);
-            made.push(create(push, &key, file, newest + 1, ctx).await?);
+            let mut number = of_file.map(|run| run.spec.run_number).max().unwrap_or(0) + 1;
+            // A name may be taken by a run made by hand, or by a file whose name is much the same.
+            let run = loop {
+                match create(push, &key, file, number, ctx).await? {
+                    Some(run) => break run,
+                    None => number += 1,
+                }
+            };
+            made.push(run);
         }
         Ok(made)
     }
@@ -206,13 +214,14 @@ pub(super) fn slug(path: &str) -> String {
     }
 }
 
+/// Makes a run under this number; `None` where its name is taken.
 async fn create(
     push: &Push,
     key: &ObjectKey,
     file: &WorkflowFile,
     number: u64,
     ctx: &Context,
-) -> Result<String, Error> {
+) -> Result<Option<String>, Error> {
     let spec = &push.spec;
     let slug = slug(&file.path);
     let name = format!("{}-{slug}-{number}", spec.repository);
@@ -243,9 +252,8 @@ async fn create(
         status: None,
     };
     match ctx.objects::<PipelineRun>().create(&run).await {
-        // Made by a pass that ended before it could mark the push.
-        Err(error) if error.is_already_exists() => Ok(name),
+        Err(error) if error.is_already_exists() => Ok(None),
         Err(error) => Err(Error::CreateRun(error)),
-        Ok(_) => Ok(name),
+        Ok(_) => Ok(Some(name)),
     }
 }

@@ -241,6 +241,20 @@ async fn a_push_starts_the_workflows_it_matches() {
 }
 
 #[tokio::test]
+async fn files_whose_names_are_much_the_same_all_run() {
+    let house = House::with(&[
+        (".github/workflows/a b.yml", CI),
+        (".github/workflows/a-b.yml", CI),
+    ])
+    .await;
+    house.push("shop-1", |_| {}).await;
+    assert_eq!(house.handled("shop-1").await, "shop-a-b-1,shop-a-b-2");
+    house.push("shop-2", |_| {}).await;
+    assert_eq!(house.handled("shop-2").await, "shop-a-b-3,shop-a-b-4");
+    house.controllers.abort();
+}
+
+#[tokio::test]
 async fn pushes_that_are_not_to_start_anything_are_marked() {
     let house = House::with(&[(".github/workflows/ci.yml", CI)]).await;
     house

@@ -1,5 +1,7 @@
 //! What a workflow will run, before anything runs.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::Request;
@@ -40,8 +42,9 @@ impl Plan {
             files: None,
         };
         let jobs = &request.workflow.jobs;
+        let stages = stages(jobs);
         let planned = jobs.iter().flat_map(|job| {
-            let stage = stage(jobs, job);
+            let stage = stages.get(job.id.as_str()).copied().unwrap_or(0);
             instances(job, &scope)
                 .unwrap_or_else(|_| vec![lone(job)])
                 .into_iter()
@@ -57,14 +60,21 @@ impl Plan {
     }
 }
 
-/// The longest chain of needs before a job. `needs` has no cycle: the parser has seen to that.
-fn stage(jobs: &[Job], job: &Job) -> usize {
-    job.needs
-        .iter()
-        .filter_map(|need| jobs.iter().find(|other| other.id == *need))
-        .map(|need| stage(jobs, need) + 1)
-        .max()
-        .unwrap_or(0)
+/// The longest chain of needs before each job. `needs` has no cycle: the parser has seen to that,
+/// so each round settles at least one more job.
+fn stages(jobs: &[Job]) -> BTreeMap<&str, usize> {
+    let mut stages: BTreeMap<&str, usize> = BTreeMap::new();
+    for _ in jobs {
+        for job in jobs {
+            let before = job
+                .needs
+                .iter()
+                .filter_map(|need| stages.get(need.as_str()));
+            let stage = before.map(|stage| stage + 1).max().unwrap_or(0);
+            stages.insert(&job.id, stage);
+        }
+    }
+    stages
 }
 
 /// Whether a job's matrix can be known only when the jobs it needs have ended.
@@ -130,9 +140,6 @@ pub(crate) fn instances(job: &Job, scope: &Scope<'_>) -> Result<Vec<Instance>, m
 }
 
 /// A job's outputs and result as `needs.<id>` shows them.
-pub(crate) fn need(
-    result: super::Conclusion,
-    outputs: &std::collections::BTreeMap<String, String>,
-) -> Value {
+pub(crate) fn need(result: super::Conclusion, outputs: &BTreeMap<String, String>) -> Value {
     serde_json::json!({ "result": result.as_str(), "outputs": outputs })
 }

@@ -44,7 +44,8 @@ pub trait Sandbox: Send + Sync {
     /// killed; what they printed before has been handed over.
     async fn run(&self, command: Command, line: Line<'_>) -> Result<Exit, Error>;
 
-    /// Kills what still runs and lets go of everything. Called once, at the end of the job.
+    /// Kills what still runs and lets go of everything. Called once, at the end of the job. Where the
+    /// process ends earlier, dropping the sandbox is all that happens, and must kill as well.
     async fn close(&self);
 }
 

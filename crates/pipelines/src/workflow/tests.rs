@@ -263,3 +263,45 @@ fn files_that_are_no_workflow() {
         &expect!["ci.yml:2:2: tabs disallowed within this context (block indentation)"],
     );
 }
+
+#[test]
+fn no_text_brings_the_parser_down() {
+    let random = seatrial_clock::Random::seeded(11);
+    let inserts = [
+        "", "\n", ":", "- ", "[", "}", "'", "${{", "}}", "&a ", "*a", "!", "\t", "é", "|",
+    ];
+    let starts: Vec<usize> = GITOPS.char_indices().map(|(index, _)| index).collect();
+    for _ in 0..400 {
+        let mut text = GITOPS.to_owned();
+        for _ in 0..=random.below(3) {
+            let at = starts[random.below(starts.len() as u64) as usize];
+            let insert = inserts[random.below(inserts.len() as u64) as usize];
+            if text.is_char_boundary(at) && at < text.len() {
+                let end = at + text[at..].chars().next().map_or(0, char::len_utf8);
+                text.replace_range(at..end, insert);
+            }
+        }
+        if let Err(error) = Workflow::parse("ci.yml", &text) {
+            assert!(!error.problems.is_empty() && error.to_string().starts_with("ci.yml:"));
+        }
+    }
+}
+
+#[test]
+fn deep_and_wide_files_are_refused_or_read_in_time() {
+    let deep = format!(
+        "on: push\njobs: {}{}\n",
+        "[".repeat(5_000),
+        "]".repeat(5_000)
+    );
+    assert!(Workflow::parse("ci.yml", &deep).is_err());
+    // Every job needs all before it: a path count that would never end if it were walked.
+    let mut wide = String::from("on: push\njobs:\n");
+    let mut before: Vec<String> = Vec::new();
+    for index in 0..60 {
+        let needs = before.join(", ");
+        wide += &format!("  j{index}: {{needs: [{needs}], runs-on: x, steps: [{{run: x}}]}}\n");
+        before.push(format!("j{index}"));
+    }
+    assert_eq!(Workflow::parse("ci.yml", &wide).unwrap().jobs.len(), 60);
+}

@@ -178,6 +178,24 @@ async fn a_matrix_makes_jobs() {
 }
 
 #[tokio::test]
+async fn jobs_of_a_concurrency_group_run_one_after_another() {
+    let outcome = Setup::jobs(
+        r#"
+  a: {runs-on: x, concurrency: deploy, steps: [{run: "echo begin a; sleep 0.2; echo end a"}]}
+  b: {runs-on: x, concurrency: "${{ 'Deploy' }}", steps: [{run: "echo begin b; sleep 0.2; echo end b"}]}
+"#,
+    )
+    .run()
+    .await;
+    let lines: Vec<&str> = outcome
+        .log
+        .lines()
+        .filter_map(|line| line.split_once("output ").map(|(_, text)| text))
+        .collect();
+    assert_eq!(lines, ["begin a", "end a", "begin b", "end b"]);
+}
+
+#[tokio::test]
 async fn fail_fast_stops_the_rest_of_a_matrix() {
     let outcome = Setup::jobs(
         r#"
