@@ -7,6 +7,7 @@
     clippy::format_push_string
 )]
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,14 +16,13 @@ use std::time::Duration;
 use expect_test::expect;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Event};
-use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, ObjectMeta};
+use kube::{Api, Resource};
 use seatrial_controller::{
     Change, Class, Classify, Context, Notice, ObjectKey, Outcome, Reconciler, Watches, finalizer,
     key_of, owner_reference, run,
 };
-use seatrial_resources::seatrial_dev::Push;
 use seatrial_testkit::Cluster;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -334,45 +334,82 @@ async fn applying_again_writes_nothing() {
     );
 }
 
+/// A stricter view of ConfigMaps than the server has.
+#[derive(Debug, Clone, serde::Deserialize)]
+struct Marked {
+    metadata: ObjectMeta,
+    #[expect(dead_code, reason = "only decoded")]
+    data: Mark,
+}
+
+#[derive(Debug, Clone, serde::Deserialize)]
+enum Mark {
+    #[serde(rename = "good")]
+    Good(String),
+}
+
+impl Resource for Marked {
+    type DynamicType = ();
+    type Scope = kube::core::NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        "ConfigMap".into()
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        "".into()
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        "v1".into()
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        "configmaps".into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_bad_object_does_not_hide_the_others() {
     let (cluster, ctx) = start().await;
-    let push = |name: &str, received: &str| {
-        json!({
-            "apiVersion": "seatrial.dev/v1alpha1", "kind": "Push",
-            "metadata": {"namespace": NAMESPACE, "name": name},
-            "spec": {"repository": "shop", "ref": "refs/heads/main", "before": "0", "after": "1",
-                     "receivedAt": received},
-        })
+    let map = |name: &str, mark: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+               "metadata": {"namespace": NAMESPACE, "name": name}, "data": {mark: "x"}})
     };
-    if cluster.create(push("bad", "yesterday")).await.is_err() {
-        println!("skipped: the server refuses what does not decode, so nothing can be hidden");
-        return;
-    }
-    cluster
-        .create(push("good", "2026-01-01T00:00:00.000000Z"))
-        .await
-        .unwrap();
-    let pushes = ctx.cache::<Push>().await;
-    let names = || {
-        pushes
-            .all()
+    cluster.create(map("a", "good")).await.unwrap();
+    let maps = ctx.cache::<Marked>().await;
+    let names = || -> Vec<String> {
+        maps.list(NAMESPACE)
             .iter()
             .filter_map(|one| one.metadata.name.clone())
             .collect()
     };
-    let seen: Vec<String> = names();
-    assert_eq!(seen, ["good"]);
-    cluster
-        .create(push("later", "2026-01-01T00:00:00.000000Z"))
-        .await
-        .unwrap();
-    cluster.create(push("worse", "tomorrow")).await.unwrap();
-    cluster
-        .create(push("last", "2026-01-01T00:00:00.000000Z"))
+    assert_eq!(names(), ["a"]);
+    for (name, mark) in [("b", "bad"), ("c", "good"), ("d", "worse"), ("e", "good")] {
+        cluster.create(map(name, mark)).await.unwrap();
+    }
+    wait(1).await;
+    assert_eq!(names(), ["a", "c", "e"]);
+    let late = Context::new(
+        cluster.client.clone(),
+        cluster.clock.clone(),
+        cluster.random.clone(),
+    );
+    let listed = late.cache::<Marked>().await.list(NAMESPACE).len();
+    assert_eq!(listed, 3, "a first list leaves them out too");
+    let patch = Patch::Merge(json!({"data": {"good": null, "bad": "x"}}));
+    let api: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    api.patch("a", &PatchParams::default(), &patch)
         .await
         .unwrap();
     wait(1).await;
-    let seen: Vec<String> = names();
-    assert_eq!(seen, ["good", "last", "later"]);
+    assert_eq!(names(), ["c", "e"], "what it was before is no longer true");
 }

@@ -5,7 +5,7 @@
 //!                                  │
 //!   Service ──► Endpoints, EndpointSlice       Namespace ──► its contents, its ServiceAccount
 //!
-//!   garbage: whoever's owners are gone goes too
+//!   garbage: whoever's owners are gone goes too     lost_pods: whoever's node is gone goes too
 //! ```
 //!
 //! Each controller has one folder: `observe` (reads), `plan` (pure `decide`), `act` (writes),
@@ -19,6 +19,7 @@ pub mod discovery;
 pub mod endpoints;
 pub mod garbage;
 pub mod job;
+pub mod lost_pods;
 pub mod namespace;
 mod ownership;
 mod pod;
@@ -56,6 +57,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(Namespaces, ctx),
         one(ServiceAccounts, ctx),
         (garbage::NAME, Box::pin(garbage::run(ctx.clone()))),
+        (lost_pods::NAME, Box::pin(lost_pods::run(ctx.clone()))),
     ]
 }
 

@@ -412,3 +412,21 @@ async fn what_a_job_cannot_do_is_named() {
         .assert_eq(&texts.join("\n"));
     assert!(running.names::<Pod>().await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_on_a_node_that_never_comes_goes() {
+    let running = start(7, healthy).await;
+    running
+        .cluster
+        .create(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": NAMESPACE, "name": "lost"},
+            "spec": {"nodeName": "nowhere", "containers": [{"name": "c", "image": "i"}]},
+        }))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(45)).await;
+    assert_eq!(running.names::<Pod>().await, ["lost"]);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(running.names::<Pod>().await.is_empty());
+}

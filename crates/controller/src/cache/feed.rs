@@ -33,11 +33,16 @@ enum Error {
 }
 
 impl Error {
+    /// Whether an object did not decode. A watch reports that as a `Status` without any content:
+    /// the library reads a line that is no event as a `Status`, whose fields are all optional.
     fn is_decoding(&self) -> bool {
-        matches!(
-            self,
-            Self::List(kube::Error::SerdeError(_)) | Self::Watch(kube::Error::SerdeError(_))
-        )
+        match self {
+            Self::List(kube::Error::SerdeError(_)) | Self::Watch(kube::Error::SerdeError(_)) => {
+                true
+            }
+            Self::Watch(kube::Error::Api(status)) => status.code == 0 && status.reason.is_empty(),
+            _ => false,
+        }
     }
 }
 

@@ -1,0 +1,120 @@
+//! Pods that nobody will ever end: on a node that is gone, or terminating without a node.
+//!
+//! Flow: every [`PERIOD`] look at all pods; one whose node has been missing for [`PATIENCE`] is
+//! removed at once, without grace. Guarantees: a node that is only late (a restart) loses nothing;
+//! before a pod is removed the server itself says that its node does not exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::DeleteParams;
+use seatrial_controller::{Chain, Context, ObjectKey, key_of};
+
+/// The controller's name.
+pub const NAME: &str = "pod-garbage-collector";
+/// How often pods are looked at (as upstream).
+const PERIOD: Duration = Duration::from_secs(20);
+/// How long a node must be missing (as upstream).
+const PATIENCE: SignedDuration = SignedDuration::from_secs(40);
+
+/// Runs until the returned future is dropped.
+pub async fn run(ctx: Context) {
+    let ctx = ctx.named(NAME);
+    let (pods, nodes) = (ctx.cache::<Pod>().await, ctx.cache::<Node>().await);
+    let mut missing: BTreeMap<String, Timestamp> = BTreeMap::new();
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        let known: BTreeSet<String> = nodes
+            .all()
+            .iter()
+            .filter_map(|node| node.metadata.name.clone())
+            .collect();
+        let pods = pods.all();
+        let gone = overdue(&pods, &known, &mut missing, ctx.clock.now());
+        let gone = confirmed(gone, &ctx).await;
+        for pod in pods.iter().filter(|pod| is_lost(pod, &gone)) {
+            let objects = ctx.objects::<Pod>();
+            let removed = objects
+                .delete_with(pod, DeleteParams::default().grace_period(0))
+                .await;
+            if let Err(error) = removed {
+                tracing::warn!(pod = %key_of(&**pod), "remove a lost pod: {}", Chain(&error));
+            }
+        }
+    }
+}
+
+fn node_of(pod: &Pod) -> Option<&str> {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    node.filter(|node| !node.is_empty())
+}
+
+fn is_lost(pod: &Pod, gone: &BTreeSet<String>) -> bool {
+    match node_of(pod) {
+        Some(node) => gone.contains(node),
+        None => pod.metadata.deletion_timestamp.is_some(),
+    }
+}
+
+/// The nodes that pods are on and that have been missing for long enough. Pure but for `missing`,
+/// which remembers since when.
+fn overdue(
+    pods: &[Arc<Pod>],
+    known: &BTreeSet<String>,
+    missing: &mut BTreeMap<String, Timestamp>,
+    now: Timestamp,
+) -> BTreeSet<String> {
+    let wanted: BTreeSet<&str> = pods.iter().filter_map(|pod| node_of(pod)).collect();
+    missing.retain(|node, _| wanted.contains(node.as_str()) && !known.contains(node));
+    for node in wanted.into_iter().filter(|node| !known.contains(*node)) {
+        missing.entry(node.to_owned()).or_insert(now);
+    }
+    let overdue = missing
+        .iter()
+        .filter(|(_, since)| now.duration_since(**since) >= PATIENCE);
+    overdue.map(|(node, _)| node.clone()).collect()
+}
+
+/// Those of which the server says that they do not exist.
+async fn confirmed(nodes: BTreeSet<String>, ctx: &Context) -> BTreeSet<String> {
+    let mut gone = BTreeSet::new();
+    for node in nodes {
+        let answer = ctx
+            .objects::<Node>()
+            .get(&ObjectKey::cluster(node.as_str()))
+            .await;
+        if answer.is_err_and(|error| error.is_not_found()) {
+            gone.insert(node);
+        }
+    }
+    gone
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_node_is_given_time_to_come_back() {
+        let pod: Pod =
+            serde_json::from_value(json!({"spec": {"nodeName": "n1", "containers": []}})).unwrap();
+        let pods = [Arc::new(pod)];
+        let (nobody, mut missing) = (BTreeSet::new(), BTreeMap::new());
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut look = |known: &BTreeSet<String>, second| {
+            !overdue(&pods, known, &mut missing, at(second)).is_empty()
+        };
+        let back = BTreeSet::from(["n1".to_owned()]);
+        assert!(!look(&nobody, 0));
+        assert!(!look(&nobody, 20));
+        assert!(!look(&back, 30));
+        assert!(!look(&nobody, 40));
+        assert!(!look(&nobody, 79));
+        assert!(look(&nobody, 80));
+    }
+}
