@@ -12,6 +12,10 @@
 //! (as in other container runtimes) that first one ignores signals for which it has no handler,
 //! SIGTERM included.
 //!
+//! Users: a node that is root gives its pods all users of the machine, in a user namespace; so what
+//! root owns inside is root's outside, but its rights end at the namespace. Any other node has only
+//! its own user to give: it is root inside, or whichever single user the image names.
+//!
 //! **Not there yet:** a system call filter (seccomp). Inside, processes have the capabilities that
 //! other runtimes leave to root, within the pod's user namespace, and no program gives more.
 

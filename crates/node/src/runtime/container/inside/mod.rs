@@ -90,7 +90,7 @@ pub(crate) fn enter_container(container: &Container, cwd: &Path) -> Result<Repor
     let _ = unshare(UnshareFlags::NEWCGROUP);
     let mut report = Report::default();
     root::enter(container, &mut report)?;
-    settle(cwd, &container.user, container.users, &mut report)?;
+    settle(cwd, &container.user, container.users, None, &mut report)?;
     Ok(report)
 }
 
@@ -113,16 +113,22 @@ pub(crate) fn enter_beside(
         "enter the container's mount namespace",
     ))?;
     let mut report = Report::default();
-    settle(cwd, user, users, &mut report)?;
+    settle(cwd, user, users, process, &mut report)?;
     Ok(report)
 }
 
-fn settle(cwd: &Path, user: &str, users: Users, report: &mut Report) -> Result<(), Failure> {
+fn settle(
+    cwd: &Path,
+    user: &str,
+    users: Users,
+    beside: Option<&OwnedFd>,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let user = user::look_up(user)?;
     privileges::limit_capabilities()?;
     let step = format!("change to {}", cwd.display());
     std::fs::create_dir_all(cwd).map_err(Failure::at(Phase::Root, step.clone()))?;
-    user::become_user(&user, users, report)?;
+    user::become_user(&user, users, beside, report)?;
     privileges::refuse_new()?;
     rustix::process::chdir(cwd).map_err(Failure::at(Phase::Root, step))
 }

@@ -1,7 +1,13 @@
 //! Who a container's process is.
 
-use rustix::process::{Gid, Uid};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::process::{Gid, Uid};
+use rustix::thread::{ThreadNameSpaceType, UnshareFlags, move_into_thread_name_spaces};
+
+use super::{privileges, unshare};
 use crate::runtime::sandbox::protocol::{Failure, Phase, Report, Users};
 
 /// A user as the container's own `/etc/passwd` and `/etc/group` tell.
@@ -14,7 +20,7 @@ pub(super) struct User {
 
 /// Reads `name`, `uid`, `name:group` or `uid:gid`; nothing is root. In the container's root.
 pub(super) fn look_up(text: &str) -> Result<User, Failure> {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
     if text.is_empty() {
         return Ok(User {
             uid: 0,
@@ -70,17 +76,47 @@ fn lines(file: &str) -> impl Iterator<Item = Vec<&str>> {
     file.lines().map(|line| line.split(':').collect::<Vec<_>>())
 }
 
-/// Becomes that user, or says that it cannot.
-pub(super) fn become_user(user: &User, users: Users, report: &mut Report) -> Result<(), Failure> {
-    if users == Users::RootOnly {
-        if user.uid != 0 || user.gid != 0 {
-            report.notes.push(format!(
-                "user {}:{} is not enforced: the node does not run as root, so root is the only user that exists in its containers (it is the node's own user outside)",
-                user.uid, user.gid
-            ));
-        }
+/// Becomes that user, or says that it cannot. `beside` is the process that the new one joins.
+pub(super) fn become_user(
+    user: &User,
+    users: Users,
+    beside: Option<&OwnedFd>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    if users != Users::RootOnly {
+        return become_known(user, report);
+    }
+    if user.uid == 0 && user.gid == 0 {
         return Ok(());
     }
+    if let Err(error) = become_alone(user, beside) {
+        report.notes.push(format!(
+            "user {}:{} is not enforced: the node does not run as root, so root is the only user in its pods ({error})",
+            user.uid, user.gid
+        ));
+    }
+    privileges::limit_capabilities()
+}
+
+/// Where only one user exists, it can at least be called as the image wants it (some programs refuse
+/// to run as root): by another user namespace, in which that number is the one that exists. What
+/// belongs to root in the image belongs to it.
+fn become_alone(user: &User, beside: Option<&OwnedFd>) -> io::Result<()> {
+    if let Some(process) = beside {
+        let joined = move_into_thread_name_spaces(process.as_fd(), ThreadNameSpaceType::USER);
+        return match joined {
+            // It could not have one of its own.
+            Err(rustix::io::Errno::INVAL) => Ok(()),
+            other => Ok(other?),
+        };
+    }
+    unshare(UnshareFlags::NEWUSER)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/gid_map", format!("{} 0 1", user.gid))?;
+    fs::write("/proc/self/uid_map", format!("{} 0 1", user.uid))
+}
+
+fn become_known(user: &User, report: &mut Report) -> Result<(), Failure> {
     let failed = || {
         Failure::at(
             Phase::Sandbox,
