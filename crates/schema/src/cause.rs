@@ -11,6 +11,7 @@ pub enum Reason {
     Required,
     Duplicate,
     Invalid,
+    NotFound,
     NotSupported,
     Forbidden,
     TooLong,
@@ -25,6 +26,7 @@ impl Reason {
             Self::Required => "FieldValueRequired",
             Self::Duplicate => "FieldValueDuplicate",
             Self::Invalid => "FieldValueInvalid",
+            Self::NotFound => "FieldValueNotFound",
             Self::NotSupported => "FieldValueNotSupported",
             Self::Forbidden => "FieldValueForbidden",
             Self::TooLong => "FieldValueTooLong",
@@ -38,6 +40,7 @@ impl Reason {
             Self::Required => "Required value",
             Self::Duplicate => "Duplicate value",
             Self::Invalid | Self::TypeInvalid => "Invalid value",
+            Self::NotFound => "Not found",
             Self::NotSupported => "Unsupported value",
             Self::Forbidden => "Forbidden",
             Self::TooLong => "Too long",
@@ -107,6 +110,11 @@ impl Cause {
     /// A value occurs twice.
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
         Self::with_value(Reason::Duplicate, field, value, "")
+    }
+
+    /// A field names something that there is not.
+    pub fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self::with_value(Reason::NotFound, field, value, "")
     }
 
     /// A field has none of its possible values.

@@ -32,5 +32,7 @@ pub mod strict;
 mod structure;
 pub mod three_way;
 
+pub mod validate;
+
 pub use cause::Cause;
 pub use structure::{Level, Structure, Type};

@@ -53,7 +53,8 @@ fn built_in_schemas_have_descriptions_and_extensions() {
     let document = document("apps", "v1", &[resource("Deployment", "deployments", None)]);
     let schemas = &document["components"]["schemas"];
     let deployment = &schemas["io.k8s.api.apps.v1.Deployment"];
-    expect![[r#"[{"group":"apps","kind":"Deployment","version":"v1"}]"#]].assert_eq(&deployment["x-kubernetes-group-version-kind"].to_string());
+    expect![[r#"[{"group":"apps","kind":"Deployment","version":"v1"}]"#]]
+        .assert_eq(&deployment["x-kubernetes-group-version-kind"].to_string());
     expect![[r##"{"allOf":[{"$ref":"#/components/schemas/io.k8s.api.apps.v1.DeploymentSpec"}],"description":"Specification of the desired behavior of the Deployment."}"##]].assert_eq(&deployment["properties"]["spec"].to_string());
     let containers = &schemas["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"];
     expect![[r##"{"description":"List of containers belonging to the pod. Containers cannot currently be added or removed. There must be at least one container in a Pod. Cannot be updated.","items":{"$ref":"#/components/schemas/io.k8s.api.core.v1.Container"},"type":"array","x-kubernetes-list-map-keys":["name"],"x-kubernetes-list-type":"map","x-kubernetes-patch-merge-key":"name","x-kubernetes-patch-strategy":"merge"}"##]].assert_eq(&containers.to_string());
@@ -110,7 +111,8 @@ fn operations_declare_field_validation() {
             "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/{name}",
             "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/{name}/status",
             "/apis/argoproj.io/v1alpha1/rollouts",
-        ]"#]].assert_eq(&format!("{paths:#?}"));
+        ]"#]]
+    .assert_eq(&format!("{paths:#?}"));
     let patch = &document["paths"]["/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/{name}"]
         ["patch"];
     let names: Vec<&Value> = patch["parameters"]
