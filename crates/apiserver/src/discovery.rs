@@ -280,7 +280,9 @@ pub(crate) async fn openapi(
             let mut response = reply::json(StatusCode::OK, document);
             // The address carries a hash, so what it names never changes.
             let forever = HeaderValue::from_static("public, immutable");
-            response.headers_mut().insert(header::CACHE_CONTROL, forever);
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, forever);
             response
         }
         None => Failure::unknown_path().into_response(),

@@ -104,7 +104,7 @@ pub(crate) fn default(kind: &Kind, object: &mut Object) {
     match stored_type(kind) {
         Type::Custom(schema) => with_value(object, |value| structural::default(value, &schema)),
         _ => with_value(object, |value| {
-            defaults::apply(group, version, &kind.kind, value)
+            defaults::apply(group, version, &kind.kind, value);
         }),
     }
 }
@@ -192,11 +192,21 @@ pub(crate) fn apply(
         subresource: applier.subresource,
         time: applier.moment,
     };
-    let force = if applier.force { apply::Force::Yes } else { apply::Force::No };
+    let force = if applier.force {
+        apply::Force::Yes
+    } else {
+        apply::Force::No
+    };
     let live = live.map(|live| Value::Object(live.0));
     let config = Value::Object(wanted.0.clone());
     let object_type = type_of(kind, version);
-    let merged = apply::apply(live.as_ref(), &config, &manager, force, object_type.structure());
+    let merged = apply::apply(
+        live.as_ref(),
+        &config,
+        &manager,
+        force,
+        object_type.structure(),
+    );
     match merged {
         Ok(Value::Object(map)) => Ok(Object(map)),
         Ok(_) => Err(Failure::internal("an applied object is none")),
@@ -211,7 +221,11 @@ fn apply_refused(error: &apply::Error) -> Failure {
     let causes = conflicts
         .iter()
         .map(|conflict| {
-            Cause::new("FieldManagerConflict", conflict.field.clone(), conflict.message())
+            Cause::new(
+                "FieldManagerConflict",
+                conflict.field.clone(),
+                conflict.message(),
+            )
         })
         .collect();
     Failure::new(Reason::Conflict, error.to_string()).with_causes(causes)

@@ -103,14 +103,19 @@ pub struct Failure {
     pub reason: Reason,
     /// Why, as a sentence.
     pub message: String,
-    /// The object's name, where one is meant.
+    /// What it is about.
+    pub details: Box<Details>,
+}
+
+/// What a failure is about. Texts are empty where they say nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The object's name.
     pub name: String,
     /// The object's API group.
     pub group: String,
     /// The plural name of its resource, or its kind for [`Reason::Invalid`].
     pub kind: String,
-    /// The object's uid, where known.
-    pub uid: String,
     /// What is wrong in detail.
     pub causes: Vec<Cause>,
     /// When to try again, in seconds.
@@ -123,19 +128,14 @@ impl Failure {
         Self {
             reason,
             message: message.into(),
-            name: String::new(),
-            group: String::new(),
-            kind: String::new(),
-            uid: String::new(),
-            causes: Vec::new(),
-            retry_after: None,
+            details: Box::default(),
         }
     }
 
     fn about(mut self, kind: &Kind, name: &str) -> Self {
-        kind.plural.clone_into(&mut self.kind);
-        kind.group.clone_into(&mut self.group);
-        name.clone_into(&mut self.name);
+        kind.plural.clone_into(&mut self.details.kind);
+        kind.group.clone_into(&mut self.details.group);
+        name.clone_into(&mut self.details.name);
         self
     }
 
@@ -225,8 +225,8 @@ impl Failure {
         };
         let message = format!("{qualified} {name:?} is invalid: {detail}");
         let mut failure = Self::new(Reason::Invalid, message).about(kind, name);
-        failure.kind.clone_from(&kind.kind);
-        failure.causes = causes;
+        failure.details.kind.clone_from(&kind.kind);
+        failure.details.causes = causes;
         failure
     }
 
@@ -243,7 +243,7 @@ impl Failure {
 
     /// Adds causes.
     pub fn with_causes(mut self, causes: Vec<Cause>) -> Self {
-        self.causes = causes;
+        self.details.causes = causes;
         self
     }
 
@@ -258,19 +258,19 @@ impl Failure {
             "reason": format!("{:?}", self.reason),
             "code": self.reason.code().as_u16(),
         });
+        let about = &self.details;
         let mut details = serde_json::Map::new();
         for (key, text) in [
-            ("name", &self.name),
-            ("group", &self.group),
-            ("kind", &self.kind),
-            ("uid", &self.uid),
+            ("name", &about.name),
+            ("group", &about.group),
+            ("kind", &about.kind),
         ] {
             if !text.is_empty() {
                 details.insert(key.to_owned(), json!(text));
             }
         }
-        if !self.causes.is_empty() {
-            let causes = self.causes.iter().map(|cause| {
+        if !about.causes.is_empty() {
+            let causes = about.causes.iter().map(|cause| {
                 let mut value = json!({"reason": cause.reason, "message": cause.message});
                 if !cause.field.is_empty() {
                     value["field"] = json!(cause.field);
@@ -279,7 +279,7 @@ impl Failure {
             });
             details.insert("causes".to_owned(), causes.collect());
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = about.retry_after {
             details.insert("retryAfterSeconds".to_owned(), json!(seconds));
         }
         if !details.is_empty() {
@@ -292,7 +292,7 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = crate::reply::json(self.reason.code(), self.status().to_string());
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.details.retry_after {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));

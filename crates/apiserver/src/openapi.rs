@@ -8,7 +8,7 @@ use bytes::Bytes;
 use seatrial_schema::openapi::{self, GroupVersion, Resource};
 use serde_json::Value;
 
-use crate::registry::{Kind, Origin, Registry, Scope, Version};
+use crate::registry::{Kind, Origin, Registry, Scope, Subresource, Version};
 
 /// The documents made so far, by group and version, each with the fingerprint of its resources.
 #[derive(Debug, Default)]
@@ -35,7 +35,11 @@ fn with_resources<T>(
 ) -> T {
     let kinds: Vec<(&Kind, &Version, Vec<&str>)> = served(registry, group, version)
         .map(|(kind, version)| {
-            (kind, version, version.subresources.iter().map(|part| part.name()).collect())
+            (
+                kind,
+                version,
+                version.subresources.iter().map(Subresource::name).collect(),
+            )
         })
         .collect();
     let resources: Vec<Resource<'_>> = kinds
@@ -69,7 +73,11 @@ pub(crate) fn index(registry: &Registry) -> Value {
     }
     let lines: Vec<GroupVersion<'_>> = lines
         .iter()
-        .map(|(group, version, fingerprint)| GroupVersion { group, version, fingerprint })
+        .map(|(group, version, fingerprint)| GroupVersion {
+            group,
+            version,
+            fingerprint,
+        })
         .collect();
     openapi::index(&lines)
 }

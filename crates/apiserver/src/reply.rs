@@ -80,7 +80,14 @@ pub(crate) fn object(
             let revision = object.text(&["metadata", "resourceVersion"]).to_owned();
             let columns = table::with_name(&version.columns);
             let list = json!({ "resourceVersion": revision });
-            table::table(table_version, &columns, &[object], list, form.rows, now)
+            table::table(
+                table_version,
+                &columns,
+                &mut [object],
+                &list,
+                form.rows,
+                now,
+            )
         }
         Shape::Metadata => table::partial(&Object::decode(&bytes).map_err(Failure::internal)?),
     };
@@ -127,11 +134,17 @@ impl Listed {
             Shape::Table {
                 version: table_version,
             } => {
-                let objects = self.objects(kind, version)?;
+                let mut objects = self.objects(kind, version)?;
                 let columns = table::with_name(&version.columns);
                 let metadata = self.metadata();
-                let table =
-                    table::table(table_version, &columns, &objects, metadata, form.rows, now);
+                let table = table::table(
+                    table_version,
+                    &columns,
+                    &mut objects,
+                    &metadata,
+                    form.rows,
+                    now,
+                );
                 Ok(table.to_string().into())
             }
             Shape::Metadata => {

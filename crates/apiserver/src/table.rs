@@ -2,7 +2,6 @@
 
 pub(crate) mod built_in;
 mod network;
-mod path;
 mod pod;
 mod policy;
 mod workload;
@@ -10,9 +9,8 @@ mod workload;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use seatrial_expr::json_path::Path;
 use serde_json::{Value, json};
-
-pub(crate) use path::Path;
 
 use crate::object::Object;
 
@@ -36,10 +34,10 @@ pub struct Column {
 /// Where the cells of a column come from.
 #[derive(Debug, Clone)]
 pub enum Cell {
-    /// The value at a path; a date is shown as an age.
-    Path(Path),
+    /// The value at a path; a date is shown as an age. A path that cannot be read leads nowhere.
+    Path(Option<Path>),
     /// The same, with a text for where there is none.
-    PathOr(Path, &'static str),
+    PathOr(Option<Path>, &'static str),
     /// Worked out from the object.
     Compute(fn(&Object, Timestamp) -> Value),
 }
@@ -60,7 +58,7 @@ impl Column {
     /// A column of the values at `path`; `absent` stands for none.
     pub(crate) fn at(name: &str, kind: &str, path: &str, absent: &'static str) -> Self {
         let mut column = Self::computed(name, kind, |_, _| Value::Null);
-        column.cell = Cell::PathOr(Path::parse(path), absent);
+        column.cell = Cell::PathOr(Path::parse(path).ok(), absent);
         column
     }
 
@@ -103,7 +101,7 @@ impl Column {
                 .get("priority")
                 .and_then(Value::as_i64)
                 .unwrap_or_default(),
-            cell: Cell::Path(Path::parse(&text("jsonPath"))),
+            cell: Cell::Path(Path::parse(&text("jsonPath")).ok()),
         }
     }
 
@@ -117,30 +115,49 @@ impl Column {
         })
     }
 
-    fn value(&self, object: &Object, now: Timestamp) -> Value {
+    /// What the column's path leads to in `whole`.
+    fn find(&self, whole: &Value) -> Option<Value> {
         match &self.cell {
-            Cell::Compute(compute) => compute(object, now),
-            Cell::PathOr(path, absent) => match path.first(object) {
-                None | Some(Value::Null) if self.kind == "string" => json!(absent),
-                None | Some(Value::Null) => json!(absent.parse::<i64>().unwrap_or_default()),
-                Some(Value::String(text)) if text.is_empty() => json!(absent),
-                Some(value) if self.kind == "string" && !value.is_string() => {
-                    json!(value.to_string())
-                }
-                Some(value) => value.clone(),
-            },
-            Cell::Path(path) => {
-                let found = path.first(object);
-                match (self.kind.as_str(), found) {
-                    (_, None) => Value::Null,
-                    ("date", Some(Value::String(moment))) => json!(age(moment, now)),
-                    ("string", Some(Value::String(text))) => json!(text),
-                    ("string", Some(other)) => json!(other.to_string()),
-                    (_, Some(other)) => other.clone(),
-                }
-            }
+            Cell::Compute(_) => None,
+            Cell::Path(path) | Cell::PathOr(path, _) => path.as_ref()?.first(whole).cloned(),
         }
     }
+
+    /// The cell of `object`, where the column's path led to `found`.
+    fn value(&self, object: &Object, found: Option<Value>, now: Timestamp) -> Value {
+        let text = self.kind == "string";
+        match (&self.cell, found) {
+            (Cell::Compute(compute), _) => compute(object, now),
+            (Cell::PathOr(_, absent), None | Some(Value::Null)) => {
+                if text {
+                    json!(absent)
+                } else {
+                    json!(absent.parse::<i64>().unwrap_or_default())
+                }
+            }
+            (Cell::PathOr(_, absent), Some(Value::String(empty))) if empty.is_empty() => {
+                json!(absent)
+            }
+            (Cell::Path(_), None) => Value::Null,
+            (Cell::Path(_), Some(Value::String(moment))) if self.kind == "date" => {
+                json!(age(&moment, now))
+            }
+            (_, Some(found)) if text && !found.is_string() => json!(found.to_string()),
+            (_, Some(found)) => found,
+        }
+    }
+}
+
+fn cells(columns: &[Column], object: &mut Object, now: Timestamp) -> Vec<Value> {
+    let whole = Value::Object(std::mem::take(&mut object.0));
+    let found: Vec<_> = columns.iter().map(|column| column.find(&whole)).collect();
+    if let Value::Object(map) = whole {
+        object.0 = map;
+    }
+    let columns = columns.iter().zip(found);
+    columns
+        .map(|(column, found)| column.value(object, found, now))
+        .collect()
 }
 
 /// The columns of a kind with the name in front.
@@ -165,19 +182,15 @@ pub(crate) enum RowObject {
 pub(crate) fn table(
     version: &str,
     columns: &[Column],
-    objects: &[Object],
-    list: Value,
+    objects: &mut [Object],
+    list: &Value,
     with: RowObject,
     now: Timestamp,
 ) -> Value {
     let rows: Vec<Value> = objects
-        .iter()
+        .iter_mut()
         .map(|object| {
-            let cells: Vec<Value> = columns
-                .iter()
-                .map(|column| column.value(object, now))
-                .collect();
-            let mut row = json!({ "cells": cells });
+            let mut row = json!({ "cells": cells(columns, object, now) });
             match with {
                 RowObject::Metadata => row["object"] = partial(object),
                 RowObject::Whole => row["object"] = Value::Object(object.0.clone()),

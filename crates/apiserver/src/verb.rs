@@ -61,19 +61,16 @@ pub(crate) async fn dispatch(call: Call) -> Result<Response, Failure> {
     }
     let part = call.target.subresource.as_str();
     match (&call.method, call.target.name.is_some(), part) {
-        (&Method::GET, true, "") => get::get(&call),
+        (&Method::GET, true, "" | "status") => get::get(&call),
         (&Method::GET, false, _) if call.flag("watch") == Some(true) => watch::watch(&call),
         (&Method::GET, false, _) => list::list(&call),
         (&Method::POST, false, _) => create::create(&call).await?.response(&call),
-        (&Method::PUT, true, "") => update::update(&call).await?.response(&call),
-        (&Method::PATCH, true, "") => patch::patch(&call).await?.response(&call),
+        (&Method::PUT, true, "" | "status") => update::update(&call).await?.response(&call),
+        (&Method::PATCH, true, "" | "status") => patch::patch(&call).await?.response(&call),
         (&Method::DELETE, true, "") => delete::delete(&call).await,
         (&Method::DELETE, false, _) if call.kind().verbs == Verbs::All => {
             delete::delete_collection(&call).await
         }
-        (&Method::GET, true, "status") => get::get(&call),
-        (&Method::PUT, true, "status") => update::update(&call).await?.response(&call),
-        (&Method::PATCH, true, "status") => patch::patch(&call).await?.response(&call),
         (_, true, part) if !part.is_empty() => subresource::dispatch(&call).await,
         _ => Err(Failure::method_not_allowed()),
     }

@@ -1,5 +1,7 @@
 //! Kinds that CustomResourceDefinitions add.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)] // Tests.
+
 mod support;
 
 use seatrial_store::Store;

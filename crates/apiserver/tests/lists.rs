@@ -1,5 +1,7 @@
 //! Lists, watches, tables and discovery.
 
+#![allow(clippy::unwrap_used)] // Tests.
+
 mod support;
 
 use seatrial_store::Store;
@@ -270,12 +272,22 @@ async fn openapi_documents_describe_every_group_version() {
     assert!(paths.contains_key("api/v1") && paths.contains_key("apis/apps/v1"));
     for entry in paths.values() {
         let address = entry["serverRelativeURL"].as_str().unwrap();
-        assert_eq!(api.get(address).await.expect(200)["openapi"], "3.0.0", "{address}");
+        assert_eq!(
+            api.get(address).await.expect(200)["openapi"],
+            "3.0.0",
+            "{address}"
+        );
     }
     let apps = api.get("/openapi/v3/apis/apps/v1").await.expect(200);
     let item = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
-    let parameters = apps["paths"][item]["patch"]["parameters"].as_array().unwrap();
-    assert!(parameters.iter().any(|parameter| parameter["name"] == "fieldValidation"));
+    let parameters = apps["paths"][item]["patch"]["parameters"]
+        .as_array()
+        .unwrap();
+    assert!(
+        parameters
+            .iter()
+            .any(|parameter| parameter["name"] == "fieldValidation")
+    );
     api.get("/openapi/v3/apis/none/v1").await.expect(404);
     api.get("/openapi/v2").await.expect(404);
 }

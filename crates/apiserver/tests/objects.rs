@@ -1,5 +1,7 @@
 //! Making, reading, changing and removing objects.
 
+#![allow(clippy::unwrap_used)] // Tests.
+
 mod support;
 
 use serde_json::{Value, json};
@@ -153,33 +155,56 @@ async fn apply_makes_what_is_not_there_and_changes_what_is() {
     let made = api.patch(&path, "apply", config_map("a")).await.expect(201);
     assert_eq!(made["data"]["key"], "value");
     assert_eq!(made["metadata"]["managedFields"][0]["manager"], "one");
-    assert_eq!(api.patch(&path, "apply", config_map("a")).await.expect(200), made);
+    assert_eq!(
+        api.patch(&path, "apply", config_map("a")).await.expect(200),
+        made
+    );
     let mut map = config_map("a");
     map["data"]["key"] = json!("other");
     let changed = api.patch(&path, "apply", map).await.expect(200);
     assert_eq!(changed["data"]["key"], "other");
-    let nameless = api.patch(&format!("{MAPS}/a"), "apply", config_map("a")).await;
-    assert!(nameless.message().contains("fieldManager: Required value"), "{}", nameless.body);
+    let nameless = api
+        .patch(&format!("{MAPS}/a"), "apply", config_map("a"))
+        .await;
+    assert!(
+        nameless.message().contains("fieldManager: Required value"),
+        "{}",
+        nameless.body
+    );
 }
 
 #[tokio::test]
 async fn apply_removes_what_the_same_manager_applied_before_and_no_more() {
     let api = Api::start().await;
     let path = format!("{MAPS}/a?fieldManager=one");
-    let map = |data: Value| {
-        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" }, "data": data })
-    };
-    api.patch(&path, "apply", map(json!({ "a": "1", "b": "2" }))).await.expect(201);
+    let map = |data: Value| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" }, "data": data });
+    api.patch(&path, "apply", map(json!({ "a": "1", "b": "2" })))
+        .await
+        .expect(201);
     let beside = json!({ "data": { "c": "3" } });
-    api.patch(&format!("{MAPS}/a"), "merge", beside).await.expect(200);
-    let less = api.patch(&path, "apply", map(json!({ "a": "1" }))).await.expect(200);
+    api.patch(&format!("{MAPS}/a"), "merge", beside)
+        .await
+        .expect(200);
+    let less = api
+        .patch(&path, "apply", map(json!({ "a": "1" })))
+        .await
+        .expect(200);
     assert_eq!(less["data"], json!({ "a": "1", "c": "3" }));
     let other = format!("{MAPS}/a?fieldManager=two");
     let conflict = api.patch(&other, "apply", map(json!({ "a": "9" }))).await;
-    assert_eq!((conflict.code, &conflict.body["reason"]), (409, &json!("Conflict")));
-    assert_eq!(conflict.body["details"]["causes"][0]["reason"], "FieldManagerConflict");
+    assert_eq!(
+        (conflict.code, &conflict.body["reason"]),
+        (409, &json!("Conflict"))
+    );
+    assert_eq!(
+        conflict.body["details"]["causes"][0]["reason"],
+        "FieldManagerConflict"
+    );
     let forced = format!("{other}&force=true");
-    let forced = api.patch(&forced, "apply", map(json!({ "a": "9" }))).await.expect(200);
+    let forced = api
+        .patch(&forced, "apply", map(json!({ "a": "9" })))
+        .await
+        .expect(200);
     assert_eq!(forced["data"]["a"], "9");
 }
 
@@ -187,7 +212,9 @@ async fn apply_removes_what_the_same_manager_applied_before_and_no_more() {
 async fn apply_merges_lists_by_their_keys() {
     let api = Api::start().await;
     let path = |manager: &str| format!("{DEPLOYMENTS}/web?fieldManager={manager}");
-    api.patch(&path("one"), "apply", deployment("web")).await.expect(201);
+    api.patch(&path("one"), "apply", deployment("web"))
+        .await
+        .expect(201);
     let sidecar = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -195,10 +222,18 @@ async fn apply_merges_lists_by_their_keys() {
         "spec": { "template": { "spec": { "containers": [{ "name": "log", "image": "l" }] } } },
     });
     let both = api.patch(&path("two"), "apply", sidecar).await.expect(200);
-    let containers = both["spec"]["template"]["spec"]["containers"].as_array().unwrap();
-    let names: Vec<&Value> = containers.iter().map(|container| &container["name"]).collect();
+    let containers = both["spec"]["template"]["spec"]["containers"]
+        .as_array()
+        .unwrap();
+    let names: Vec<&Value> = containers
+        .iter()
+        .map(|container| &container["name"])
+        .collect();
     assert_eq!(names, ["main", "log"]);
-    let again = api.patch(&path("one"), "apply", deployment("web")).await.expect(200);
+    let again = api
+        .patch(&path("one"), "apply", deployment("web"))
+        .await
+        .expect(200);
     assert_eq!(again, both);
     let status = json!({
         "apiVersion": "apps/v1",
@@ -210,7 +245,12 @@ async fn apply_merges_lists_by_their_keys() {
     let applied = api.patch(&status_path, "apply", status).await.expect(200);
     assert_eq!(applied["status"]["replicas"], 2);
     assert_eq!(applied["spec"], both["spec"]);
-    assert_eq!(api.patch(&path("one"), "apply", deployment("web")).await.expect(200), applied);
+    assert_eq!(
+        api.patch(&path("one"), "apply", deployment("web"))
+            .await
+            .expect(200),
+        applied
+    );
 }
 
 #[tokio::test]

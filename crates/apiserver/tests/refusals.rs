@@ -1,5 +1,7 @@
 //! Bad input: each is refused with a status that says what, where and why.
 
+#![allow(clippy::unwrap_used)] // Tests.
+
 mod support;
 
 use serde_json::{Value, json};

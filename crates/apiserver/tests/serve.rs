@@ -1,5 +1,7 @@
 //! The door: TLS, tokens, and the end of it all.
 
+#![allow(clippy::unwrap_used)] // Tests.
+
 mod support;
 
 use futures::TryStreamExt as _;
@@ -35,7 +37,11 @@ async fn served() -> Served {
     let root = CertificateDer::from_pem_slice(authority.certificate.as_bytes()).unwrap();
     configuration.root_cert = Some(vec![root.to_vec()]);
     configuration.auth_info.token = Some("right".to_owned().into());
-    Served { configuration, shutdown, ended }
+    Served {
+        configuration,
+        shutdown,
+        ended,
+    }
 }
 
 fn map(name: &str) -> ConfigMap {
@@ -49,8 +55,13 @@ async fn a_client_with_a_token_lists_and_watches() {
     let maps: Api<ConfigMap> = Api::default_namespaced(client);
     let list = maps.list(&ListParams::default()).await.unwrap();
     let revision = list.metadata.resource_version.unwrap();
-    let watch = maps.watch(&WatchParams::default(), &revision).await.unwrap();
-    maps.create(&PostParams::default(), &map("a")).await.unwrap();
+    let watch = maps
+        .watch(&WatchParams::default(), &revision)
+        .await
+        .unwrap();
+    maps.create(&PostParams::default(), &map("a"))
+        .await
+        .unwrap();
     let mut watch = std::pin::pin!(watch);
     match watch.try_next().await.unwrap() {
         Some(WatchEvent::Added(map)) => assert_eq!(map.metadata.name.as_deref(), Some("a")),
@@ -91,13 +102,21 @@ async fn a_token_of_a_service_account_lets_in() {
     let accounts: Api<ServiceAccount> =
         Api::default_namespaced(Client::try_from(served.configuration.clone()).unwrap());
     let request = TokenRequest::default();
-    let reply =
-        accounts.create_token_request("default", &PostParams::default(), &request).await.unwrap();
+    let reply = accounts
+        .create_token_request("default", &PostParams::default(), &request)
+        .await
+        .unwrap();
     let mut configuration = served.configuration.clone();
     configuration.auth_info.token = Some(reply.status.unwrap().token.into());
     let client = Client::try_from(configuration).unwrap();
     let maps: Api<ConfigMap> = Api::default_namespaced(client);
-    assert!(maps.list(&ListParams::default()).await.unwrap().items.is_empty());
+    assert!(
+        maps.list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
     served.shutdown.cancel();
     served.ended.await.unwrap();
 }

@@ -117,7 +117,11 @@ pub async fn start(store: Store, seed: u64) -> anyhow::Result<Cluster> {
         clock,
         random,
     };
-    cluster.server.define(definitions().clone()).await.context("defining the custom kinds")?;
+    cluster
+        .server
+        .define(definitions().clone())
+        .await
+        .context("defining the custom kinds")?;
     Ok(cluster)
 }
 
@@ -126,7 +130,10 @@ fn definitions() -> &'static Vec<Value> {
     static DEFINITIONS: OnceLock<Vec<Value>> = OnceLock::new();
     DEFINITIONS.get_or_init(|| {
         let definitions = seatrial_resources::definitions();
-        definitions.iter().filter_map(|definition| serde_json::to_value(definition).ok()).collect()
+        definitions
+            .iter()
+            .filter_map(|definition| serde_json::to_value(definition).ok())
+            .collect()
     })
 }
 
@@ -222,10 +229,6 @@ where
 ///
 /// # Panics
 /// Where it does not happen in time, which is a failed test.
-#[expect(
-    clippy::panic,
-    reason = "tests only: what does not happen in time fails the test"
-)]
 pub async fn eventually<T, F>(what: &str, limit: Duration, mut check: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
@@ -235,9 +238,10 @@ where
         if let Some(found) = check().await {
             return found;
         }
-        if Instant::now() >= deadline {
-            panic!("{what}: did not happen within {limit:?}");
-        }
+        assert!(
+            Instant::now() < deadline,
+            "{what}: did not happen within {limit:?}"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -61,7 +61,7 @@ impl Row {
         self
     }
 
-    fn part(mut self, subresource: Subresource) -> Self {
+    fn part(mut self, subresource: &Subresource) -> Self {
         for version in &mut self.kind.versions {
             version.subresources.push(subresource.clone());
         }
@@ -69,11 +69,11 @@ impl Row {
     }
 
     fn status(self) -> Self {
-        self.part(Subresource::Status)
+        self.part(&Subresource::Status)
     }
 
     fn scale(self) -> Self {
-        self.part(Subresource::Scale(ScalePaths {
+        self.part(&Subresource::Scale(ScalePaths {
             spec: ".spec.replicas".to_owned(),
             status: ".status.replicas".to_owned(),
             selector: ".spec.selector".to_owned(),
@@ -154,7 +154,7 @@ fn core() -> Vec<Row> {
         row("", "v1", "Namespace", "namespaces", Cluster)
             .short(&["ns"])
             .status()
-            .part(Subresource::Finalize)
+            .part(&Subresource::Finalize)
             .select(&["status.phase"])
             .verbs(Verbs::NoCollection)
             .named(NameRule::Label)
@@ -163,9 +163,9 @@ fn core() -> Vec<Row> {
             .short(&["po"])
             .all()
             .status()
-            .part(Subresource::Log)
-            .part(Subresource::Binding)
-            .part(Subresource::Eviction)
+            .part(&Subresource::Log)
+            .part(&Subresource::Binding)
+            .part(&Subresource::Eviction)
             .select(&[
                 "spec.nodeName",
                 "spec.restartPolicy",
@@ -196,7 +196,7 @@ fn core() -> Vec<Row> {
             .strategy(&strategy::Secret),
         row("", "v1", "ServiceAccount", "serviceaccounts", Namespaced)
             .short(&["sa"])
-            .part(Subresource::Token),
+            .part(&Subresource::Token),
         row("", "v1", "Event", "events", Namespaced)
             .short(&["ev"])
             .select(EVENT_FIELDS),

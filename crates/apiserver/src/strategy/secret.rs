@@ -34,9 +34,9 @@ impl Strategy for Secret {
         data.into_iter()
             .flatten()
             .filter(|(_, value)| {
-                !value
+                value
                     .as_str()
-                    .is_some_and(|text| STANDARD.decode(text).is_ok())
+                    .is_none_or(|text| STANDARD.decode(text).is_err())
             })
             .map(|(key, _)| {
                 Cause::invalid(

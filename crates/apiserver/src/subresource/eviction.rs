@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
+use seatrial_expr::selector::Label;
 use seatrial_store::Page;
 use serde_json::{Value, json};
 
@@ -68,40 +69,6 @@ fn budget_allows(call: &Call, pod: &Fixed) -> Result<(), Failure> {
 }
 
 fn covers(budget: &Object, pod: &Fixed) -> bool {
-    let labels = &pod.record.metadata.labels;
-    let Some(selector) = budget.at(&["spec", "selector"]) else {
-        return false;
-    };
-    let wanted = selector
-        .get("matchLabels")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
-    let mut wanted =
-        wanted.map(|(key, value)| labels.get(key).map(String::as_str) == value.as_str());
-    let text = |value: &Value, field: &str| {
-        value
-            .get(field)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let expressions = selector.get("matchExpressions").and_then(Value::as_array);
-    let mut expressions = expressions.into_iter().flatten().map(|expression| {
-        let found = labels.get(&text(expression, "key"));
-        let values = expression.get("values").and_then(Value::as_array);
-        let listed = values.is_some_and(|values| {
-            values
-                .iter()
-                .any(|value| value.as_str() == found.map(String::as_str))
-        });
-        match text(expression, "operator").as_str() {
-            "In" => found.is_some() && listed,
-            "NotIn" => found.is_none() || !listed,
-            "Exists" => found.is_some(),
-            "DoesNotExist" => found.is_none(),
-            _ => false,
-        }
-    });
-    wanted.all(|holds| holds) && expressions.all(|holds| holds)
+    let selector = budget.at(&["spec", "selector"]).unwrap_or(&Value::Null);
+    Label::from_json(selector).is_ok_and(|label| label.matches(&pod.record.metadata.labels))
 }

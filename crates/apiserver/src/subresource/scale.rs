@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use http::StatusCode;
+use seatrial_expr::selector::Label;
 use serde_json::{Map, Value, json};
 
 use crate::body;
@@ -67,50 +68,16 @@ fn scale_of(object: &Object, paths: &ScalePaths) -> Value {
 
 /// A selector as text: it is text already, a label selector, or a plain map of labels.
 pub(crate) fn selector_text(selector: &Value) -> String {
-    let pairs = |labels: &Map<String, Value>| {
-        labels
-            .iter()
-            .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
-            .collect::<Vec<_>>()
+    let Value::Object(map) = selector else {
+        return selector.as_str().unwrap_or_default().to_owned();
     };
-    match selector {
-        Value::String(text) => text.clone(),
-        Value::Object(map) => {
-            let structured =
-                map.contains_key("matchLabels") || map.contains_key("matchExpressions");
-            let labels = map.get("matchLabels").and_then(Value::as_object);
-            let mut parts = match (structured, labels) {
-                (false, _) => pairs(map),
-                (true, labels) => labels.map(pairs).unwrap_or_default(),
-            };
-            let expressions = map.get("matchExpressions").and_then(Value::as_array);
-            parts.extend(expressions.into_iter().flatten().map(expression_text));
-            parts.join(",")
-        }
-        _ => String::new(),
+    if map.contains_key("matchLabels") || map.contains_key("matchExpressions") {
+        return Label::from_json(selector)
+            .map(|label| label.to_string())
+            .unwrap_or_default();
     }
-}
-
-fn expression_text(expression: &Value) -> String {
-    let text = |field: &str| {
-        expression
-            .get(field)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let values = expression.get("values").and_then(Value::as_array);
-    let values: Vec<&str> = values
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let (key, values) = (text("key"), values.join(","));
-    match text("operator") {
-        "In" => format!("{key} in ({values})"),
-        "NotIn" => format!("{key} notin ({values})"),
-        "DoesNotExist" => format!("!{key}"),
-        _ => key.to_owned(),
-    }
+    let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    Label::from_map(&map.iter().filter_map(text).collect()).to_string()
 }
 
 pub(super) async fn update(call: &Call, paths: &ScalePaths) -> Result<Response, Failure> {

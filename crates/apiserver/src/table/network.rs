@@ -38,7 +38,7 @@ pub(super) fn columns(plural: &str) -> Vec<Column> {
     }
 }
 
-fn list<'a>(value: Option<&'a Value>) -> impl Iterator<Item = &'a Value> {
+fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     value.and_then(Value::as_array).into_iter().flatten()
 }
 

@@ -111,7 +111,7 @@ fn status(pod: &Object) -> String {
             .any(|condition| {
                 text(condition, "/type") == "Ready" && text(condition, "/status") == "True"
             });
-        word = if is_ready { "Running" } else { "NotReady" }.to_owned();
+        if is_ready { "Running" } else { "NotReady" }.clone_into(&mut word);
     }
     match (pod.deleting(), reason.as_str(), phase.as_str()) {
         (true, "NodeLost", _) => "Unknown".to_owned(),

@@ -19,7 +19,7 @@ pub(super) fn columns(plural: &str) -> Vec<Column> {
             Column::age(),
         ],
         // Upstream shows these as moments, not as ages.
-        "roles" | "clusterroles" => {
+        "roles" | "clusterroles" | "customresourcedefinitions" => {
             vec![Column::at(
                 "Created At",
                 "string",
@@ -28,14 +28,6 @@ pub(super) fn columns(plural: &str) -> Vec<Column> {
             )]
         }
         "rolebindings" | "clusterrolebindings" => bindings(),
-        "customresourcedefinitions" => {
-            vec![Column::at(
-                "Created At",
-                "string",
-                ".metadata.creationTimestamp",
-                "",
-            )]
-        }
         "leases" => {
             vec![
                 Column::at("Holder", "string", ".spec.holderIdentity", ""),

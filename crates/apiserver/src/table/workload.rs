@@ -251,16 +251,14 @@ fn targets(scaler: &Object) -> String {
                 .get(index)
                 .and_then(|metric| metric.pointer("/resource/current/averageUtilization"))
                 .map_or("<unknown>".to_owned(), |value| format!("{value}%"));
-            match (name, target) {
-                (Some(name), Some(target)) => format!("{name}: {now}/{target}%"),
-                _ => {
-                    let kind = metric
-                        .get("type")
-                        .and_then(Value::as_str)
-                        .unwrap_or_default();
-                    format!("<unknown> ({kind})")
-                }
+            if let (Some(name), Some(target)) = (name, target) {
+                return format!("{name}: {now}/{target}%");
             }
+            let kind = metric
+                .get("type")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            format!("<unknown> ({kind})")
         })
         .collect();
     shown.join(", ")

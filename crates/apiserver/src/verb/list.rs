@@ -12,41 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
 use crate::reply::{self, Listed};
-use crate::selector::{FieldSelector, LabelSelector};
-
-/// Which objects of a kind a request is about.
-#[derive(Debug, Clone)]
-pub(super) struct Filter {
-    pub(super) namespace: Option<String>,
-    labels: LabelSelector,
-    fields: FieldSelector,
-}
-
-impl Filter {
-    pub(super) fn of(call: &Call) -> Result<Self, Failure> {
-        let namespace = &call.target.namespace;
-        Ok(Self {
-            namespace: (!namespace.is_empty()).then(|| namespace.clone()),
-            labels: LabelSelector::parse(call.parameter("labelSelector").unwrap_or_default())?,
-            fields: FieldSelector::parse(
-                call.parameter("fieldSelector").unwrap_or_default(),
-                call.kind(),
-            )?,
-        })
-    }
-
-    pub(super) fn matches(&self, record: &Record) -> bool {
-        self.namespace
-            .as_ref()
-            .is_none_or(|namespace| **namespace == *record.key.namespace)
-            && self.labels.matches(&record.metadata.labels)
-            && self.fields.matches(record)
-    }
-
-    fn takes_all(&self) -> bool {
-        self.labels.is_empty() && self.fields.is_empty()
-    }
-}
+use crate::selector::Filter;
 
 /// Where the next page begins: what a `continue` token holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,7 +57,7 @@ pub(super) fn select(call: &Call) -> Result<Listed, Failure> {
         Some(token) => Some(token.revision),
         None => exact_revision(call)?,
     };
-    if let (Some(name), None) = (filter.fields.name(), at)
+    if let (Some(name), None) = (filter.name(), at)
         && let Some(namespace) = one_place(call, &filter)
     {
         return Ok(one(call, &filter, namespace, name));
@@ -219,6 +185,6 @@ pub(super) fn not_ahead(call: &Call, asked: Revision) -> Result<(), Failure> {
     let message = format!("Too large resource version: {asked}, current: {current}");
     let cause = Cause::new("ResourceVersionTooLarge", "", "Too large resource version");
     let mut failure = Failure::new(Reason::Timeout, message).with_causes(vec![cause]);
-    failure.retry_after = Some(1);
+    failure.details.retry_after = Some(1);
     Err(failure)
 }

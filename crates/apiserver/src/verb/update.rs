@@ -72,7 +72,7 @@ pub(crate) async fn commit_update(
             dry_run,
         };
         admit(call, &change, &mut object, &mut warnings, |object| {
-            if part != "" {
+            if !part.is_empty() {
                 return facts::validate(kind, object);
             }
             [

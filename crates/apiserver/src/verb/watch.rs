@@ -12,12 +12,12 @@ use seatrial_store::{Compacted, Event, EventKind, Page, Record, Revision, Watch}
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::list::Filter;
 use crate::accept::{Form, Shape};
 use crate::call::Call;
 use crate::failure::{Cause, Failure};
 use crate::registry::Kind;
 use crate::reply;
+use crate::selector::Filter;
 use crate::state::State;
 
 /// How long a watch lasts unless the client says otherwise.
@@ -243,12 +243,7 @@ fn send_initial(call: &Call) -> Result<Option<bool>, Failure> {
     let matching = call.parameter("resourceVersionMatch");
     let detail = match (wish, matching) {
         (None, None) | (Some(_), Some("NotOlderThan")) => return Ok(wish),
-        (Some(_), None) => {
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        }
-        (Some(_), Some(_)) => {
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        }
+        (Some(_), _) => "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
         (None, Some(_)) => {
             "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         }

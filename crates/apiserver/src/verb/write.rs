@@ -35,7 +35,7 @@ impl Fixed {
         let mut object = self.object.clone();
         match call.version().conversion {
             Conversion::Rename => {
-                set_version(&mut object, &call.kind().api_version(call.version()))
+                set_version(&mut object, &call.kind().api_version(call.version()));
             }
             Conversion::Convert { to_served, .. } => to_served(&mut object),
         }

@@ -1,6 +1,12 @@
 //! Requests to a router that listens nowhere.
 
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)] // Each test file uses a part.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic
+)] // Each test file uses a part.
 
 use std::sync::Arc;
 
