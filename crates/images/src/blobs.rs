@@ -268,6 +268,24 @@ impl Blobs {
         fs::remove_file(repository.join("manifests").join(digest.hex())).is_ok()
     }
 
+    /// Forgets build steps whose layer is gone.
+    fn forget_steps(&self, live: &Live) -> Result<(), Error> {
+        let cache = self.root.join("cache");
+        for hex in entries(&cache) {
+            let path = cache.join(&hex);
+            let step: Option<crate::layer::Layer> = fs::read(&path)
+                .ok()
+                .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+                .flatten();
+            let is_dead =
+                step.is_some_and(|layer| !live.blobs.contains(layer.descriptor.digest.hex()));
+            if is_dead {
+                fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes content, unpacked layers and cached build steps that no manifest of any repository
     /// leads to. To be called while nobody pushes: content of an unfinished push has no manifest yet.
     ///
@@ -302,7 +320,7 @@ impl Blobs {
             collected.layers += 1;
             fs::remove_dir_all(&path).map_err(Error::file("remove", &path))?;
         }
-        // A step whose layer is gone cannot be reused; the builder checks that by itself.
+        self.forget_steps(&live)?;
         Ok(collected)
     }
 }

@@ -41,3 +41,6 @@ pub fn presentation(name: &str) -> Presentation<'_> {
         _ => Presentation::Shown,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,14 @@ const RUNTIME_DIRECTORIES: [&str; 3] = ["proc", "sys", "dev"];
 /// Files that the runtime mounts; where empty they are only the places it mounts them on.
 const RUNTIME_FILES: [&str; 4] = ["etc/hosts", "etc/hostname", "etc/resolv.conf", ".dockerenv"];
 
+/// An empty file, of which only the name matters.
+const MARK: Entry = Entry {
+    kind: Kind::Bytes(Vec::new()),
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+};
+
 /// Makes a layer of a directory as overlayfs leaves it (`upper`): devices 0:0 and opaque marks become deletions.
 /// `None` where nothing was changed.
 ///
@@ -76,21 +84,14 @@ impl Walk<'_> {
         if kind.is_dir() {
             self.draft.add(relative.to_owned(), entry);
             if is_opaque(&path) {
-                let mark = Entry {
-                    kind: Kind::Bytes(Vec::new()),
-                    mode: 0o644,
-                    uid: 0,
-                    gid: 0,
-                };
-                self.draft.add(relative.join(OPAQUE), mark);
+                self.draft.add(relative.join(OPAQUE), MARK);
             }
             return self.directory(relative);
         }
         if kind.is_char_device() && metadata.rdev() == 0 {
             let name = relative.file_name().unwrap_or_default().to_string_lossy();
-            entry.kind = Kind::Bytes(Vec::new());
             self.draft
-                .add(relative.with_file_name(format!("{WHITEOUT}{name}")), entry);
+                .add(relative.with_file_name(format!("{WHITEOUT}{name}")), MARK);
             return Ok(());
         }
         entry.kind = if kind.is_symlink() {

@@ -308,8 +308,17 @@ fn own(path: &Path, (uid, gid): (u64, u64)) {
     }
 }
 
+/// By name and not by an opened file: opening a pipe would wait for its other end.
 fn set_modified(path: &Path, seconds: u64) {
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    let time = rustix::fs::Timespec {
+        tv_sec: seconds.cast_signed(),
+        tv_nsec: 0,
+    };
+    let times = rustix::fs::Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
     // A wrong time is no reason to refuse a layer.
-    let _ = File::open(path).and_then(|file| file.set_modified(time));
+    let _ = rustix::fs::utimensat(rustix::fs::CWD, path, &times, flags);
 }
