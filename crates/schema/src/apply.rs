@@ -88,11 +88,11 @@ impl Conflict {
     pub fn message(&self) -> String {
         let mut text = format!("conflict with {:?}", self.manager);
         if !self.subresource.is_empty() {
-            text += &format!(" with subresource {:?}", self.subresource);
+            text.extend([" with subresource \"", &self.subresource, "\""]);
         }
-        text += &format!(" using {}", self.api_version);
+        text.extend([" using ", &self.api_version]);
         if !self.time.is_empty() {
-            text += &format!(" at {}", self.time);
+            text.extend([" at ", &self.time]);
         }
         text
     }

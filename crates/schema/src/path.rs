@@ -60,7 +60,7 @@ impl Path {
     /// Calls `walk` with the path of the item at `index`, without a copy of what there is.
     pub fn with_index<R>(&mut self, index: usize, walk: impl FnOnce(&mut Self) -> R) -> R {
         let length = self.text.len();
-        self.text.push_str(&format!("[{index}]"));
+        self.text.extend(["[", &index.to_string(), "]"]);
         let result = walk(self);
         self.text.truncate(length);
         result

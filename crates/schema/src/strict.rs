@@ -117,13 +117,12 @@ fn walk_fields(
 ) {
     let unknown_before = report.unknown.len();
     for (name, value) in map.iter_mut() {
-        match structure.field(name) {
-            Some(inner) => path.with_field(name, |path| walk(value, inner, path, report)),
-            None => {
-                report.unknown.push(path.field(name).into());
-                // Marks the field for removal below; the walk itself cannot remove.
-                *value = Value::Null;
-            }
+        if let Some(inner) = structure.field(name) {
+            path.with_field(name, |path| walk(value, inner, path, report));
+        } else {
+            report.unknown.push(path.field(name).into());
+            // Marks the field for removal below; the walk itself cannot remove.
+            *value = Value::Null;
         }
     }
     if report.unknown.len() > unknown_before {

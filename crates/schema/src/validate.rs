@@ -20,8 +20,8 @@ use serde_json::Value;
 use crate::cause::Cause;
 use field::Field;
 
-type Check = fn(Field<'_>, &mut Vec<Cause>);
-type Compare = fn(Field<'_>, Field<'_>, &mut Vec<Cause>);
+type Check = fn(&Field<'_>, &mut Vec<Cause>);
+type Compare = fn(&Field<'_>, &Field<'_>, &mut Vec<Cause>);
 
 /// The checks of objects, by group and kind.
 const CHECKS: &[(&str, &str, Check)] = &[
@@ -96,7 +96,7 @@ pub fn create(group: &str, kind: &str, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let found = CHECKS.binary_search_by(|(one, name, _)| (*one, *name).cmp(&(group, kind)));
     if let Ok(index) = found {
-        CHECKS[index].2(Field::root(object), &mut causes);
+        CHECKS[index].2(&Field::root(object), &mut causes);
     }
     causes
 }
@@ -106,7 +106,7 @@ pub fn update(group: &str, kind: &str, new: &Value, old: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let found = COMPARISONS.binary_search_by(|(one, name, _)| (*one, *name).cmp(&(group, kind)));
     if let Ok(index) = found {
-        COMPARISONS[index].2(Field::root(new), Field::root(old), &mut causes);
+        COMPARISONS[index].2(&Field::root(new), &Field::root(old), &mut causes);
     }
     causes
 }

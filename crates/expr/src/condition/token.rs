@@ -101,9 +101,10 @@ fn number(rest: &str, at: usize) -> Result<(Kind, usize), Error> {
     }
     let end = end.min(rest.len());
     let digits = rest[..end].replace('_', "");
-    let kind = match float {
-        true => digits.parse().map(Kind::Float).ok(),
-        false => digits.parse().map(Kind::Integer).ok(),
+    let kind = if float {
+        digits.parse().map(Kind::Float).ok()
+    } else {
+        digits.parse().map(Kind::Integer).ok()
     };
     match kind {
         Some(kind) => Ok((kind, end)),

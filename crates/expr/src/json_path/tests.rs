@@ -1,3 +1,6 @@
+// The snapshots are written by expect-test; tables are short.
+#![allow(clippy::needless_raw_string_hashes, clippy::format_collect)]
+
 use expect_test::expect;
 use serde_json::json;
 
@@ -67,7 +70,8 @@ fn paths_lead_to_values() {
         .items[*].metadata['name'] => ["a","b","c"]
         .missing.deep => []
         {.n} => [3]
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }
 
 #[test]

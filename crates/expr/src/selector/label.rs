@@ -253,7 +253,7 @@ impl fmt::Display for Label {
             }
             match operator {
                 Operator::In(values) if values.len() == 1 => {
-                    write!(formatter, "{key}={}", values[0])?
+                    write!(formatter, "{key}={}", values[0])?;
                 }
                 Operator::NotIn(values) if values.len() == 1 => {
                     write!(formatter, "{key}!={}", values[0])?;

@@ -1,3 +1,6 @@
+// The snapshots are written by expect-test; tables are short.
+#![allow(clippy::needless_raw_string_hashes, clippy::format_collect)]
+
 use std::collections::BTreeMap;
 
 use expect_test::expect;
@@ -93,12 +96,13 @@ fn structured_selectors_are_read() {
     assert!(Label::from_json(&json!({})).unwrap().matches(&labels("")));
     assert!(!Label::from_json(&json!(null)).unwrap().matches(&labels("")));
     let bad = |selector| Label::from_json(&selector).unwrap_err().to_string();
-    expect!["matchExpressions[0].values: must be specified when `operator` is 'In' or 'NotIn'"].assert_eq(&bad(
-        json!({"matchExpressions": [{"key": "a", "operator": "In"}]}),
-    ));
-    expect![[r#"matchExpressions[0].operator: not a valid selector operator: "Near""#]].assert_eq(&bad(
-        json!({"matchExpressions": [{"key": "a", "operator": "Near"}]}),
-    ));
+    expect!["matchExpressions[0].values: must be specified when `operator` is 'In' or 'NotIn'"]
+        .assert_eq(&bad(
+            json!({"matchExpressions": [{"key": "a", "operator": "In"}]}),
+        ));
+    expect![[r#"matchExpressions[0].operator: not a valid selector operator: "Near""#]].assert_eq(
+        &bad(json!({"matchExpressions": [{"key": "a", "operator": "Near"}]})),
+    );
     expect!["matchLabels[a]: must be a string"].assert_eq(&bad(json!({"matchLabels": {"a": 1}})));
 }
 

@@ -45,14 +45,14 @@ pub(super) fn lenient(value: &Value, structure: Structure<'_>) -> FieldSet {
                 let inner = structure.field(name).unwrap_or(Structure::Unknown);
                 // Every place counts as present, those above others too.
                 set.insert(field(name));
-                set.insert_below(field(name), lenient(value, inner));
+                set.insert_below(field(name), &lenient(value, inner));
             }
         }
         Owned::Items(items, kind) => {
             for item in items {
                 if let Some(element) = element(item, kind, structure.items()) {
                     set.insert(element.clone());
-                    set.insert_below(element, lenient(item, structure.items()));
+                    set.insert_below(element, &lenient(item, structure.items()));
                 }
             }
         }
@@ -75,7 +75,7 @@ fn collect(value: &Value, structure: Structure<'_>, path: &mut Path) -> Result<F
                 if below.is_empty() || !structure.has_field(name) {
                     set.insert(field(name));
                 }
-                set.insert_below(field(name), below);
+                set.insert_below(field(name), &below);
             }
         }
         Owned::Items(items, kind) => {
@@ -93,7 +93,7 @@ fn collect(value: &Value, structure: Structure<'_>, path: &mut Path) -> Result<F
                 let inner = structure.items();
                 let below = path.with_index(index, |path| collect(item, inner, path))?;
                 set.insert(element.clone());
-                set.insert_below(element, below);
+                set.insert_below(element, &below);
             }
         }
     }
@@ -183,7 +183,7 @@ fn change(
         (Some(only), None) | (None, Some(only)) => {
             set.insert(element.clone());
             let below = lenient(only, structure);
-            set.insert_below(element, below);
+            set.insert_below(element, &below);
             return;
         }
         (None, None) => return,
@@ -192,6 +192,6 @@ fn change(
     if below.is_empty() {
         set.insert(element);
     } else {
-        set.insert_below(element, below);
+        set.insert_below(element, &below);
     }
 }

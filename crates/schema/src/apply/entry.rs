@@ -171,7 +171,7 @@ pub(super) fn without_server_fields(mut fields: FieldSet) -> FieldSet {
         // What is left of the metadata is owned field by field.
         let below = metadata.clone();
         fields.cut("f:metadata");
-        fields.insert_below("f:metadata".to_owned(), below);
+        fields.insert_below("f:metadata".to_owned(), &below);
     } else {
         fields.cut("f:metadata");
     }

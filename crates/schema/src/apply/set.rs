@@ -67,10 +67,10 @@ impl FieldSet {
     }
 
     /// Puts what is below an element into the set.
-    pub(super) fn insert_below(&mut self, element: String, below: FieldSet) {
+    pub(super) fn insert_below(&mut self, element: String, below: &FieldSet) {
         if !below.is_empty() {
             let node = self.nodes.entry(element).or_default();
-            node.below = node.below.union(&below);
+            node.below = node.below.union(below);
         }
     }
 

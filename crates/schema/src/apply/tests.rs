@@ -1,3 +1,6 @@
+// The snapshots are written by expect-test; tables are short.
+#![allow(clippy::needless_raw_string_hashes, clippy::format_collect)]
+
 use expect_test::{Expect, expect};
 use serde_json::json;
 

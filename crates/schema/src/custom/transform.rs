@@ -33,7 +33,9 @@ fn set(value: &mut Value, node: &Node) {
         }
         Value::Array(items) => {
             if let Some(node) = &node.items {
-                items.iter_mut().for_each(|item| set(item, node));
+                for item in items {
+                    set(item, node);
+                }
             }
         }
         _ => {}

@@ -127,25 +127,25 @@ fn check_text(text: &str, value: &Value, node: &Node, path: &Path, causes: &mut 
 fn check_number(value: &Value, node: &Node, path: &Path, causes: &mut Vec<Cause>) {
     let Some(number) = value.as_f64() else { return };
     let mut wrong = |detail: String| causes.push(Cause::invalid(path, value, &detail));
-    if let Some(bound) = node.minimum {
-        if number < bound.value || (bound.exclusive && number <= bound.value) {
-            let words = if bound.exclusive {
-                "greater than"
-            } else {
-                "greater than or equal to"
-            };
-            wrong(format!("{path} in body should be {words} {}", bound.value));
-        }
+    if let Some(bound) = node.minimum
+        && (number < bound.value || (bound.exclusive && number <= bound.value))
+    {
+        let words = if bound.exclusive {
+            "greater than"
+        } else {
+            "greater than or equal to"
+        };
+        wrong(format!("{path} in body should be {words} {}", bound.value));
     }
-    if let Some(bound) = node.maximum {
-        if number > bound.value || (bound.exclusive && number >= bound.value) {
-            let words = if bound.exclusive {
-                "less than"
-            } else {
-                "less than or equal to"
-            };
-            wrong(format!("{path} in body should be {words} {}", bound.value));
-        }
+    if let Some(bound) = node.maximum
+        && (number > bound.value || (bound.exclusive && number >= bound.value))
+    {
+        let words = if bound.exclusive {
+            "less than"
+        } else {
+            "less than or equal to"
+        };
+        wrong(format!("{path} in body should be {words} {}", bound.value));
     }
     if let Some(step) = node.multiple_of.filter(|step| *step > 0.0) {
         let quotient = number / step;

@@ -62,10 +62,9 @@ pub(super) fn endpoint_slice(target: &mut Object) {
 }
 
 pub(super) fn ingress_class(target: &mut Object) {
-    let parameters = object(target, "spec").and_then(|spec| object(spec, "parameters"));
-    parameters
-        .into_iter()
-        .for_each(|parameters| set_text(parameters, "scope", "Cluster"));
+    if let Some(parameters) = object(target, "spec").and_then(|spec| object(spec, "parameters")) {
+        set_text(parameters, "scope", "Cluster");
+    }
 }
 
 pub(super) fn network_policy(target: &mut Object) {

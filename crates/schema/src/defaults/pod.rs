@@ -169,10 +169,9 @@ fn volume(volume: &mut Object) {
     }
     if let Some(template) =
         object(volume, "ephemeral").and_then(|one| object(one, "volumeClaimTemplate"))
+        && let Some(spec) = object(template, "spec")
     {
-        if let Some(spec) = object(template, "spec") {
-            set_text(spec, "volumeMode", "Filesystem");
-        }
+        set_text(spec, "volumeMode", "Filesystem");
     }
 }
 

@@ -30,11 +30,11 @@ pub(super) fn deployment(target: &mut Object) {
         return;
     };
     set_text(strategy, "type", "RollingUpdate");
-    if text(strategy, "type") == "RollingUpdate" {
-        if let Some(rolling) = section(strategy, "rollingUpdate") {
-            set(rolling, "maxUnavailable", "25%");
-            set(rolling, "maxSurge", "25%");
-        }
+    if text(strategy, "type") == "RollingUpdate"
+        && let Some(rolling) = section(strategy, "rollingUpdate")
+    {
+        set(rolling, "maxUnavailable", "25%");
+        set(rolling, "maxSurge", "25%");
     }
 }
 
@@ -72,9 +72,9 @@ pub(super) fn stateful_set(target: &mut Object) {
         set_text(strategy, "type", "RollingUpdate");
         if text(strategy, "type") == "RollingUpdate" {
             let rolling = section(strategy, "rollingUpdate");
-            rolling
-                .into_iter()
-                .for_each(|rolling| set(rolling, "partition", 0));
+            if let Some(rolling) = rolling {
+                set(rolling, "partition", 0);
+            }
         }
     }
     if let Some(policy) = section(spec, "persistentVolumeClaimRetentionPolicy") {
@@ -97,11 +97,11 @@ pub(super) fn daemon_set(target: &mut Object) {
         return;
     };
     set_text(strategy, "type", "RollingUpdate");
-    if text(strategy, "type") == "RollingUpdate" {
-        if let Some(rolling) = section(strategy, "rollingUpdate") {
-            set(rolling, "maxUnavailable", 1);
-            set(rolling, "maxSurge", 0);
-        }
+    if text(strategy, "type") == "RollingUpdate"
+        && let Some(rolling) = section(strategy, "rollingUpdate")
+    {
+        set(rolling, "maxUnavailable", 1);
+        set(rolling, "maxSurge", 0);
     }
 }
 

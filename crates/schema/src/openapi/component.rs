@@ -99,10 +99,11 @@ fn object(shape: &'static Shape) -> Option<&'static TypeFact> {
 fn wrap_references(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
-            if map.len() > 1 && map.get("$ref").is_some_and(Value::is_string) {
-                if let Some(target) = map.remove("$ref") {
-                    map.insert("allOf".to_owned(), json!([{"$ref": target}]));
-                }
+            if map.len() > 1
+                && map.get("$ref").is_some_and(Value::is_string)
+                && let Some(target) = map.remove("$ref")
+            {
+                map.insert("allOf".to_owned(), json!([{"$ref": target}]));
             }
             map.values_mut().for_each(wrap_references);
         }

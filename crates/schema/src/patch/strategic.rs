@@ -114,7 +114,7 @@ fn merge_field(
                 .entry(name)
                 .or_insert_with(|| Value::Array(Vec::new()));
             let before = slot.as_array_mut().map(std::mem::take).unwrap_or_default();
-            *slot = Value::Array(merge_list(before, patch, structure, path)?);
+            *slot = Value::Array(merge_list(&before, patch, structure, path)?);
         }
         scalar => {
             target.insert(name.to_owned(), scalar.clone());
@@ -124,7 +124,7 @@ fn merge_field(
 }
 
 fn merge_list(
-    before: Vec<Value>,
+    before: &[Value],
     patch: &[Value],
     structure: Structure<'_>,
     path: &Path,
@@ -142,26 +142,26 @@ fn merge_list(
                 .collect()
         }
         Merge::Values => {
-            let mut merged = before.clone();
+            let mut merged = before.to_vec();
             for item in patch {
                 if !merged.iter().any(|one| same(one, item, None)) {
                     merged.push(item.clone());
                 }
             }
-            Ok(normalize(merged, patch, &before, None))
+            Ok(normalize(merged, patch, before, None))
         }
         Merge::By(key) => merge_items(before, patch, key, structure.items(), path),
     }
 }
 
 fn merge_items(
-    before: Vec<Value>,
+    before: &[Value],
     patch: &[Value],
     key: &str,
     structure: Structure<'_>,
     path: &Path,
 ) -> Result<Vec<Value>, Error> {
-    let mut merged = before.clone();
+    let mut merged = before.to_vec();
     let (mut wanted, mut replace) = (Vec::new(), false);
     for (index, item) in patch.iter().enumerate() {
         let path = path.index(index);
@@ -199,7 +199,7 @@ fn merge_items(
             merge_object(target, patch, structure, &path.index(index))?;
         }
     }
-    Ok(normalize(merged, &wanted, &before, Some(key)))
+    Ok(normalize(merged, &wanted, before, Some(key)))
 }
 
 /// What remains of a patch where there is nothing to merge it with.

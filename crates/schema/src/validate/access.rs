@@ -5,7 +5,7 @@ use crate::cause::Cause;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-pub(super) fn role(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn role(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let cluster = object.field("kind").text() == "ClusterRole";
     for rule in object.field("rules").items() {
         let verbs = rule.field("verbs");
@@ -34,7 +34,7 @@ pub(super) fn role(object: Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn binding(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn binding(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let role = object.field("roleRef");
     role.field("apiGroup").must_be_one_of(&[GROUP], causes);
     let kinds: &[&str] = match object.field("kind").text() {
@@ -55,7 +55,7 @@ pub(super) fn binding(object: Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn binding_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn binding_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let (new, old) = (new.field("roleRef"), old.field("roleRef"));
     if new.value != old.value {
         causes.push(new.invalid("cannot change roleRef"));

@@ -107,7 +107,7 @@ fn environment(container: &Field<'_>, causes: &mut Vec<Cause>) {
                 causes.push(source.invalid("must specify one of: `configMapRef` or `secretRef`"));
             }
             (true, true) => {
-                causes.push(source.invalid("may not have more than one field specified at a time"))
+                causes.push(source.invalid("may not have more than one field specified at a time"));
             }
             (true, false) => map.field("name").must_be_set(causes),
             (false, true) => secret.field("name").must_be_set(causes),

@@ -6,7 +6,7 @@ use crate::cause::Cause;
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
 
-pub(super) fn service(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn service(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     let (sort, address) = (spec.field("type"), spec.field("clusterIP"));
     sort.must_be_one_of(
@@ -64,16 +64,16 @@ fn service_ports(ports: &Field<'_>, causes: &mut Vec<Cause>) {
                 .iter()
                 .all(|name| other.field(name).value == port.field(name).value)
         };
-        if ports.iter().take(index).any(|other| same(other)) {
+        if ports.iter().take(index).any(same) {
             causes.push(port.duplicate());
         }
     }
 }
 
-pub(super) fn service_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn service_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let external = |object: &Field<'_>| object.below("spec.type").text() == "ExternalName";
     let (after, before) = (new.below("spec.clusterIP"), old.below("spec.clusterIP"));
-    if external(&new) || external(&old) || before.is_empty() || after.value == before.value {
+    if external(new) || external(old) || before.is_empty() || after.value == before.value {
         return;
     }
     let list = new.below("spec.clusterIPs");
@@ -86,7 +86,7 @@ pub(super) fn service_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Ca
     ));
 }
 
-pub(super) fn ingress(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn ingress(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     let (rules, default) = (spec.field("rules"), spec.field("defaultBackend"));
     if rules.is_empty() && !default.is_set() {
@@ -157,7 +157,7 @@ fn backend(backend: &Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn network_policy(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn network_policy(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     for types in spec.field("policyTypes").items() {
         types.must_be_one_of(&["Egress", "Ingress"], causes);

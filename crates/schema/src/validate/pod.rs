@@ -8,7 +8,7 @@ use super::name::Rule;
 use super::volume;
 use crate::cause::Cause;
 
-pub(super) fn pod(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn pod(object: &Field<'_>, causes: &mut Vec<Cause>) {
     spec(&object.field("spec"), &[], causes);
 }
 
@@ -79,7 +79,7 @@ const FIXED: &str = "pod updates may not change fields other than \
     `spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` \
     (allow it to be set to 1 if it was previously negative)";
 
-pub(super) fn pod_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn pod_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let (new, old) = (new.field("spec"), old.field("spec"));
     for (index, toleration) in old.field("tolerations").items().iter().enumerate() {
         if !new

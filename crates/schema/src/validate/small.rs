@@ -11,7 +11,7 @@ use crate::quantity;
 /// The most that the values of a ConfigMap or Secret may have together, in bytes.
 const MOST_DATA: usize = 1 << 20;
 
-pub(super) fn config_map(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn config_map(object: &Field<'_>, causes: &mut Vec<Cause>) {
     keys(&object.field("data"), causes);
     keys(&object.field("binaryData"), causes);
     for (key, value) in object.field("binaryData").entries() {
@@ -20,17 +20,17 @@ pub(super) fn config_map(object: Field<'_>, causes: &mut Vec<Cause>) {
         }
     }
     size(
-        &object,
+        object,
         "",
         &[("data", Encoding::Plain), ("binaryData", Encoding::Base64)],
         causes,
     );
 }
 
-pub(super) fn secret(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn secret(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let data = object.field("data");
     keys(&data, causes);
-    size(&object, "data", &[("data", Encoding::Base64)], causes);
+    size(object, "data", &[("data", Encoding::Base64)], causes);
     let wanted: &[&str] = match object.field("type").text() {
         "kubernetes.io/tls" => &["tls.crt", "tls.key"],
         "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
@@ -86,16 +86,16 @@ fn size(object: &Field<'_>, at: &str, parts: &[(&str, Encoding)], causes: &mut V
     }
 }
 
-pub(super) fn config_map_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
-    sealed(&new, &old, &["data", "binaryData"], causes);
+pub(super) fn config_map_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
+    sealed(new, old, &["data", "binaryData"], causes);
 }
 
-pub(super) fn secret_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn secret_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let (sort, before) = (new.field("type"), old.field("type"));
     if sort.value != before.value {
         causes.push(sort.invalid("field is immutable"));
     }
-    sealed(&new, &old, &["data"], causes);
+    sealed(new, old, &["data"], causes);
 }
 
 fn sealed(new: &Field<'_>, old: &Field<'_>, names: &[&str], causes: &mut Vec<Cause>) {
@@ -110,7 +110,7 @@ fn sealed(new: &Field<'_>, old: &Field<'_>, names: &[&str], causes: &mut Vec<Cau
     }
 }
 
-pub(super) fn claim(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn claim(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     let modes = spec.field("accessModes");
     if modes.is_empty() {
@@ -136,7 +136,7 @@ pub(super) fn claim(object: Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn claim_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn claim_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let fixed = |object: &Field<'_>| {
         let mut spec = object
             .field("spec")
@@ -144,14 +144,15 @@ pub(super) fn claim_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Caus
             .as_object()
             .cloned()
             .unwrap_or_default();
-        let bound = old.below("spec.volumeName").is_empty();
-        spec.retain(|name, _| {
-            !matches!(name.as_str(), "resources" | "volumeAttributesClassName")
-                && !(bound && matches!(name.as_str(), "volumeName" | "storageClassName"))
+        let unbound = old.below("spec.volumeName").is_empty();
+        spec.retain(|name, _| match name.as_str() {
+            "resources" | "volumeAttributesClassName" => false,
+            "volumeName" | "storageClassName" => !unbound,
+            _ => true,
         });
         spec
     };
-    if fixed(&new) != fixed(&old) {
+    if fixed(new) != fixed(old) {
         causes.push(new.field("spec").forbidden(
             "spec is immutable after creation except resources.requests and \
              volumeAttributesClassName for bound claims",
@@ -159,7 +160,7 @@ pub(super) fn claim_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Caus
     }
 }
 
-pub(super) fn quota(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn quota(object: &Field<'_>, causes: &mut Vec<Cause>) {
     for (_, amount) in object.below("spec.hard").entries() {
         if quantity::value(amount.text()).is_some_and(|amount| amount < 0.0) {
             causes.push(amount.invalid("must be greater than or equal to 0"));
@@ -167,7 +168,7 @@ pub(super) fn quota(object: Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn limit_range(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn limit_range(object: &Field<'_>, causes: &mut Vec<Cause>) {
     for item in object.below("spec.limits").items() {
         item.field("type").must_be_set(causes);
         for (name, least) in item.field("min").entries() {
@@ -189,7 +190,7 @@ pub(super) fn limit_range(object: Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn autoscaler(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn autoscaler(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     let (least, most) = (spec.field("minReplicas"), spec.field("maxReplicas"));
     if least.integer().is_some_and(|count| count < 1) {
@@ -206,7 +207,7 @@ pub(super) fn autoscaler(object: Field<'_>, causes: &mut Vec<Cause>) {
     target.field("name").must_be_set(causes);
 }
 
-pub(super) fn disruption_budget(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn disruption_budget(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     let (least, most) = (spec.field("minAvailable"), spec.field("maxUnavailable"));
     if least.is_set() && most.is_set() {
@@ -217,7 +218,7 @@ pub(super) fn disruption_budget(object: Field<'_>, causes: &mut Vec<Cause>) {
     count_or_percent(&most, causes);
 }
 
-pub(super) fn priority_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn priority_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     for name in ["value", "preemptionPolicy"] {
         if new.field(name).value != old.field(name).value {
             causes.push(
@@ -228,7 +229,7 @@ pub(super) fn priority_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<C
     }
 }
 
-pub(super) fn storage_class_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn storage_class_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     for name in [
         "parameters",
         "provisioner",

@@ -8,7 +8,9 @@ use crate::cause::Cause;
 pub(super) fn volumes<'a>(volumes: &Field<'a>, causes: &mut Vec<Cause>) -> Vec<&'a str> {
     let volumes = volumes.items();
     must_differ(volumes.iter().map(|volume| volume.field("name")), causes);
-    volumes.iter().for_each(|volume| check(volume, causes));
+    for volume in &volumes {
+        check(volume, causes);
+    }
     volumes
         .iter()
         .map(|volume| volume.field("name").text())

@@ -6,7 +6,7 @@ use super::field::Field;
 use super::pod;
 use crate::cause::Cause;
 
-pub(super) fn deployment(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn deployment(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     counts(
         &spec,
@@ -71,20 +71,20 @@ fn percent(field: &Field<'_>) -> Option<i64> {
     if plain { digits.parse().ok() } else { None }
 }
 
-pub(super) fn replica_set(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn replica_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     counts(&spec, &["replicas", "minReadySeconds"], causes);
     template(&spec, "replica set", causes);
 }
 
-pub(super) fn replication_controller(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn replication_controller(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     counts(&spec, &["replicas", "minReadySeconds"], causes);
     spec.field("selector").must_be_set(causes);
     pod::spec(&spec.below("template.spec"), &[], causes);
 }
 
-pub(super) fn stateful_set(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn stateful_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     counts(
         &spec,
@@ -103,7 +103,7 @@ pub(super) fn stateful_set(object: Field<'_>, causes: &mut Vec<Cause>) {
         .must_not_be_negative(causes);
 }
 
-pub(super) fn daemon_set(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn daemon_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     counts(&spec, &["minReadySeconds", "revisionHistoryLimit"], causes);
     template(&spec, "daemonset", causes);
@@ -117,9 +117,9 @@ pub(super) fn daemon_set(object: Field<'_>, causes: &mut Vec<Cause>) {
 }
 
 fn counts(spec: &Field<'_>, names: &[&str], causes: &mut Vec<Cause>) {
-    names
-        .iter()
-        .for_each(|name| spec.field(name).must_not_be_negative(causes));
+    for name in names {
+        spec.field(name).must_not_be_negative(causes);
+    }
 }
 
 /// Selector and template of what keeps pods running.
@@ -210,7 +210,7 @@ fn selects(selector: &Value, labels: &Value) -> bool {
         && expressions.into_iter().flatten().all(holds)
 }
 
-pub(super) fn job(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn job(object: &Field<'_>, causes: &mut Vec<Cause>) {
     job_spec(&object.field("spec"), causes);
 }
 
@@ -236,7 +236,7 @@ fn job_spec(spec: &Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn cron_job(object: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn cron_job(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     let name = object.below("metadata.name");
     if name.text().len() > 52 {
@@ -264,14 +264,14 @@ pub(super) fn cron_job(object: Field<'_>, causes: &mut Vec<Cause>) {
 }
 
 /// A selector that must stay.
-pub(super) fn selector_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn selector_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let (new, old) = (new.below("spec.selector"), old.below("spec.selector"));
     if new.value != old.value {
         causes.push(new.invalid("field is immutable"));
     }
 }
 
-pub(super) fn stateful_set_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn stateful_set_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let free = [
         "replicas",
         "ordinals",
@@ -291,7 +291,7 @@ pub(super) fn stateful_set_change(new: Field<'_>, old: Field<'_>, causes: &mut V
         spec.retain(|name, _| !free.contains(&name.as_str()));
         spec
     };
-    if fixed(&new) != fixed(&old) {
+    if fixed(new) != fixed(old) {
         causes.push(new.field("spec").forbidden(
             "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
              'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
@@ -300,7 +300,7 @@ pub(super) fn stateful_set_change(new: Field<'_>, old: Field<'_>, causes: &mut V
     }
 }
 
-pub(super) fn job_change(new: Field<'_>, old: Field<'_>, causes: &mut Vec<Cause>) {
+pub(super) fn job_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let suspended = old.below("spec.suspend").value == &Value::Bool(true);
     let started = old.below("status.startTime").is_set();
     for name in [

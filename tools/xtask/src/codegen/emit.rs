@@ -262,8 +262,9 @@ fn form(of: &str) -> String {
         "apimachinery.pkg.util.intstr.IntOrString" => "IntOrString",
         "apimachinery.pkg.apis.meta.v1.Time" => "Time",
         "apimachinery.pkg.apis.meta.v1.MicroTime" => "MicroTime",
-        "apimachinery.pkg.apis.meta.v1.FieldsV1" | "apimachinery.pkg.runtime.RawExtension" => "Raw",
-        other if other.ends_with(".JSON") => "Raw",
+        "apimachinery.pkg.apis.meta.v1.FieldsV1"
+        | "apimachinery.pkg.runtime.RawExtension"
+        | "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSON" => "Raw",
         other if other.ends_with(".ExtraValue") || other.ends_with(".Verbs") => "Items",
         other => return format!("Form::Message(&{})", message_name(other)),
     };

@@ -50,7 +50,7 @@ fn parse(text: &str, messages: &mut Messages) -> Result<()> {
     let (mut prefix, mut current) = (String::new(), String::new());
     for line in text.lines().map(str::trim) {
         let new = if let Some(found) = package.captures(line) {
-            prefix = found[1].to_owned();
+            found[1].clone_into(&mut prefix);
             continue;
         } else if let Some(found) = message.captures(line) {
             current = format!("{prefix}.{}", &found[1]);
