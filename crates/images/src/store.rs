@@ -5,23 +5,23 @@
 //! "pushed to ghcr.io" runs here without ever leaving the machine, and a manifest needs no change. Only what is
 //! not found locally is pulled, and then kept under its full name.
 
+mod host;
+mod index;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
 
-use crate::image::{
-    BASE_HOST, BASE_LABEL, Descriptor, ImageConfig, Index, Manifest, Platform, ProcessConfig,
-    encode, media,
-};
+use crate::image::{Descriptor, ImageConfig, Manifest, encode, media};
 use crate::layer::unpack;
 use crate::remote::Remote;
 use crate::{Blobs, Digest, Error, Reference};
 
-/// The search path of images that say none.
-pub(crate) const DEFAULT_PATH: &str =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use host::host_image;
+pub(crate) use host::{DEFAULT_PATH, host_base, host_config};
+pub(crate) use index::{choose, read_index};
 
 /// Whether an image's root is the machine's own `/usr`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -347,43 +347,6 @@ impl ImageStore {
     }
 }
 
-pub(crate) fn host_base(config: &ProcessConfig) -> HostBase {
-    if config.is_on_host() {
-        HostBase::Present
-    } else {
-        HostBase::Absent
-    }
-}
-
-/// The configuration of `seatrial/host`: no layers, and the label that says where its files are.
-pub(crate) fn host_config() -> ImageConfig {
-    let platform = Platform::of_this_machine();
-    let mut config = ImageConfig {
-        architecture: platform.architecture,
-        os: platform.os,
-        ..ImageConfig::default()
-    };
-    config.config.set_env("PATH", DEFAULT_PATH);
-    config
-        .config
-        .labels
-        .insert(BASE_LABEL.to_owned(), BASE_HOST.to_owned());
-    config
-}
-
-fn host_image(reference: Reference) -> ResolvedImage {
-    let config = host_config();
-    ResolvedImage {
-        reference,
-        digest: Digest::of(&encode(&config)),
-        config,
-        layers: Vec::new(),
-        base: HostBase::Present,
-        size: 0,
-        origin: Origin::Present,
-    }
-}
-
 fn parse<T: serde::de::DeserializeOwned>(
     what: &'static str,
     image: &str,
@@ -393,35 +356,6 @@ fn parse<T: serde::de::DeserializeOwned>(
         what,
         image: image.to_owned(),
         reason: error.to_string(),
-    })
-}
-
-/// The list of manifests, if that is what the bytes are.
-pub(crate) fn read_index(bytes: &[u8]) -> Option<Index> {
-    serde_json::from_slice(bytes).ok()
-}
-
-/// The manifest of this machine's platform.
-pub(crate) fn choose<'a>(index: &'a Index, image: &str) -> Result<&'a Descriptor, Error> {
-    let wanted = Platform::of_this_machine();
-    let fits = |found: &&Descriptor| {
-        found
-            .platform
-            .as_ref()
-            .is_some_and(|found| found.os == wanted.os && found.architecture == wanted.architecture)
-    };
-    index.manifests.iter().find(fits).ok_or_else(|| {
-        let name = |platform: &Platform| format!("{}/{}", platform.os, platform.architecture);
-        let available: Vec<String> = index
-            .manifests
-            .iter()
-            .filter_map(|found| found.platform.as_ref().map(name))
-            .collect();
-        Error::Platform {
-            image: image.to_owned(),
-            wanted: name(&wanted),
-            available: available.join(", "),
-        }
     })
 }
 

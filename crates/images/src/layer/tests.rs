@@ -289,7 +289,7 @@ fn a_view_shows_what_an_overlay_would() {
     let view = View::new(&layers);
     let mut seen = Vec::new();
     view.walk(Path::new(""), &mut |path, _| {
-        seen.push(path.display().to_string())
+        seen.push(path.display().to_string());
     });
     assert_eq!(
         seen,
