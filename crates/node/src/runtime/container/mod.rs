@@ -189,12 +189,11 @@ impl Runtime for ContainerRuntime {
     }
 
     async fn remove_leftovers(&self, sandboxes: &Path) -> Result<(), Error> {
-        let failed = |step: &str| {
-            let step = step.to_owned();
-            move |source| Error::Remove { step, source }
-        };
-        remove::kill_leftovers(sandboxes).map_err(failed("end an earlier sandbox"))?;
-        self.shared.cgroups.remove_leftovers();
-        Ok(())
+        remove::end_leftovers(sandboxes)
+            .await
+            .map_err(|source| Error::Remove {
+                step: "end an earlier sandbox".to_owned(),
+                source,
+            })
     }
 }

@@ -116,12 +116,12 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn remove_leftovers(&self, sandboxes: &Path) -> Result<(), Error> {
-        remove::kill_leftovers(sandboxes).map_err(|source| Error::Remove {
-            step: "end an earlier sandbox".to_owned(),
-            source,
-        })?;
-        self.shared.cgroups.remove_leftovers();
-        Ok(())
+        remove::end_leftovers(sandboxes)
+            .await
+            .map_err(|source| Error::Remove {
+                step: "end an earlier sandbox".to_owned(),
+                source,
+            })
     }
 }
 

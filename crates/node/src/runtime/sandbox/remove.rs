@@ -4,6 +4,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Deletes a directory with all below it, even where a container (or overlayfs itself) has left
 /// directories without any permission, which an ordinary user cannot enter otherwise.
@@ -55,18 +61,37 @@ impl InitFile {
         })
     }
 
-    /// Kills the init if it is still that process and not a later one with the same number.
-    pub(crate) fn kill(&self) -> io::Result<()> {
-        if start_time(self.pid).is_none_or(|started| started != self.started) {
+    /// Whether it is still that process, and not a later one with the same number.
+    fn is_running(&self) -> bool {
+        start_time(self.pid).is_some_and(|started| started == self.started)
+    }
+
+    /// Waits until the init has ended, and kills it if it takes too long: one that ends by itself
+    /// ends what is below it first.
+    async fn end(&self) -> io::Result<()> {
+        if self.has_ended_within(PATIENCE).await {
             return Ok(());
         }
-        let Some(pid) = rustix::process::Pid::from_raw(self.pid) else {
+        let Some(pid) = Pid::from_raw(self.pid) else {
             return Ok(());
         };
         match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(errno) => return Err(errno.into()),
         }
+        if self.has_ended_within(PATIENCE).await {
+            return Ok(());
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    async fn has_ended_within(&self, time: Duration) -> bool {
+        let ended = async {
+            while self.is_running() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(time, ended).await.is_ok()
     }
 }
 
@@ -82,8 +107,8 @@ fn start_time(pid: i32) -> Option<String> {
     )
 }
 
-/// Kills the inits of the sandboxes below `sandboxes` that are still there.
-pub(crate) fn kill_leftovers(sandboxes: &Path) -> io::Result<()> {
+/// Ends the inits of the sandboxes below `sandboxes` that are still there.
+pub(crate) async fn end_leftovers(sandboxes: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(sandboxes) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -91,7 +116,7 @@ pub(crate) fn kill_leftovers(sandboxes: &Path) -> io::Result<()> {
     };
     for entry in entries {
         if let Some(init) = InitFile::read(&entry?.path()) {
-            init.kill()?;
+            init.end().await?;
         }
     }
     Ok(())

@@ -34,10 +34,7 @@ impl Hierarchy {
             version: self.version,
             base: self.base.join(name),
         };
-        match fs::create_dir(&made.base) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => other?,
-        }
+        fs::create_dir_all(&made.base)?;
         let needed = match (self.version, controller) {
             (Version::One, "cpu") => "cpu.cfs_quota_us",
             (Version::One, _) => "memory.limit_in_bytes",

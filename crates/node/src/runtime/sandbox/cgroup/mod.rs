@@ -52,11 +52,13 @@ impl Cgroups {
             None
         };
         let (cpu, memory) = (find("cpu"), find("memory"));
-        Self {
+        let found = Self {
             cpu,
             memory,
             problem,
-        }
+        };
+        found.remove_leftovers();
+        found
     }
 
     /// What `doctor` says: which limits are enforced, or why not.
@@ -135,7 +137,7 @@ impl Cgroups {
     }
 
     /// Removes the empty groups of earlier processes of ours.
-    pub(crate) fn remove_leftovers(&self) {
+    fn remove_leftovers(&self) {
         for hierarchy in self.cpu.iter().chain(&self.memory) {
             let Some(parent) = hierarchy.base.parent() else {
                 continue;
