@@ -145,3 +145,6 @@ pub struct Node {
     pub one_of: Vec<Node>,
     pub not: Option<Box<Node>>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,3 +50,37 @@ fn factor(suffix: &str) -> Option<f64> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_values() {
+        let cases = [
+            ("1", 1.0),
+            ("500m", 0.5),
+            ("1Gi", 1_073_741_824.0),
+            ("-2k", -2000.0),
+            ("1e3", 1000.0),
+            ("1E3", 1000.0),
+            ("1E", 1e18),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("+1n", 1e-9),
+            ("1e-2", 0.01),
+        ];
+        for (text, expected) in cases {
+            let found = value(text).unwrap();
+            assert!(
+                (found - expected).abs() <= expected.abs() * 1e-12,
+                "{text}: {found}"
+            );
+        }
+        for text in [
+            "", "m", "1 Gi", "1gi", "1.2.3", "--1", "1e", "1KiB", "é", "1é", ".",
+        ] {
+            assert!(!is_valid(text), "{text}");
+        }
+    }
+}

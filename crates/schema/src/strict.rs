@@ -105,6 +105,11 @@ fn walk_custom(value: &mut Value, structure: Structure<'_>, path: &mut Path, rep
     match value {
         Value::Object(map) => walk_fields(map, structure, path, report),
         Value::Array(items) => walk_items(items, structure, path, report),
+        Value::Number(number) if structure.is_integer() => {
+            if let Some(whole) = whole(number) {
+                *value = Value::from(whole);
+            }
+        }
         _ => {}
     }
 }

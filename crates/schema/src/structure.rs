@@ -144,6 +144,17 @@ impl<'a> Structure<'a> {
         }
     }
 
+    /// Whether a number must be whole.
+    pub(crate) fn is_integer(self) -> bool {
+        match self {
+            Self::BuiltIn { shape, .. } => matches!(shape, Shape::Int32 | Shape::Int64),
+            Self::Custom { node, .. } => {
+                matches!(node.kind, custom::Kind::Integer | custom::Kind::IntOrString)
+            }
+            Self::Unknown => false,
+        }
+    }
+
     /// Whether the value is an object with named fields, rather than a map with free keys.
     pub fn has_field(self, name: &str) -> bool {
         match self {

@@ -95,3 +95,17 @@ fn any_value_is_survived() {
         missing(&value, &deployment());
     }
 }
+
+#[test]
+fn what_is_checked_and_defaulted_decodes_into_its_type() {
+    let mut object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "creationTimestamp": null},
+        "spec": {"replicas": 2.0, "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {
+            "containers": [{"name": "a", "image": "a", "resources": {"limits": {"cpu": 1.5}}, "env": null,
+                "livenessProbe": {"httpGet": {"port": "http"}, "bogus": 1}}]}}}});
+    let report = check(&mut object, &deployment());
+    assert_eq!(report.mistyped, []);
+    crate::defaults::apply("apps", "v1", "Deployment", &mut object);
+    let typed: k8s_openapi::api::apps::v1::Deployment =
+        serde_json::from_value(object.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), object);
+}
