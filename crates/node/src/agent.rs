@@ -30,6 +30,7 @@ mod start;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod worker;
 mod world;
 

@@ -48,6 +48,6 @@ mod tests {
             ["0s", "10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s"]
         );
         assert_eq!(after_failures(1), Duration::from_secs(10));
-        assert_eq!(after_failures(200), Duration::from_secs(300));
+        assert_eq!(after_failures(200), Duration::from_mins(5));
     }
 }

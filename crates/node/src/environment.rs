@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVarSource, Secret};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, ConfigMapKeySelector, Container, EnvFromSource, EnvVarSource, Secret,
+    SecretKeySelector,
+};
 
 use crate::downward::{self, Facts};
 use crate::images::ImageConfig;
@@ -74,31 +77,9 @@ pub fn variables(
     let mut result = cluster.clone();
     for from in container.env_from.iter().flatten() {
         let prefix = from.prefix.as_deref().unwrap_or_default();
-        let mut add = |key: &str, value: String| {
+        for (key, value) in whole(from, sources)? {
             if !key.is_empty() && !key.contains('=') {
                 result.insert(format!("{prefix}{key}"), value);
-            }
-        };
-        if let Some(reference) = &from.config_map_ref {
-            match sources.config_maps.get(&reference.name) {
-                Some(map) => map
-                    .data
-                    .iter()
-                    .flatten()
-                    .for_each(|(key, value)| add(key, value.clone())),
-                None if reference.optional == Some(true) => {}
-                None => return Err(Error::NoConfigMap(reference.name.clone())),
-            }
-        }
-        if let Some(reference) = &from.secret_ref {
-            match sources.secrets.get(&reference.name) {
-                Some(secret) => {
-                    for (key, value) in secret.data.iter().flatten() {
-                        add(key, text(key, key, &value.0)?);
-                    }
-                }
-                None if reference.optional == Some(true) => {}
-                None => return Err(Error::NoSecret(reference.name.clone())),
             }
         }
     }
@@ -119,6 +100,34 @@ pub fn variables(
     Ok(result)
 }
 
+/// All entries of a ConfigMap or Secret.
+fn whole(from: &EnvFromSource, sources: &Sources) -> Result<Vec<(String, String)>, Error> {
+    let mut entries = Vec::new();
+    if let Some(reference) = &from.config_map_ref {
+        match sources.config_maps.get(&reference.name) {
+            Some(map) => {
+                let data = map.data.iter().flatten();
+                entries.extend(data.map(|(key, value)| (key.clone(), value.clone())));
+            }
+            None if reference.optional == Some(true) => {}
+            None => return Err(Error::NoConfigMap(reference.name.clone())),
+        }
+    }
+    if let Some(reference) = &from.secret_ref {
+        match sources.secrets.get(&reference.name) {
+            Some(secret) => {
+                for (key, value) in secret.data.iter().flatten() {
+                    entries.push((key.clone(), text(key, key, &value.0)?));
+                }
+            }
+            None if reference.optional == Some(true) => {}
+            None => return Err(Error::NoSecret(reference.name.clone())),
+        }
+    }
+    Ok(entries)
+}
+
+/// The value of `valueFrom`; none where an optional source is missing.
 fn referred(
     variable: &str,
     from: &EnvVarSource,
@@ -130,48 +139,64 @@ fn referred(
         name: variable.to_owned(),
         source,
     };
-    let no_key = |key: &str, kind: &'static str, name: &str| Error::NoKey {
-        key: key.to_owned(),
-        kind,
-        namespace: facts.pod.metadata.namespace.clone().unwrap_or_default(),
-        name: name.to_owned(),
-    };
     if let Some(field) = &from.field_ref {
         return facts.field(field).map(Some).map_err(downward);
     }
     if let Some(resource) = &from.resource_field_ref {
-        return facts
-            .resource(Some(container), resource)
-            .map(Some)
-            .map_err(downward);
+        let value = facts.resource(Some(container), resource);
+        return value.map(Some).map_err(downward);
     }
     if let Some(reference) = &from.config_map_key_ref {
-        let map = sources.config_maps.get(&reference.name);
-        let value = map
-            .and_then(|map| map.data.as_ref())
-            .and_then(|data| data.get(&reference.key));
-        return match (value, map) {
-            (Some(value), _) => Ok(Some(value.clone())),
-            _ if reference.optional == Some(true) => Ok(None),
-            (_, None) => Err(Error::NoConfigMap(reference.name.clone())),
-            (_, Some(_)) => Err(no_key(&reference.key, "ConfigMap", &reference.name)),
-        };
+        return config_map_key(reference, facts, sources);
     }
     if let Some(reference) = &from.secret_key_ref {
-        let secret = sources.secrets.get(&reference.name);
-        let value = secret
-            .and_then(|map| map.data.as_ref())
-            .and_then(|data| data.get(&reference.key));
-        return match (value, secret) {
-            (Some(value), _) => text(variable, &reference.key, &value.0).map(Some),
-            _ if reference.optional == Some(true) => Ok(None),
-            (_, None) => Err(Error::NoSecret(reference.name.clone())),
-            (_, Some(_)) => Err(no_key(&reference.key, "Secret", &reference.name)),
-        };
+        return secret_key(variable, reference, facts, sources);
     }
     match from.file_key_ref {
         Some(_) => Err(Error::Unsupported(variable.to_owned())),
         None => Ok(Some(String::new())),
+    }
+}
+
+fn config_map_key(
+    reference: &ConfigMapKeySelector,
+    facts: Facts<'_>,
+    sources: &Sources,
+) -> Result<Option<String>, Error> {
+    let map = sources.config_maps.get(&reference.name);
+    let data = map.and_then(|map| map.data.as_ref());
+    let value = data.and_then(|data| data.get(&reference.key));
+    match (value, map) {
+        (Some(value), _) => Ok(Some(value.clone())),
+        _ if reference.optional == Some(true) => Ok(None),
+        (_, None) => Err(Error::NoConfigMap(reference.name.clone())),
+        (_, Some(_)) => Err(no_key(&reference.key, "ConfigMap", &reference.name, facts)),
+    }
+}
+
+fn secret_key(
+    variable: &str,
+    reference: &SecretKeySelector,
+    facts: Facts<'_>,
+    sources: &Sources,
+) -> Result<Option<String>, Error> {
+    let secret = sources.secrets.get(&reference.name);
+    let data = secret.and_then(|secret| secret.data.as_ref());
+    let value = data.and_then(|data| data.get(&reference.key));
+    match (value, secret) {
+        (Some(value), _) => text(variable, &reference.key, &value.0).map(Some),
+        _ if reference.optional == Some(true) => Ok(None),
+        (_, None) => Err(Error::NoSecret(reference.name.clone())),
+        (_, Some(_)) => Err(no_key(&reference.key, "Secret", &reference.name, facts)),
+    }
+}
+
+fn no_key(key: &str, kind: &'static str, name: &str, facts: Facts<'_>) -> Error {
+    Error::NoKey {
+        key: key.to_owned(),
+        kind,
+        namespace: facts.pod.metadata.namespace.clone().unwrap_or_default(),
+        name: name.to_owned(),
     }
 }
 

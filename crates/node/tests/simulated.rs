@@ -214,7 +214,7 @@ async fn one_seed_gives_one_story() {
 
 #[tokio::test]
 async fn thousands_of_pods_become_ready_in_seconds() {
-    const PODS: usize = 5_000;
+    const PODS: usize = 2_000;
     let (_cluster, pods) = with_nodes(Behaviour::default()).await;
     let begin = Instant::now();
     for number in 0..PODS {

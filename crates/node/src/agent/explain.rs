@@ -12,55 +12,53 @@ pub(super) fn explain(
     message: String,
     failures: u32,
 ) -> (&'static str, String, Vec<Notice>) {
-    let failed = |text: String| Notice::warning("Failed", text);
+    let failed = || vec![failed(format!("Error: {message}"))];
     match error {
-        start::Error::Image(images::Error::Pull { .. }) if failures > 1 => {
-            let shown = format!("Back-off pulling image {image:?}: ErrImagePull: {message}");
-            let notices = vec![
-                failed(format!("Failed to pull image {image:?}: {message}")),
-                Notice::normal("BackOff", format!("Back-off pulling image {image:?}")),
-                failed("Error: ImagePullBackOff".to_owned()),
-            ];
-            ("ImagePullBackOff", shown, notices)
-        }
-        start::Error::Image(images::Error::Pull { .. }) => {
-            let notices = vec![
-                failed(format!("Failed to pull image {image:?}: {message}")),
-                failed("Error: ErrImagePull".to_owned()),
-            ];
-            ("ErrImagePull", message, notices)
-        }
-        start::Error::Image(images::Error::NeverPull { .. }) => {
-            let notice = Notice::warning("ErrImageNeverPull", message.clone());
-            ("ErrImageNeverPull", message, vec![notice])
-        }
-        start::Error::Image(images::Error::InvalidName { .. }) => {
-            let notice = Notice::warning(
-                "InspectFailed",
-                format!("Failed to apply default image tag {image:?}: {message}"),
-            );
-            ("InvalidImageName", message, vec![notice])
-        }
+        start::Error::Image(error) => image_trouble(error, image, message, failures),
         start::Error::Runtime(
             runtime::Error::Execute { .. } | runtime::Error::UnknownUser { .. },
-        ) => (
-            "StartError",
-            message.clone(),
-            vec![failed(format!("Error: {message}"))],
-        ),
+        ) => ("StartError", message.clone(), failed()),
         start::Error::Runtime(runtime::Error::SandboxGone) => {
             ("ContainerCreating", message, Vec::new())
         }
-        start::Error::Runtime(_) | start::Error::Disk { .. } => (
-            "CreateContainerError",
-            message.clone(),
-            vec![failed(format!("Error: {message}"))],
-        ),
+        start::Error::Runtime(_) | start::Error::Disk { .. } => {
+            ("CreateContainerError", message.clone(), failed())
+        }
         start::Error::PostStart(_) => ("Error", message, Vec::new()),
-        _ => (
-            "CreateContainerConfigError",
-            message.clone(),
-            vec![failed(format!("Error: {message}"))],
-        ),
+        _ => ("CreateContainerConfigError", message.clone(), failed()),
     }
+}
+
+fn image_trouble(
+    error: &images::Error,
+    image: &str,
+    message: String,
+    failures: u32,
+) -> (&'static str, String, Vec<Notice>) {
+    let pull = failed(format!("Failed to pull image {image:?}: {message}"));
+    match error {
+        images::Error::Pull { .. } if failures > 1 => {
+            let shown = format!("Back-off pulling image {image:?}: ErrImagePull: {message}");
+            let notice = Notice::normal("BackOff", format!("Back-off pulling image {image:?}"));
+            let last = failed("Error: ImagePullBackOff".to_owned());
+            ("ImagePullBackOff", shown, vec![pull, notice, last])
+        }
+        images::Error::Pull { .. } => {
+            let last = failed("Error: ErrImagePull".to_owned());
+            ("ErrImagePull", message, vec![pull, last])
+        }
+        images::Error::NeverPull { .. } => {
+            let notice = Notice::warning("ErrImageNeverPull", message.clone());
+            ("ErrImageNeverPull", message, vec![notice])
+        }
+        images::Error::InvalidName { .. } => {
+            let text = format!("Failed to apply default image tag {image:?}: {message}");
+            let notice = Notice::warning("InspectFailed", text);
+            ("InvalidImageName", message, vec![notice])
+        }
+    }
+}
+
+fn failed(text: String) -> Notice {
+    Notice::warning("Failed", text)
 }

@@ -4,16 +4,16 @@ use std::fs;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Container;
 use seatrial_controller::{Chain, Notice, key_of};
 
 use super::explain::explain;
 use super::prepare;
-use super::probing::Probed;
 use super::start::{self, Started};
 use super::worker::{Report, Running, Worker};
 use super::world::{Activity, Sandbox, Slot};
 use crate::backoff;
-use crate::probe::{Answer, Kind, Target, Verdict};
+use crate::probe::Target;
 use crate::runtime::{self, Exit, ExitStatus, Memory};
 use crate::status::{CRASH_LOOP, Ended, Readiness, Startup, State, is_sidecar};
 
@@ -106,22 +106,14 @@ impl Worker {
             process,
             log,
             image,
-            termination,
+            ..
         } = started;
         let target = Target {
             sandbox,
             process: process.clone(),
         };
         let id = self.identity(slot, run);
-        let startup = match container.startup_probe {
-            Some(_) => Startup::Pending,
-            None => Startup::Started,
-        };
-        let plain_init = matches!(slot, Slot::Init(_)) && !is_sidecar(&container);
-        let readiness = match (&container.readiness_probe, startup) {
-            (None, Startup::Started) if !plain_init => Readiness::Ready,
-            _ => Readiness::Unready,
-        };
+        let (startup, readiness) = first_state(slot, &container);
         let now = self.now();
         if let Some(unit) = self.world.unit_mut(slot) {
             unit.started(id, now, startup, readiness);
@@ -139,7 +131,7 @@ impl Worker {
             target,
             log,
             image,
-            termination,
+            termination: started.termination,
             probes,
             stop: None,
             grace: None,
@@ -176,14 +168,7 @@ impl Worker {
         };
         unit.activity = Activity::Idle;
         match error {
-            start::Error::Runtime(runtime::Error::SandboxGone) => {
-                self.sandbox = None;
-                self.live.parts().sandbox = None;
-                self.world.sandbox = Sandbox::Absent {
-                    retry: None,
-                    failures: 0,
-                };
-            }
+            start::Error::Runtime(runtime::Error::SandboxGone) => self.lose_sandbox(),
             // As upstream: a program that cannot be executed counts as a run that failed.
             start::Error::Runtime(
                 runtime::Error::Execute { .. } | runtime::Error::UnknownUser { .. },
@@ -192,20 +177,35 @@ impl Worker {
                 unit.failures = failures;
                 unit.started(id.clone(), now, Startup::Pending, Readiness::Unready);
                 let code = if reason == "StartError" { 128 } else { 137 };
+                let status = ExitStatus::Code(code);
+                let memory = Memory::Within;
+                let failed = ended(Exit { status, memory }, now, now, id);
                 unit.ended(Ended {
-                    code,
-                    signal: None,
                     reason: reason.to_owned(),
                     message: Some(message),
-                    started_at: now,
-                    finished_at: now,
-                    id,
+                    ..failed
                 });
             }
             _ => {
                 unit.failures = failures;
                 unit.waiting(reason, message, retry);
             }
+        }
+    }
+
+    /// The sandbox died by itself: what is left of it is taken down beside the next one.
+    fn lose_sandbox(&mut self) {
+        self.live.parts().sandbox = None;
+        self.world.sandbox = Sandbox::Absent {
+            retry: None,
+            failures: 0,
+        };
+        if let Some(sandbox) = self.sandbox.take() {
+            tokio::spawn(async move {
+                if let Err(error) = sandbox.stop().await {
+                    tracing::warn!("{}", Chain(&error));
+                }
+            });
         }
     }
 
@@ -240,21 +240,8 @@ impl Worker {
         unit.failures = if long { 1 } else { unit.failures + 1 };
         let id = unit.view.id.clone();
         unit.ended(Ended {
-            code: exit.exit_code(),
-            signal: match exit.status {
-                ExitStatus::Signal(signal) => Some(signal),
-                ExitStatus::Code(_) => None,
-            },
-            reason: match (exit.memory, exit.exit_code()) {
-                (Memory::Exceeded, _) => "OOMKilled",
-                (Memory::Within, 0) => "Completed",
-                (Memory::Within, _) => "Error",
-            }
-            .to_owned(),
             message,
-            started_at: since,
-            finished_at: now,
-            id,
+            ..ended(exit, since, now, id)
         });
         if matches!(slot, Slot::Init(_)) && exit.exit_code() == 0 {
             unit.view.readiness = Readiness::Ready;
@@ -282,65 +269,6 @@ impl Worker {
             .filter(|text| !text.is_empty())
     }
 
-    fn probed(&mut self, probed: &Probed) {
-        let Some(running) = self.running.get_mut(&probed.slot) else {
-            return;
-        };
-        if running.run != probed.run {
-            return;
-        }
-        running.grace = probed.grace;
-        if let Answer::Bad(problem) = &probed.answer {
-            let message = format!("{} probe failed: {problem}", probed.kind.title());
-            self.tell(Notice::warning("Unhealthy", message));
-        }
-        let has_readiness = probed
-            .slot
-            .of(&self.pod)
-            .is_some_and(|it| it.readiness_probe.is_some());
-        let Some(unit) = self.world.unit_mut(probed.slot) else {
-            return;
-        };
-        match (probed.kind, probed.verdict) {
-            (_, Verdict::Unchanged) | (Kind::Liveness, Verdict::Succeeded) => {}
-            (Kind::Readiness, Verdict::Succeeded) => unit.view.readiness = Readiness::Ready,
-            (Kind::Readiness, Verdict::Failed) => unit.view.readiness = Readiness::Unready,
-            (Kind::Startup, Verdict::Succeeded) => {
-                unit.view.startup = Startup::Started;
-                if !has_readiness {
-                    unit.view.readiness = Readiness::Ready;
-                }
-            }
-            (kind @ (Kind::Startup | Kind::Liveness), Verdict::Failed) => {
-                if unit.activity == Activity::Running {
-                    self.restart(probed.slot, kind, probed.grace);
-                }
-            }
-        }
-    }
-
-    /// Ends a container that a probe found dead; its end starts it again.
-    fn restart(&mut self, slot: Slot, kind: Kind, grace: Option<Duration>) {
-        let name = slot
-            .of(&self.pod)
-            .map(|it| it.name.clone())
-            .unwrap_or_default();
-        let kind = kind.title().to_lowercase();
-        let message = format!("Container {name} failed {kind} probe, will be restarted");
-        self.tell(Notice::normal("Killing", message));
-        let own = self
-            .pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.termination_grace_period_seconds);
-        let own = Duration::from_secs(own.unwrap_or(30).max(0).unsigned_abs());
-        let now = self.now();
-        let deadline = now
-            .saturating_add(grace.unwrap_or(own))
-            .unwrap_or(Timestamp::MAX);
-        self.end_one(slot, deadline, now);
-    }
-
     pub(super) fn back_off(&mut self, slot: Slot, wait: Duration, until: Timestamp) {
         let meta = &self.pod.metadata;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -360,5 +288,39 @@ impl Worker {
         if let Some(unit) = self.world.unit_mut(slot) {
             unit.waiting(CRASH_LOOP, message, until);
         }
+    }
+}
+
+/// What a container that has just been started is taken for: without probes, up and ready.
+fn first_state(slot: Slot, container: &Container) -> (Startup, Readiness) {
+    let startup = match container.startup_probe {
+        Some(_) => Startup::Pending,
+        None => Startup::Started,
+    };
+    let plain_init = matches!(slot, Slot::Init(_)) && !is_sidecar(container);
+    let readiness = match (&container.readiness_probe, startup) {
+        (None, Startup::Started) if !plain_init => Readiness::Ready,
+        _ => Readiness::Unready,
+    };
+    (startup, readiness)
+}
+
+fn ended(exit: Exit, started_at: Timestamp, finished_at: Timestamp, id: String) -> Ended {
+    let reason = match (exit.memory, exit.exit_code()) {
+        (Memory::Exceeded, _) => "OOMKilled",
+        (Memory::Within, 0) => "Completed",
+        (Memory::Within, _) => "Error",
+    };
+    Ended {
+        code: exit.exit_code(),
+        signal: match exit.status {
+            ExitStatus::Signal(signal) => Some(signal),
+            ExitStatus::Code(_) => None,
+        },
+        reason: reason.to_owned(),
+        message: None,
+        started_at,
+        finished_at,
+        id,
     }
 }

@@ -102,7 +102,7 @@ mod tests {
 
     use super::*;
 
-    fn case(pod: Value, container: Value, image: &str) -> Result<String, String> {
+    fn case(pod: &Value, container: &Value, image: &str) -> Result<String, String> {
         let pod = json!({"metadata": {"name": "web"}, "spec": {"securityContext": pod, "containers": []}});
         let container = json!({"name": "app", "securityContext": container});
         let (pod, container) = (
@@ -114,17 +114,20 @@ mod tests {
 
     #[test]
     fn the_nearest_says_whom_to_run_as() {
-        assert_eq!(case(json!({}), json!({}), "www:data").unwrap(), "www:data");
         assert_eq!(
-            case(json!({"runAsUser": 1}), json!({"runAsUser": 2}), "www").unwrap(),
+            case(&json!({}), &json!({}), "www:data").unwrap(),
+            "www:data"
+        );
+        assert_eq!(
+            case(&json!({"runAsUser": 1}), &json!({"runAsUser": 2}), "www").unwrap(),
             "2"
         );
         assert_eq!(
-            case(json!({"runAsGroup": 7}), json!({}), "www:data").unwrap(),
+            case(&json!({"runAsGroup": 7}), &json!({}), "www:data").unwrap(),
             "www:7"
         );
         assert_eq!(
-            case(json!({"runAsGroup": 7}), json!({}), "").unwrap(),
+            case(&json!({"runAsGroup": 7}), &json!({}), "").unwrap(),
             "0:7"
         );
     }
@@ -133,17 +136,17 @@ mod tests {
     fn root_is_refused_where_the_pod_says_so() {
         let strict = || json!({"runAsNonRoot": true});
         assert!(
-            case(strict(), json!({}), "")
+            case(&strict(), &json!({}), "")
                 .unwrap_err()
                 .contains("will run as root")
         );
         assert!(
-            case(strict(), json!({}), "www")
+            case(&strict(), &json!({}), "www")
                 .unwrap_err()
                 .contains("non-numeric user (www)")
         );
         assert_eq!(
-            case(strict(), json!({"runAsUser": 1000}), "").unwrap(),
+            case(&strict(), &json!({"runAsUser": 1000}), "").unwrap(),
             "1000"
         );
     }

@@ -12,7 +12,7 @@ use seatrial_controller::{Chain, Notice};
 
 use super::prepare::{hostname, limits};
 use super::{Shared, security, sources};
-use crate::environment::{self, command_line, complete};
+use crate::environment::{self, Sources, command_line, complete};
 use crate::images::{self, Image, Origin, PullPolicy};
 use crate::logs::Log;
 use crate::probe::{self, Action, Answer, Target, ask};
@@ -83,61 +83,22 @@ impl Request {
     pub(super) async fn start(self) -> Result<Started, Error> {
         self.check()?;
         let image = self.image().await?;
-        let sources = self
-            .shared
-            .environment_sources(&self.pod)
-            .await
-            .map_err(Error::Sources)?;
-        let facts = self.shared.facts(&self.pod, self.address);
-        let cluster = &self.shared.config.environment;
-        let variables = environment::variables(&self.container, facts, &sources, cluster)?;
-        let args = command_line(&self.container, &image.config, &variables);
-        if args.is_empty() {
-            return Err(Error::NoCommand);
-        }
-        let user = security::user(&self.pod, &self.container, &image.config.user)?;
-        let mut mounts = self.mounts(&variables)?;
+        let sources = self.shared.environment_sources(&self.pod).await;
+        let sources = sources.map_err(Error::Sources)?;
         let termination = self.termination_file()?;
-        mounts.extend(termination.clone().map(|(_, mount)| mount));
         let (log, output) = self.log()?;
-        let cwd = self
-            .container
-            .working_dir
-            .clone()
-            .filter(|directory| !directory.is_empty());
-        let cwd = cwd.unwrap_or_else(|| image.config.working_directory.clone());
-        let spec = ProcessSpec {
-            name: self.container.name.clone(),
-            root: Root {
-                layers: image.layers.clone(),
-                host_base: image.host_base,
-                writable: self.writable()?,
-            },
-            mounts,
-            args,
-            env: complete(&image.config, variables, facts, &hostname(&self.pod)),
-            cwd: if cwd.is_empty() {
-                PathBuf::from("/")
-            } else {
-                PathBuf::from(cwd)
-            },
-            user,
-            output,
-            limits: limits(
-                self.container
-                    .resources
-                    .as_ref()
-                    .and_then(|it| it.limits.as_ref()),
-            ),
-        };
+        let mut spec = self.process(&image, &sources, output)?;
+        spec.mounts
+            .extend(termination.clone().map(|(_, mount)| mount));
+        let name = &self.container.name;
         self.tell(Notice::normal(
             "Created",
-            format!("Created container: {}", self.container.name),
+            format!("Created container: {name}"),
         ));
         let process = self.sandbox.start(spec).await.map_err(Error::Runtime)?;
         self.tell(Notice::normal(
             "Started",
-            format!("Started container {}", self.container.name),
+            format!("Started container {name}"),
         ));
         self.post_start(&process).await?;
         Ok(Started {
@@ -145,6 +106,46 @@ impl Request {
             log,
             image,
             termination: termination.map(|(file, _)| file),
+        })
+    }
+
+    /// The process that the container's spec and its image describe together.
+    fn process(
+        &self,
+        image: &Image,
+        sources: &Sources,
+        output: Arc<dyn runtime::Output>,
+    ) -> Result<ProcessSpec, Error> {
+        let container = &self.container;
+        let facts = self.shared.facts(&self.pod, self.address);
+        let cluster = &self.shared.config.environment;
+        let variables = environment::variables(container, facts, sources, cluster)?;
+        let args = command_line(container, &image.config, &variables);
+        if args.is_empty() {
+            return Err(Error::NoCommand);
+        }
+        let own = container.working_dir.as_deref();
+        let directories = [
+            own.unwrap_or_default(),
+            &image.config.working_directory,
+            "/",
+        ];
+        let cwd = directories.into_iter().find(|path| !path.is_empty());
+        let resources = container.resources.as_ref();
+        Ok(ProcessSpec {
+            name: container.name.clone(),
+            root: Root {
+                layers: image.layers.clone(),
+                host_base: image.host_base,
+                writable: self.writable()?,
+            },
+            mounts: self.mounts(&variables)?,
+            args,
+            user: security::user(&self.pod, container, &image.config.user)?,
+            env: complete(&image.config, variables, facts, &hostname(&self.pod)),
+            cwd: PathBuf::from(cwd.unwrap_or_default()),
+            output,
+            limits: limits(resources.and_then(|it| it.limits.as_ref())),
         })
     }
 

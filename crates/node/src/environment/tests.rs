@@ -1,5 +1,7 @@
 //! Tests with pure inputs.
 
+#![allow(clippy::needless_raw_string_hashes)] // The snapshots are written by a tool.
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use k8s_openapi::api::core::v1::Pod;

@@ -71,6 +71,36 @@ enum Writing {
     Stale,
 }
 
+impl Node {
+    /// Gives a pod an address, or turns it away where the node is full.
+    fn take_in(
+        &mut self,
+        pod: &Pod,
+        behaviour: &Behaviour,
+        (random, now): (&Random, Timestamp),
+    ) -> Simulation {
+        self.pods += 1;
+        let status = pod.status.as_ref();
+        let before = status.and_then(|status| status.pod_ip.as_deref());
+        let before = before.and_then(|address| address.parse().ok());
+        let address = match pod.spec.as_ref().and_then(|spec| spec.host_network) {
+            _ if self.pods > self.capacity && before.is_none() => None,
+            Some(true) => Some(self.host),
+            _ => before.or_else(|| self.addresses.take()),
+        };
+        if address.is_some() {
+            return Simulation::new(pod, behaviour, address, self.host, (random, now));
+        }
+        let message = format!(
+            "Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: {}, \
+             capacity: {}",
+            self.pods - 1,
+            self.capacity
+        );
+        Simulation::rejected(self.host, "OutOfpods", message, now)
+    }
+}
+
 impl Fleet {
     pub(super) fn new(nodes: BTreeMap<String, Node>, behaviour: Behaviour, random: Random) -> Self {
         Self {
@@ -146,33 +176,8 @@ impl Fleet {
         let Some(node) = self.nodes.get_mut(node) else {
             return;
         };
-        node.pods += 1;
-        let before = pod
-            .status
-            .as_ref()
-            .and_then(|status| status.pod_ip.as_deref());
-        let before = before.and_then(|address| address.parse().ok());
-        let address = match pod.spec.as_ref().and_then(|spec| spec.host_network) {
-            _ if node.pods > node.capacity && before.is_none() => None,
-            Some(true) => Some(node.host),
-            _ => before.or_else(|| node.addresses.take()),
-        };
-        let mut simulation = if address.is_some() {
-            Simulation::new(
-                pod,
-                &self.behaviour,
-                address,
-                node.host,
-                (&self.random, now),
-            )
-        } else {
-            let message = format!(
-                "Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: {}, capacity: {}",
-                node.pods - 1,
-                node.capacity
-            );
-            Simulation::rejected(node.host, "OutOfpods", message, now)
-        };
+        let arrival = (&self.random, now);
+        let mut simulation = node.take_in(pod, &self.behaviour, arrival);
         let resumed = simulation.resume(pod, &self.random);
         let mut entry = Entry {
             pod: pod.clone(),

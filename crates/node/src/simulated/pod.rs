@@ -259,15 +259,7 @@ impl Simulation {
 
     fn step(&mut self, pod: &Pod, random: &Random, due: Timestamp, notices: &mut Vec<Notice>) {
         if self.deadline.is_some_and(|deadline| deadline <= due) {
-            let message = "Pod was active on the node longer than the specified deadline";
-            notices.push(Notice::normal("DeadlineExceeded", message));
-            if let Stage::Running { since, .. } = self.stage {
-                self.last = Some(ended(137, since, due));
-            }
-            self.stage = Stage::Rejected {
-                reason: "DeadlineExceeded".to_owned(),
-                message: message.to_owned(),
-            };
+            self.expire(due, notices);
             return;
         }
         match &mut self.stage {
@@ -308,6 +300,18 @@ impl Simulation {
             | Stage::Rejected { .. }
             | Stage::Stopping { .. } => {}
         }
+    }
+
+    fn expire(&mut self, due: Timestamp, notices: &mut Vec<Notice>) {
+        let message = "Pod was active on the node longer than the specified deadline";
+        notices.push(Notice::normal("DeadlineExceeded", message));
+        if let Stage::Running { since, .. } = self.stage {
+            self.last = Some(ended(137, since, due));
+        }
+        self.stage = Stage::Rejected {
+            reason: "DeadlineExceeded".to_owned(),
+            message: message.to_owned(),
+        };
     }
 
     fn run(&mut self, pod: &Pod, random: &Random, since: Timestamp) {

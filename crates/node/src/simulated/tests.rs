@@ -1,5 +1,8 @@
 //! The lives of simulated pods, told line by line.
 
+// The snapshots are written by a tool; JSON and snapshots read best when handed over whole.
+#![allow(clippy::needless_raw_string_hashes, clippy::needless_pass_by_value)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};

@@ -69,17 +69,15 @@ impl Simulation {
     fn container(&self, pod: &Pod, container: &Container) -> ContainerView {
         let mut view = ContainerView::waiting(&container.name, CREATING);
         view.restarts = self.restarts;
+        if let Some((reason, message)) = self.waits(pod, container) {
+            let message = Some(message);
+            view.state = State::Waiting { reason, message };
+        }
         let id = identity(pod, container, self.restarts);
         let last = self.last.as_ref().map(|last| Ended {
             id: id.clone(),
             ..last.clone()
         });
-        let waiting = |reason, message| State::Waiting {
-            reason,
-            message: Some(message),
-        };
-        let image = container.image.as_deref().unwrap_or_default();
-        let error = self.behaviour.pull_error.as_deref().unwrap_or_default();
         match (&self.stage, last) {
             (Stage::Finished | Stage::Creating { .. } | Stage::Rejected { .. }, Some(last)) => {
                 view.id = id;
@@ -97,33 +95,36 @@ impl Simulation {
                 view.startup = Startup::Started;
                 view.last = last;
             }
-            (Stage::BackOff { wait, .. }, last) => {
-                let wait = backoff::show(*wait);
-                let message = format!(
-                    "back-off {wait} restarting failed container={} pod={}",
-                    container.name,
-                    place(pod)
-                );
+            (Stage::BackOff { .. }, last) => {
                 view.id = id;
-                view.state = waiting(CRASH_LOOP, message);
                 view.last = last;
-            }
-            (Stage::PullFailed { retry: Some(_) }, _) => {
-                let message = format!("failed to pull image {image:?}: {error}");
-                view.state = waiting("ErrImagePull", message);
-            }
-            (Stage::PullFailed { retry: None }, _) => {
-                let message = format!(
-                    "Back-off pulling image {image:?}: ErrImagePull: failed to pull image {image:?}: {error}"
-                );
-                view.state = waiting("ImagePullBackOff", message);
-            }
-            (Stage::Refused { message }, _) => {
-                view.state = waiting("CreateContainerConfigError", message.clone());
             }
             _ => {}
         }
         view
+    }
+
+    /// Why the container waits, in upstream's words.
+    fn waits(&self, pod: &Pod, container: &Container) -> Option<(&'static str, String)> {
+        let image = container.image.as_deref().unwrap_or_default();
+        let error = self.behaviour.pull_error.as_deref().unwrap_or_default();
+        let pull = format!("failed to pull image {image:?}: {error}");
+        match &self.stage {
+            Stage::BackOff { wait, .. } => {
+                let wait = backoff::show(*wait);
+                let (name, place) = (&container.name, place(pod));
+                let message =
+                    format!("back-off {wait} restarting failed container={name} pod={place}");
+                Some((CRASH_LOOP, message))
+            }
+            Stage::PullFailed { retry: Some(_) } => Some(("ErrImagePull", pull)),
+            Stage::PullFailed { retry: None } => {
+                let message = format!("Back-off pulling image {image:?}: ErrImagePull: {pull}");
+                Some(("ImagePullBackOff", message))
+            }
+            Stage::Refused { message } => Some(("CreateContainerConfigError", message.clone())),
+            _ => None,
+        }
     }
 }
 

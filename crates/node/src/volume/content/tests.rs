@@ -1,5 +1,8 @@
 //! Tests with pure inputs.
 
+// The snapshots are written by a tool; JSON and snapshots read best when handed over whole.
+#![allow(clippy::needless_raw_string_hashes, clippy::needless_pass_by_value)]
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use expect_test::{Expect, expect};
