@@ -48,7 +48,10 @@ impl<K> Change<K> {
 /// How far a cache has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Progress {
+    /// Whether a first list is in.
     synced: bool,
+    /// Whether the kind is served, as far as is known.
+    served: bool,
     revision: u64,
     changes: u64,
 }
@@ -92,10 +95,13 @@ impl<K: Object> Cache<K> {
         self.wait(|progress| progress.synced).await;
     }
 
-    /// Waits until the cache has seen this revision of its kind.
+    /// Waits until the cache has seen this revision of its kind. Where the kind is no longer served
+    /// there is nothing left to see.
     pub async fn caught_up(&self, revision: u64) {
-        self.wait(|progress| progress.synced && progress.revision >= revision)
-            .await;
+        self.wait(|progress| {
+            progress.synced && (progress.revision >= revision || !progress.served)
+        })
+        .await;
     }
 
     /// Waits until the object with this uid is gone or on its way out.
@@ -193,6 +199,16 @@ impl<K: Object> Cache<K> {
         }
         state.subscribers.push(sender);
         receiver
+    }
+
+    /// The kind is not served: it has no objects.
+    fn clear(&self) {
+        if self.0.progress.borrow().synced {
+            self.update(0, |state| state.replace(Vec::new()));
+            self.0
+                .progress
+                .send_modify(|progress| progress.served = false);
+        }
     }
 
     fn update(&self, revision: u64, change: impl FnOnce(&mut State<K>)) {

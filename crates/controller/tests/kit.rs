@@ -16,7 +16,8 @@ use std::time::Duration;
 use expect_test::expect;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Event};
-use kube::api::{ListParams, Patch, PatchParams};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, ObjectMeta};
 use kube::{Api, Resource};
 use seatrial_controller::{
@@ -412,4 +413,54 @@ async fn one_bad_object_does_not_hide_the_others() {
         .unwrap();
     wait(1).await;
     assert_eq!(names(), ["c", "e"], "what it was before is no longer true");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_definition_empties_its_cache_and_a_new_one_fills_it() {
+    let (cluster, ctx) = start().await;
+    let definition = |name: &str| {
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "widgets.example.com"},
+            "spec": {"group": "example.com", "scope": "Namespaced",
+                "names": {"plural": "widgets", "singular": "widget", "kind": name},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema":
+                    {"openAPIV3Schema": {"type": "object",
+                                         "x-kubernetes-preserve-unknown-fields": true}}}]},
+        })
+    };
+    let widget = |name: &str| {
+        json!({"apiVersion": "example.com/v1", "kind": "Widget",
+               "metadata": {"namespace": NAMESPACE, "name": name}})
+    };
+    let resource = ApiResource {
+        group: "example.com".into(),
+        version: "v1".into(),
+        api_version: "example.com/v1".into(),
+        kind: "Widget".into(),
+        plural: "widgets".into(),
+    };
+    let cache = ctx.caches.of_kind::<DynamicObject>(&resource);
+    wait(5).await;
+    cluster.create(definition("Widget")).await.unwrap();
+    cache.synced().await;
+    cluster.create(widget("one")).await.unwrap();
+    wait(1).await;
+    assert_eq!(cache.len(), 1);
+    let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+    definitions
+        .delete("widgets.example.com", &DeleteParams::default())
+        .await
+        .unwrap();
+    wait(600).await;
+    assert!(cache.is_empty());
+    cache.caught_up(u64::MAX).await;
+    cluster.create(definition("Widget")).await.unwrap();
+    wait(20).await;
+    cluster.create(widget("two")).await.unwrap();
+    wait(1).await;
+    assert_eq!(
+        cache.list(NAMESPACE)[0].metadata.name.as_deref(),
+        Some("two")
+    );
 }

@@ -28,6 +28,7 @@ pub mod selector;
 pub mod service_account;
 mod shell;
 mod template;
+pub mod unsupported;
 
 use futures::future::{BoxFuture, join_all};
 use seatrial_controller::Context;
@@ -58,6 +59,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(ServiceAccounts, ctx),
         (garbage::NAME, Box::pin(garbage::run(ctx.clone()))),
         (lost_pods::NAME, Box::pin(lost_pods::run(ctx.clone()))),
+        (unsupported::NAME, Box::pin(unsupported::run(ctx.clone()))),
     ]
 }
 

@@ -430,3 +430,29 @@ async fn a_pod_on_a_node_that_never_comes_goes() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(running.names::<Pod>().await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_nothing_runs_says_so() {
+    let running = start(7, healthy).await;
+    let mut object = deployment("db", 1, "db:1");
+    object["kind"] = json!("StatefulSet");
+    object["spec"]["serviceName"] = json!("db");
+    object["spec"]
+        .as_object_mut()
+        .unwrap()
+        .remove("progressDeadlineSeconds");
+    running.cluster.create(object).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let events = running
+        .api::<Event>()
+        .list(&ListParams::default())
+        .await
+        .unwrap();
+    let texts: Vec<_> = events
+        .items
+        .into_iter()
+        .filter_map(|event| event.message)
+        .collect();
+    expect!["This version stores a StatefulSet but does not act on it: use a Deployment for now"]
+        .assert_eq(&texts.join("\n"));
+}

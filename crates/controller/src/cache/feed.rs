@@ -19,6 +19,9 @@ const PAGE: u32 = 5000;
 /// bookmark, well before.
 const SILENCE: Duration = Duration::from_mins(5);
 
+/// How often, at the latest, to look whether a kind that was not served is served now.
+const NOT_SERVED: Duration = Duration::from_secs(2);
+
 /// Errors of reading a kind.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -30,6 +33,8 @@ enum Error {
     Watch(#[source] kube::Error),
     #[error("the server no longer has the revision to continue from")]
     Gone,
+    #[error("the server does not serve this kind")]
+    NotServed,
 }
 
 impl Error {
@@ -74,6 +79,13 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
             Err(Error::Gone) => {
                 position = None;
                 tokio::time::sleep(delay.first).await;
+            }
+            Err(Error::NotServed) => {
+                // Its definition was removed, or is still to come.
+                position = None;
+                cache.clear();
+                failures += 1;
+                tokio::time::sleep(delay.after(failures).min(NOT_SERVED)).await;
             }
             Err(error) if care == Care::Quick && error.is_decoding() => care = Care::OneByOne,
             Err(error) => {
@@ -138,20 +150,25 @@ async fn follow<K: Object, R: Reading<K>>(
     let events = client
         .request_events::<R>(request)
         .await
-        .map_err(watch_error)?;
+        .map_err(|error| refused(error, Error::Watch))?;
     let mut events = std::pin::pin!(events);
     let mut heard = Heard::Nothing;
     while let Ok(Some(event)) = tokio::time::timeout(SILENCE, events.next()).await {
-        take(cache, event.map_err(watch_error)?, position)?;
+        take(
+            cache,
+            event.map_err(|error| refused(error, Error::Watch))?,
+            position,
+        )?;
         heard = Heard::Something;
     }
     Ok(heard)
 }
 
-fn watch_error(error: kube::Error) -> Error {
+fn refused(error: kube::Error, other: fn(kube::Error) -> Error) -> Error {
     match error {
         kube::Error::Api(status) if status.code == 410 => Error::Gone,
-        other => Error::Watch(other),
+        kube::Error::Api(status) if status.code == 404 => Error::NotServed,
+        error => other(error),
     }
 }
 
@@ -171,10 +188,7 @@ async fn list<K: Object, R: Reading<K>>(
         let page: ObjectList<R> = client
             .request(request.map_err(Error::Build)?)
             .await
-            .map_err(|error| match error {
-                kube::Error::Api(status) if status.code == 410 => Error::Gone,
-                other => Error::List(other),
-            })?;
+            .map_err(|error| refused(error, Error::List))?;
         let read = page.items.into_iter().map(Reading::read);
         objects.extend(read.filter_map(|object| object.map_err(|bad| warn(cache, &bad)).ok()));
         let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else {

@@ -71,7 +71,7 @@ pub(super) async fn empty(
 
 async fn list(namespace: &str, kind: &Kind, ctx: &Context) -> Result<Vec<Shell>, write::Error> {
     let request = Request::new(Shell::url_path(&kind.resource, Some(namespace)))
-        .list_metadata(&ListParams::default())
+        .list(&ListParams::default())
         .map_err(kube::Error::BuildRequest);
     let reply = match request {
         Ok(request) => ctx.client.request::<ObjectList<Shell>>(request).await,
