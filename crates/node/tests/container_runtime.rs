@@ -428,9 +428,13 @@ async fn users_and_privileges_are_limited() {
     output.wait_for("up").await;
     let beside = Captured::default();
     let exec = ExecSpec {
-        args: ["sh", "-c", "id -u; id -g; grep CapEff /proc/self/status"]
-            .map(String::from)
-            .to_vec(),
+        args: [
+            "sh",
+            "-c",
+            "id -u; id -g > /dev/stdout; grep CapEff /proc/self/status",
+        ]
+        .map(String::from)
+        .to_vec(),
         input: None,
         output: beside.handle(),
     };
@@ -525,5 +529,44 @@ async fn a_program_that_takes_too_long_is_killed_with_its_children() {
         Some((Stream::Stdout, "begun".to_owned()))
     );
     assert_eq!(lines.recv().await, None);
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_machines_network_is_there_only_where_it_is_asked_for() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let script = format!("import socket; socket.create_connection(('127.0.0.1', {port}))");
+    for (network, expected) in [(Network::Host, 0), (Network::Own, 1)] {
+        let mut spec = machine.sandbox_spec("network");
+        spec.network = network;
+        let sandbox = machine.runtime.create_sandbox(spec).await.unwrap();
+        let mut process = shell(&machine, "client", "");
+        process.args = vec!["python3".into(), "-c".into(), script.clone()];
+        let (exit, text) = run(&*sandbox, process).await;
+        assert_eq!(exit, Exit::code(expected), "{text}");
+        sandbox.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn names_are_found_as_the_pod_says() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let mut spec = machine.sandbox_spec("names");
+    spec.hosts = vec![(
+        [10, 0, 0, 7].into(),
+        vec!["shop".into(), "shop.default".into()],
+    )];
+    let address = spec.address;
+    let sandbox = machine.runtime.create_sandbox(spec).await.unwrap();
+    let script = "cat /etc/hosts; hostname; cat /etc/hostname";
+    let (_, text) = run(&*sandbox, shell(&machine, "names", script)).await;
+    let expected = format!("{address} names\n10.0.0.7 shop shop.default\nnames\nnames\n");
+    assert!(text.ends_with(&expected), "{text}");
     sandbox.stop().await.unwrap();
 }

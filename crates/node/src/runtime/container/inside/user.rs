@@ -137,6 +137,7 @@ fn become_known(user: &User, report: &mut Report) -> Result<(), Failure> {
         )),
         other => other.map_err(failed())?,
     }
+    give_streams(user);
     let become_it = || {
         rustix::thread::set_thread_gid(Gid::from_raw(user.gid))?;
         rustix::thread::set_thread_uid(Uid::from_raw(user.uid))
@@ -150,6 +151,15 @@ fn become_known(user: &User, report: &mut Report) -> Result<(), Failure> {
         other => other.map_err(failed())?,
     }
     Ok(())
+}
+
+/// The pipes are the node's; a program that opens `/dev/stdout` anew must own them.
+fn give_streams(user: &User) {
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    for stream in [io::stdout().as_fd(), io::stderr().as_fd()] {
+        // What cannot be given is still open.
+        let _ = rustix::fs::fchown(stream, Some(uid), Some(gid));
+    }
 }
 
 #[cfg(test)]
