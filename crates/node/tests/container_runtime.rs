@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use seatrial_node::runtime::sandbox::run::{Ended, lines, run_to_end};
 use seatrial_node::runtime::{
-    Access, Error, ExecSpec, Exit, ExitStatus, Forward, HostBase, Limits, Memory, Mount, Signal,
-    Stream,
+    Access, Error, ExecSpec, Exit, ExitStatus, Forward, HostBase, Limits, Memory, Mount, Network,
+    Signal, Stream,
 };
 use support::harness::{Captured, Machine, chain, run, shell, write};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
