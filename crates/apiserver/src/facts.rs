@@ -2,7 +2,7 @@
 
 use seatrial_schema::strict;
 use seatrial_schema::{Type, custom as structural};
-use seatrial_schema::{apply, defaults, patch, protobuf};
+use seatrial_schema::{apply, defaults, patch, protobuf, validate};
 use serde_json::Value;
 
 use crate::call::FieldValidation;
@@ -114,11 +114,30 @@ pub(crate) fn validate(kind: &Kind, object: &mut Object) -> Vec<Cause> {
     let stored = stored_type(kind);
     let causes = with_value(object, |value| match &stored {
         Type::Custom(schema) => structural::validate(value, schema),
-        // A status is the controllers' own; upstream takes what they leave out for zero.
-        built_in => strict::missing(value, built_in)
-            .into_iter()
-            .filter(|cause| !cause.field.starts_with("status."))
-            .collect(),
+        built_in => {
+            // A status is the controllers' own; upstream takes what they leave out for zero.
+            let mut causes = strict::missing(value, built_in);
+            causes.retain(|cause| !cause.field.starts_with("status."));
+            for cause in validate::create(&kind.group, &kind.kind, value) {
+                if !causes.iter().any(|known| known.field == cause.field) {
+                    causes.push(cause);
+                }
+            }
+            causes
+        }
+    });
+    causes.into_iter().map(cause).collect()
+}
+
+/// What is wrong with the change of a built-in object from `old`, both in the stored form. The objects
+/// are not changed.
+pub(crate) fn validate_change(kind: &Kind, object: &mut Object, old: &Object) -> Vec<Cause> {
+    if !kind.built_in() {
+        return Vec::new();
+    }
+    let old = Value::Object(old.0.clone());
+    let causes = with_value(object, |value| {
+        validate::update(&kind.group, &kind.kind, value, &old)
     });
     causes.into_iter().map(cause).collect()
 }

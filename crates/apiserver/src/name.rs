@@ -18,6 +18,9 @@ pub enum NameRule {
     PathStep,
 }
 
+/// The most bytes that all annotations of an object may have together.
+const ANNOTATION_LIMIT: usize = 256 << 10;
+
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
     characters, '-' or '.', and must start and end with an alphanumeric character (e.g. \
     'example.com', regex used for validation is \
@@ -132,6 +135,17 @@ pub(crate) fn check(object: &Object, rule: NameRule) -> Vec<Cause> {
                 &detail,
             ));
         }
+    }
+    let size: usize = entries("annotations")
+        .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
+        .sum();
+    if size > ANNOTATION_LIMIT {
+        let message = format!("Too long: may not be more than {ANNOTATION_LIMIT} bytes");
+        causes.push(Cause::new(
+            "FieldValueTooLong",
+            "metadata.annotations",
+            message,
+        ));
     }
     for finalizer in object.finalizers() {
         if let Some(detail) = broken_key(finalizer) {

@@ -7,7 +7,6 @@ mod node;
 mod pod;
 mod secret;
 mod service;
-mod workload;
 
 pub(crate) use definition::{CLEANUP, Definition};
 pub(crate) use job::Job;
@@ -16,7 +15,6 @@ pub(crate) use node::Node;
 pub(crate) use pod::Pod;
 pub(crate) use secret::Secret;
 pub(crate) use service::Service;
-pub(crate) use workload::Workload;
 
 use crate::failure::{Cause, Failure};
 use crate::object::Object;
@@ -53,13 +51,13 @@ pub trait Strategy: Sync + std::fmt::Debug {
         false
     }
 
-    /// What is wrong with a new or changed object.
+    /// What is wrong with a new or changed object beyond what its schema says.
     fn validate(&self, object: &Object) -> Vec<Cause> {
         let _ = object;
         Vec::new()
     }
 
-    /// What is wrong with the change from `old`.
+    /// What is wrong with the change from `old` beyond what the schema says.
     fn validate_update(&self, object: &Object, old: &Object) -> Vec<Cause> {
         let _ = (object, old);
         Vec::new()

@@ -146,15 +146,27 @@ async fn names_are_refused_in_the_words_of_upstream() {
 async fn objects_that_are_too_large_are_refused() {
     let api = Api::start().await;
     for size in [1600 << 10, 4 << 20] {
-        let mut map = config_map("a");
-        map["data"]["key"] = json!("x".repeat(size));
-        let reply = api.post(MAPS, map).await;
+        let mut large = pod("a");
+        large["spec"]["containers"][0]["env"] = json!([{ "name": "A", "value": "x".repeat(size) }]);
+        let reply = api.post(PODS, large).await;
+        let reason = &reply.body["reason"];
         assert_eq!(
-            (reply.code, &reply.body["reason"]),
+            (reply.code, reason),
             (413, &json!("RequestEntityTooLarge")),
             "{size}"
         );
     }
+    let mut map = config_map("a");
+    map["data"]["key"] = json!("x".repeat(1100 << 10));
+    api.post(MAPS, map).await.expect(422);
+    let mut map = config_map("a");
+    map["metadata"]["annotations"] = json!({ "a": "x".repeat(257 << 10) });
+    let reply = api.post(MAPS, map).await;
+    assert!(
+        reply.message().contains("metadata.annotations: Too long"),
+        "{}",
+        reply.message()
+    );
 }
 
 #[tokio::test]

@@ -241,29 +241,25 @@ fn workloads() -> Vec<Row> {
             .all()
             .status()
             .scale()
-            .generation(Counted)
-            .strategy(&strategy::Workload),
+            .generation(Counted),
         row("apps", "v1", "ReplicaSet", "replicasets", Namespaced)
             .short(&["rs"])
             .all()
             .status()
             .scale()
             .select(&["status.replicas"])
-            .generation(Counted)
-            .strategy(&strategy::Workload),
+            .generation(Counted),
         row("apps", "v1", "StatefulSet", "statefulsets", Namespaced)
             .short(&["sts"])
             .all()
             .status()
             .scale()
-            .generation(Counted)
-            .strategy(&strategy::Workload),
+            .generation(Counted),
         row("apps", "v1", "DaemonSet", "daemonsets", Namespaced)
             .short(&["ds"])
             .all()
             .status()
-            .generation(Counted)
-            .strategy(&strategy::Workload),
+            .generation(Counted),
         row(
             "apps",
             "v1",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Strategy;
-use crate::failure::{Cause, Failure};
+use crate::failure::Failure;
 use crate::object::{Object, section};
 use crate::state::State;
 
@@ -34,38 +34,5 @@ impl Strategy for Job {
         let selector = section(section(spec, "selector"), "matchLabels");
         selector.insert("batch.kubernetes.io/controller-uid".to_owned(), json!(uid));
         Ok(())
-    }
-
-    fn validate(&self, object: &Object) -> Vec<Cause> {
-        let policy = object.text(&["spec", "template", "spec", "restartPolicy"]);
-        if matches!(policy, "OnFailure" | "Never") {
-            return Vec::new();
-        }
-        let field = "spec.template.spec.restartPolicy";
-        vec![match policy {
-            "" | "Always" => Cause::required(field, r#"valid values: "OnFailure", "Never""#),
-            other => Cause::new(
-                "FieldValueNotSupported",
-                field,
-                format!(r#"Unsupported value: {other:?}: supported values: "OnFailure", "Never""#),
-            ),
-        }]
-    }
-
-    fn validate_update(&self, object: &Object, old: &Object) -> Vec<Cause> {
-        ["selector", "template", "completionMode"]
-            .into_iter()
-            .filter(|field| object.at(&["spec", field]) != old.at(&["spec", field]))
-            .filter(|field| {
-                // A suspended job that has not started may still change its template.
-                *field != "template"
-                    || old.at(&["spec", "suspend"]) != Some(&json!(true))
-                    || old.at(&["status", "startTime"]).is_some()
-            })
-            .map(|field| {
-                let value = object.at(&["spec", field]).cloned().unwrap_or_default();
-                Cause::invalid(format!("spec.{field}"), value, "field is immutable")
-            })
-            .collect()
     }
 }

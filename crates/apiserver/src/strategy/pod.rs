@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Strategy;
-use crate::failure::{Cause, Failure};
+use crate::failure::Failure;
 use crate::object::Object;
 use crate::state::State;
 
@@ -27,28 +27,6 @@ impl Strategy for Pod {
         Ok(())
     }
 
-    fn validate(&self, object: &Object) -> Vec<Cause> {
-        let containers = object.at(&["spec", "containers"]).and_then(Value::as_array);
-        if containers.is_none_or(Vec::is_empty) {
-            return vec![Cause::required("spec.containers", "")];
-        }
-        Vec::new()
-    }
-
-    /// Upstream lets images, the active deadline, tolerations and the grace period of a pod change,
-    /// and gates be removed; the rest of the specification is fixed once it is made.
-    fn validate_update(&self, object: &Object, old: &Object) -> Vec<Cause> {
-        if fixed_part(object) == fixed_part(old) {
-            return Vec::new();
-        }
-        let detail = "pod updates may not change fields other than \
-                      `spec.containers[*].image`,`spec.initContainers[*].image`,\
-                      `spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing \
-                      tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if \
-                      it was previously negative)";
-        vec![Cause::forbidden("spec", detail)]
-    }
-
     fn grace(&self, object: &Object, asked: Option<i64>) -> i64 {
         let finished = matches!(object.text(&["status", "phase"]), "Succeeded" | "Failed");
         if object.text(&["spec", "nodeName"]).is_empty() || finished {
@@ -63,33 +41,6 @@ impl Strategy for Pod {
     fn returns_deleted(&self) -> bool {
         true
     }
-}
-
-fn fixed_part(object: &Object) -> Option<Value> {
-    let mut spec = object.at(&["spec"])?.clone();
-    let fields = spec.as_object_mut()?;
-    for free in [
-        "activeDeadlineSeconds",
-        "tolerations",
-        "terminationGracePeriodSeconds",
-        "schedulingGates",
-        "nodeName",
-    ] {
-        fields.remove(free);
-    }
-    for list in ["containers", "initContainers", "ephemeralContainers"] {
-        for container in fields
-            .get_mut(list)
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            if let Some(container) = container.as_object_mut() {
-                container.remove("image");
-            }
-        }
-    }
-    Some(spec)
 }
 
 /// `status.qosClass` as upstream works it out: by whether requests and limits are set and equal.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Strategy;
-use crate::failure::{Cause, Failure};
+use crate::failure::Failure;
 use crate::object::Object;
 use crate::state::State;
 
@@ -27,33 +27,6 @@ impl Strategy for Secret {
     ) -> Result<(), Failure> {
         fold_text(object);
         Ok(())
-    }
-
-    fn validate(&self, object: &Object) -> Vec<Cause> {
-        let data = object.at(&["data"]).and_then(Value::as_object);
-        data.into_iter()
-            .flatten()
-            .filter(|(_, value)| {
-                value
-                    .as_str()
-                    .is_none_or(|text| STANDARD.decode(text).is_err())
-            })
-            .map(|(key, _)| {
-                Cause::invalid(
-                    format!("data[{key}]"),
-                    "<redacted>",
-                    "must be base64 encoded",
-                )
-            })
-            .collect()
-    }
-
-    fn validate_update(&self, object: &Object, old: &Object) -> Vec<Cause> {
-        let kind = |secret: &Object| secret.text(&["type"]).to_owned();
-        if kind(object) == kind(old) {
-            return Vec::new();
-        }
-        vec![Cause::invalid("type", kind(object), "field is immutable")]
     }
 }
 

@@ -43,41 +43,6 @@ impl Strategy for Service {
         allocate_missing(state, object, Some(old))
     }
 
-    fn validate(&self, object: &Object) -> Vec<Cause> {
-        let mut causes = Vec::new();
-        let ports = object.at(&["spec", "ports"]).and_then(Value::as_array);
-        let headless = object.text(&["spec", "clusterIP"]) == "None";
-        if ports.is_none_or(Vec::is_empty) && !headless && kind(object) != "ExternalName" {
-            causes.push(Cause::required("spec.ports", ""));
-        }
-        for (index, port) in ports.into_iter().flatten().enumerate() {
-            let number = port.get("port").and_then(Value::as_i64).unwrap_or_default();
-            if !(1..=65535).contains(&number) {
-                let detail = "must be between 1 and 65535, inclusive";
-                causes.push(Cause::invalid(
-                    format!("spec.ports[{index}].port"),
-                    number,
-                    detail,
-                ));
-            }
-        }
-        causes
-    }
-
-    fn validate_update(&self, object: &Object, old: &Object) -> Vec<Cause> {
-        let address = |service: &Object| service.text(&["spec", "clusterIP"]).to_owned();
-        let external = kind(object) == "ExternalName" || kind(old) == "ExternalName";
-        if external || address(old).is_empty() || address(object) == address(old) {
-            return Vec::new();
-        }
-        let field = "spec.clusterIPs[0]";
-        vec![Cause::invalid(
-            field,
-            json!([address(object)]),
-            "may not change once set",
-        )]
-    }
-
     fn committed(&self, state: &State, _: &Kind, object: Option<&Object>, old: Option<&Object>) {
         if let Some(old) = old {
             state.allocation.release(&state.store, old);

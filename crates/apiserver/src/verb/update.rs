@@ -79,6 +79,7 @@ pub(crate) async fn commit_update(
                 name::check(object, kind.names),
                 facts::validate(kind, object),
                 kind.strategy.validate(object),
+                facts::validate_change(kind, object, &old.object),
                 kind.strategy.validate_update(object, &old.object),
             ]
             .concat()
