@@ -14,6 +14,7 @@
 mod any;
 pub mod argoproj;
 pub mod istio;
+pub mod pod_template;
 pub mod seatrial_dev;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
