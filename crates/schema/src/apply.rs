@@ -188,7 +188,7 @@ pub fn apply(
         &fields.union(&others),
         structure,
     );
-    let changed = fields.intersection(&collect::changes(live, &merged, structure));
+    let changed = fields.intersection(&collect::changes(live, &merged, structure).written);
     let mut conflicts = Vec::new();
     for (index, entry) in entries.iter_mut().enumerate() {
         if Some(index) == own {
@@ -240,20 +240,18 @@ pub fn updated(
     };
     let empty = Value::Object(serde_json::Map::new());
     let live = live.unwrap_or(&empty);
-    let changes = entry::without_server_fields(collect::changes(live, new, structure));
-    let present = collect::lenient(new, structure);
+    let changes = collect::changes(live, new, structure);
+    let written = entry::without_server_fields(changes.written);
     for entry in &mut entries {
+        entry.fields = entry.fields.difference(&changes.removed);
         if !entry.is_of(manager) {
-            entry.fields = entry.fields.difference(&changes);
+            entry.fields = entry.fields.difference(&written);
         }
-        entry.fields = entry
-            .fields
-            .intersection(&present.union(&FieldSet::parents(&entry.fields, &present)));
     }
     let own = entries.iter().find(|entry| entry.is_of(manager));
-    let before = own.map(|entry| entry.fields.clone()).unwrap_or_default();
-    let fields = before.union(&changes.intersection(&present));
-    if own.is_some() || !fields.is_empty() {
+    let mut fields = written;
+    fields.absorb(own.map(|entry| entry.fields.clone()).unwrap_or_default());
+    if !fields.is_empty() {
         entry::record(&mut entries, manager, fields);
     }
     entry::write(new, entries);

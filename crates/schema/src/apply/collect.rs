@@ -1,5 +1,7 @@
 //! Which fields a value has, and which differ between two.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{Error, FieldSet};
@@ -44,15 +46,13 @@ pub(super) fn lenient(value: &Value, structure: Structure<'_>) -> FieldSet {
             for (name, value) in map {
                 let inner = structure.field(name).unwrap_or(Structure::Unknown);
                 // Every place counts as present, those above others too.
-                set.insert(field(name));
-                set.insert_below(field(name), &lenient(value, inner));
+                set.insert_all(field(name), lenient(value, inner));
             }
         }
         Owned::Items(items, kind) => {
             for item in items {
                 if let Some(element) = element(item, kind, structure.items()) {
-                    set.insert(element.clone());
-                    set.insert_below(element, &lenient(item, structure.items()));
+                    set.insert_all(element, lenient(item, structure.items()));
                 }
             }
         }
@@ -61,7 +61,7 @@ pub(super) fn lenient(value: &Value, structure: Structure<'_>) -> FieldSet {
 }
 
 pub(super) fn field(name: &str) -> String {
-    format!("f:{name}")
+    ["f:", name].concat()
 }
 
 fn collect(value: &Value, structure: Structure<'_>, path: &mut Path) -> Result<FieldSet, Error> {
@@ -75,7 +75,7 @@ fn collect(value: &Value, structure: Structure<'_>, path: &mut Path) -> Result<F
                 if below.is_empty() || !structure.has_field(name) {
                     set.insert(field(name));
                 }
-                set.insert_below(field(name), &below);
+                set.insert_below(field(name), below);
             }
         }
         Owned::Items(items, kind) => {
@@ -92,8 +92,7 @@ fn collect(value: &Value, structure: Structure<'_>, path: &mut Path) -> Result<F
                 }
                 let inner = structure.items();
                 let below = path.with_index(index, |path| collect(item, inner, path))?;
-                set.insert(element.clone());
-                set.insert_below(element, &below);
+                set.insert_all(element, below);
             }
         }
     }
@@ -132,9 +131,47 @@ fn keyed(item: &Value, keys: Keys<'_>, structure: Structure<'_>) -> Option<Strin
     given.then(|| format!("k:{}", Value::Object(map)))
 }
 
-/// The fields that are in one object and not in the other, or whose values differ.
-pub(super) fn changes(old: &Value, new: &Value, structure: Structure<'_>) -> FieldSet {
-    let mut set = FieldSet::default();
+/// What differs between two objects.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// The fields that are new or have another value.
+    pub(super) written: FieldSet,
+    /// The fields that are no more.
+    pub(super) removed: FieldSet,
+}
+
+impl Changes {
+    fn is_empty(&self) -> bool {
+        self.written.is_empty() && self.removed.is_empty()
+    }
+
+    fn note(
+        &mut self,
+        element: String,
+        old: Option<&Value>,
+        new: Option<&Value>,
+        structure: Structure<'_>,
+    ) {
+        match (old, new) {
+            (Some(old), Some(new)) if old != new => {
+                let below = changes(old, new, structure);
+                if below.is_empty() {
+                    self.written.insert(element);
+                } else {
+                    self.written.insert_below(element.clone(), below.written);
+                    self.removed.insert_below(element, below.removed);
+                }
+            }
+            (Some(old), None) => self.removed.insert_all(element, lenient(old, structure)),
+            (None, Some(new)) => self.written.insert_all(element, lenient(new, structure)),
+            _ => {}
+        }
+    }
+}
+
+/// What differs between two objects of one type.
+pub(super) fn changes(old: &Value, new: &Value, structure: Structure<'_>) -> Changes {
+    let mut found = Changes::default();
     match (owned(old, structure), owned(new, structure)) {
         (Owned::Fields(old), Owned::Fields(new)) => {
             for name in old
@@ -142,56 +179,28 @@ pub(super) fn changes(old: &Value, new: &Value, structure: Structure<'_>) -> Fie
                 .chain(new.keys().filter(|name| !old.contains_key(*name)))
             {
                 let inner = structure.field(name).unwrap_or(Structure::Unknown);
-                change(&mut set, field(name), old.get(name), new.get(name), inner);
+                found.note(field(name), old.get(name), new.get(name), inner);
             }
         }
         (Owned::Items(old, kind), Owned::Items(new, _)) => {
             let inner = structure.items();
-            let mut seen = FieldSet::default();
-            for item in old.iter().chain(new) {
-                let Some(name) = element(item, kind, inner) else {
-                    continue;
-                };
-                if !seen.has(&name) {
-                    seen.insert(name.clone());
-                    let find = |list: &'_ [Value]| {
-                        list.iter()
-                            .position(|one| element(one, kind, inner).as_ref() == Some(&name))
-                    };
-                    let (before, after) = (find(old), find(new));
-                    let before = before.and_then(|index| old.get(index));
-                    let after = after.and_then(|index| new.get(index));
-                    change(&mut set, name, before, after, inner);
-                }
+            let name = |item: &Value| element(item, kind, inner);
+            let before: BTreeMap<String, &Value> = old
+                .iter()
+                .filter_map(|item| Some((name(item)?, item)))
+                .collect();
+            let after: BTreeMap<String, &Value> = new
+                .iter()
+                .filter_map(|item| Some((name(item)?, item)))
+                .collect();
+            for (key, old) in &before {
+                found.note(key.clone(), Some(old), after.get(key).copied(), inner);
+            }
+            for (key, new) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
+                found.note(key.clone(), None, Some(new), inner);
             }
         }
         _ => {}
     }
-    set
-}
-
-fn change(
-    set: &mut FieldSet,
-    element: String,
-    old: Option<&Value>,
-    new: Option<&Value>,
-    structure: Structure<'_>,
-) {
-    let (old, new) = match (old, new) {
-        (Some(old), Some(new)) if old == new => return,
-        (Some(old), Some(new)) => (old, new),
-        (Some(only), None) | (None, Some(only)) => {
-            set.insert(element.clone());
-            let below = lenient(only, structure);
-            set.insert_below(element, &below);
-            return;
-        }
-        (None, None) => return,
-    };
-    let below = changes(old, new, structure);
-    if below.is_empty() {
-        set.insert(element);
-    } else {
-        set.insert_below(element, &below);
-    }
+    found
 }

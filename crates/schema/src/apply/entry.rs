@@ -164,17 +164,12 @@ const SERVER: &[&str] = &[
 pub(super) fn without_server_fields(mut fields: FieldSet) -> FieldSet {
     fields.cut("f:apiVersion");
     fields.cut("f:kind");
-    if let Some(metadata) = fields.below_mut("f:metadata") {
-        for name in SERVER {
-            metadata.cut(name);
-        }
-        // What is left of the metadata is owned field by field.
-        let below = metadata.clone();
-        fields.cut("f:metadata");
-        fields.insert_below("f:metadata".to_owned(), &below);
-    } else {
-        fields.cut("f:metadata");
+    // The metadata is owned field by field.
+    let mut metadata = fields.take("f:metadata");
+    for name in SERVER {
+        metadata.cut(name);
     }
+    fields.insert_below("f:metadata".to_owned(), metadata);
     fields.tidy();
     fields
 }

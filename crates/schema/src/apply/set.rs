@@ -67,10 +67,29 @@ impl FieldSet {
     }
 
     /// Puts what is below an element into the set.
-    pub(super) fn insert_below(&mut self, element: String, below: &FieldSet) {
+    pub(super) fn insert_below(&mut self, element: String, below: FieldSet) {
         if !below.is_empty() {
-            let node = self.nodes.entry(element).or_default();
-            node.below = node.below.union(below);
+            self.nodes.entry(element).or_default().below.absorb(below);
+        }
+    }
+
+    /// Puts an element and what is below it into the set.
+    pub(super) fn insert_all(&mut self, element: String, below: FieldSet) {
+        let node = self.nodes.entry(element).or_default();
+        node.member = true;
+        node.below.absorb(below);
+    }
+
+    /// Adds what is in the other set.
+    pub(super) fn absorb(&mut self, other: Self) {
+        if self.nodes.is_empty() {
+            *self = other;
+            return;
+        }
+        for (element, node) in other.nodes {
+            let own = self.nodes.entry(element).or_default();
+            own.member |= node.member;
+            own.below.absorb(node.below);
         }
     }
 
@@ -94,9 +113,12 @@ impl FieldSet {
         self.nodes.remove(element);
     }
 
-    /// What is below an element, for change.
-    pub(super) fn below_mut(&mut self, element: &str) -> Option<&mut FieldSet> {
-        self.nodes.get_mut(element).map(|node| &mut node.below)
+    /// Takes out what is below an element, and the element.
+    pub(super) fn take(&mut self, element: &str) -> FieldSet {
+        self.nodes
+            .remove(element)
+            .map(|node| node.below)
+            .unwrap_or_default()
     }
 
     /// Removes elements that are no members and have nothing below.
@@ -108,11 +130,7 @@ impl FieldSet {
     /// What is in either set.
     pub fn union(&self, other: &Self) -> Self {
         let mut set = self.clone();
-        for (element, node) in &other.nodes {
-            let own = set.nodes.entry(element.clone()).or_default();
-            own.member |= node.member;
-            own.below = own.below.union(&node.below);
-        }
+        set.absorb(other.clone());
         set
     }
 
@@ -124,24 +142,6 @@ impl FieldSet {
     /// What is in both sets.
     pub fn intersection(&self, other: &Self) -> Self {
         self.combine(other, |own, other| own && other, Absent::Drop)
-    }
-
-    /// The members of `set` that stand above something in `present`: an object is there as long as one of its
-    /// fields is.
-    pub(super) fn parents(set: &Self, present: &Self) -> Self {
-        let mut parents = Self::default();
-        for (element, node) in &set.nodes {
-            if let Some(other) = present.nodes.get(element) {
-                let below = Self::parents(&node.below, &other.below);
-                let member = node.member;
-                if member || !below.is_empty() {
-                    parents
-                        .nodes
-                        .insert(element.clone(), Node { member, below });
-                }
-            }
-        }
-        parents
     }
 
     fn combine(&self, other: &Self, keep: fn(bool, bool) -> bool, absent: Absent) -> Self {
