@@ -8,6 +8,7 @@
 
 mod ask;
 mod tally;
+mod tls;
 
 use std::time::Duration;
 
@@ -68,11 +69,32 @@ pub struct Settings {
     pub grace: Option<Duration>,
 }
 
+/// How an HTTP request travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// Over TLS, with any certificate.
+    Https,
+}
+
+impl Scheme {
+    /// As a URL begins.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 /// How a container is asked, also by hooks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// A GET that is to answer with 200 to 399.
     Http {
+        /// Whether over TLS.
+        scheme: Scheme,
         /// The host of the URL and of the connection; the pod where absent.
         host: Option<String>,
         /// The port.
@@ -108,8 +130,8 @@ pub enum Error {
     /// A port out of range.
     #[error("{0} is no port from 1 to 65535")]
     BadPort(i32),
-    /// A scheme other than HTTP.
-    #[error("httpGet.scheme {0} is not supported: use HTTP, tcpSocket or exec")]
+    /// No such scheme.
+    #[error("httpGet.scheme {0:?} is neither HTTP nor HTTPS")]
     Scheme(String),
     /// A gRPC probe.
     #[error("grpc is not supported: use httpGet, tcpSocket or exec")]
@@ -165,18 +187,21 @@ impl Action {
             });
         }
         if let Some(get) = &handler.http_get {
-            let headers = get.http_headers.iter().flatten();
-            return match get.scheme.as_deref() {
-                None | Some("" | "HTTP") => Ok(Self::Http {
-                    host: get.host.clone().filter(|host| !host.is_empty()),
-                    port: port(&get.port, container)?,
-                    path: path(get.path.as_deref()),
-                    headers: headers
-                        .map(|it| (it.name.clone(), it.value.clone()))
-                        .collect(),
-                }),
-                Some(scheme) => Err(Error::Scheme(scheme.to_owned())),
+            let scheme = match get.scheme.as_deref() {
+                None | Some("" | "HTTP") => Scheme::Http,
+                Some("HTTPS") => Scheme::Https,
+                Some(scheme) => return Err(Error::Scheme(scheme.to_owned())),
             };
+            let headers = get.http_headers.iter().flatten();
+            return Ok(Self::Http {
+                scheme,
+                host: get.host.clone().filter(|host| !host.is_empty()),
+                port: port(&get.port, container)?,
+                path: path(get.path.as_deref()),
+                headers: headers
+                    .map(|it| (it.name.clone(), it.value.clone()))
+                    .collect(),
+            });
         }
         if let Some(socket) = &handler.tcp_socket {
             return match socket.host.as_deref() {
@@ -257,9 +282,9 @@ mod tests {
                 .contains("grpc")
         );
         assert!(
-            settings(json!({"httpGet": {"port": 1, "scheme": "HTTPS"}}))
+            settings(json!({"httpGet": {"port": 1, "scheme": "FTP"}}))
                 .unwrap_err()
-                .contains("HTTPS")
+                .contains("FTP")
         );
         assert!(
             settings(json!({"tcpSocket": {"port": "web"}}))

@@ -101,11 +101,17 @@ impl Worker {
             let message = format!("Stopping container {}", unit.view.name);
             self.tell(Notice::normal("Killing", message));
         }
-        self.end_one(slot, deadline, now);
+        self.end_one(slot, stop::Cause::Pod, deadline, now);
     }
 
     /// Sets the end of a container going; one that is under way is replaced.
-    pub(super) fn end_one(&mut self, slot: Slot, deadline: Timestamp, now: Timestamp) {
+    pub(super) fn end_one(
+        &mut self,
+        slot: Slot,
+        cause: stop::Cause,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) {
         let Some(container) = slot.of(&self.pod).cloned() else {
             return;
         };
@@ -128,6 +134,7 @@ impl Worker {
             signal: stop_signal(&container, &running.image),
             container,
             target: running.target.clone(),
+            cause,
             grace,
         };
         running.stop = Some(tokio::spawn(request.stop()).abort_handle());

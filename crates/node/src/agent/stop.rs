@@ -13,6 +13,10 @@ use crate::runtime::Signal;
 /// What a hook leaves to the process at least (upstream's figure).
 const LEAST: Duration = Duration::from_secs(2);
 
+/// How long a server goes on after its pod's deletion before it is asked to end, so that those who
+/// route requests to it hear of the deletion first.
+const SETTLE: Duration = Duration::from_millis(200);
+
 /// What is to be ended.
 pub(super) struct Request {
     pub(super) shared: Arc<Shared>,
@@ -20,8 +24,27 @@ pub(super) struct Request {
     pub(super) container: Container,
     pub(super) target: Target,
     pub(super) signal: Signal,
+    /// Why it is to end.
+    pub(super) cause: Cause,
     /// From now to the kill.
     pub(super) grace: Duration,
+}
+
+/// Why a container is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Its pod ends.
+    Pod,
+    /// A probe found it dead.
+    Probe,
+}
+
+fn serves(container: &Container) -> bool {
+    let ports = container
+        .ports
+        .as_ref()
+        .is_some_and(|ports| !ports.is_empty());
+    ports || container.readiness_probe.is_some()
 }
 
 impl Request {
@@ -29,6 +52,9 @@ impl Request {
     pub(super) async fn stop(self) {
         let begin = tokio::time::Instant::now();
         if !self.grace.is_zero() {
+            if self.cause == Cause::Pod && serves(&self.container) {
+                tokio::time::sleep(SETTLE.min(self.grace)).await;
+            }
             self.pre_stop().await;
             self.send(self.signal).await;
             let left = self

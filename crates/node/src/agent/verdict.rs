@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use seatrial_controller::Notice;
 
 use super::probing::Probed;
+use super::stop::Cause;
 use super::worker::Worker;
 use super::world::{Activity, Slot};
 use crate::probe::{Answer, Kind, Verdict};
@@ -69,6 +70,6 @@ impl Worker {
         let deadline = now
             .saturating_add(grace.unwrap_or(own))
             .unwrap_or(Timestamp::MAX);
-        self.end_one(slot, deadline, now);
+        self.end_one(slot, Cause::Probe, deadline, now);
     }
 }

@@ -13,7 +13,8 @@ use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use seatrial_controller::Chain;
 
-use super::Action;
+use super::tls::wrap;
+use super::{Action, Scheme};
 use crate::runtime::{Connection, ExecSpec, Output, Process, Sandbox, Signal, Stream};
 
 /// Output of a command that an event shows (upstream's figure).
@@ -41,6 +42,7 @@ pub struct Target {
 pub async fn ask(target: &Target, action: &Action, timeout: Duration) -> Answer {
     match action {
         Action::Http {
+            scheme,
             host,
             port,
             path,
@@ -49,8 +51,8 @@ pub async fn ask(target: &Target, action: &Action, timeout: Duration) -> Answer 
             let host = host
                 .clone()
                 .unwrap_or_else(|| shown(target.sandbox.address()));
-            let url = format!("http://{host}:{port}{path}");
-            let asked = get(target, (&host, *port), path, headers);
+            let url = format!("{}://{host}:{port}{path}", scheme.as_str());
+            let asked = get(target, (*scheme, &host, *port), path, headers);
             match tokio::time::timeout(timeout, asked).await {
                 Ok(Ok(200..=399)) => Answer::Good,
                 Ok(Ok(status)) => {
@@ -87,6 +89,8 @@ enum GetError {
     Connect(String, String),
     #[error("resolve {0}")]
     Resolve(String, #[source] io::Error),
+    #[error("tls")]
+    Tls(#[source] io::Error),
     #[error("build the request")]
     Build(#[source] http::Error),
     #[error("send the request")]
@@ -95,11 +99,14 @@ enum GetError {
 
 async fn get(
     target: &Target,
-    (host, port): (&str, u16),
+    (scheme, host, port): (Scheme, &str, u16),
     path: &str,
     headers: &[(String, String)],
 ) -> Result<u16, GetError> {
-    let stream = connect(target, host, port).await?;
+    let mut stream = connect(target, host, port).await?;
+    if scheme == Scheme::Https {
+        stream = wrap(stream, host).await.map_err(GetError::Tls)?;
+    }
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(GetError::Send)?;
