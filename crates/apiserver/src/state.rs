@@ -1,7 +1,7 @@
 //! What every request shares.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use seatrial_clock::{Random, SharedClock};
@@ -25,18 +25,18 @@ pub struct State {
     pub clock: SharedClock,
     /// Uids and generated names.
     pub random: Random,
-    /// Steps that see each object before it is stored, in order.
-    pub admission: Vec<Arc<dyn Admission>>,
     /// Ends watches and other long replies.
     pub stopping: CancellationToken,
-    /// Whoever has the logs of pods.
-    pub logs: Option<Arc<dyn PodLogs>>,
     /// Signs the tokens of service accounts.
     pub tokens: Tokens,
     /// Addresses and ports of services.
     pub allocation: Allocation,
     /// OpenAPI documents made so far.
     pub documents: Documents,
+    /// Steps that see each object before it is stored, in order.
+    admission: RwLock<Vec<Arc<dyn Admission>>>,
+    /// Whoever has the logs of pods.
+    logs: OnceLock<Arc<dyn PodLogs>>,
     registry: RwLock<Arc<Registry>>,
 }
 
@@ -48,9 +48,9 @@ impl State {
             store,
             clock,
             random,
-            admission: Vec::new(),
+            admission: RwLock::default(),
+            logs: OnceLock::new(),
             stopping: CancellationToken::new(),
-            logs: None,
             tokens: Tokens::ephemeral(),
             allocation: Allocation::default(),
             documents: Documents::default(),
@@ -60,11 +60,32 @@ impl State {
         state
     }
 
-    /// Adds a step to the admission chain.
-    #[must_use]
-    pub fn admit_with(mut self, step: Arc<dyn Admission>) -> Self {
-        self.admission.push(step);
-        self
+    /// Adds a step to the end of the admission chain.
+    pub fn admit_with(&self, step: Arc<dyn Admission>) {
+        self.admission
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(step);
+    }
+
+    /// The admission chain as it is now.
+    pub(crate) fn admission(&self) -> Vec<Arc<dyn Admission>> {
+        self.admission
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Says who has the logs of pods; only the first to say so is heard.
+    pub fn read_logs_from(&self, logs: Arc<dyn PodLogs>) {
+        if self.logs.set(logs).is_err() {
+            tracing::warn!("the logs of pods have a source already");
+        }
+    }
+
+    /// Whoever has the logs of pods.
+    pub(crate) fn logs(&self) -> Option<&Arc<dyn PodLogs>> {
+        self.logs.get()
     }
 
     /// The kinds as they are now.

@@ -73,7 +73,7 @@ pub(super) async fn get(call: &Call) -> Result<Response, Failure> {
             "container {container:?} in pod {name:?} is waiting to start: the pod has no node yet"
         )));
     }
-    let Some(logs) = &call.state.logs else {
+    let Some(logs) = call.state.logs() else {
         let message = "this server has no access to the logs of pods";
         return Err(Failure::new(Reason::ServiceUnavailable, message));
     };

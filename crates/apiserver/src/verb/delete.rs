@@ -189,7 +189,7 @@ async fn remove_once(call: &Call, name: &str, options: &Options) -> Result<Remov
         old: Some(&old.object),
         dry_run: options.dry_run,
     };
-    for step in &state.admission {
+    for step in state.admission() {
         step.validate(&change, &old.object).await?;
     }
     let marked = mark(call, options, &old.object);

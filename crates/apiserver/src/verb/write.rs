@@ -119,12 +119,13 @@ pub(super) async fn admit(
     warnings: &mut Vec<String>,
     check: impl FnOnce(&mut Object) -> Vec<Cause>,
 ) -> Result<(), Failure> {
-    for step in &call.state.admission {
+    let steps = call.state.admission();
+    for step in &steps {
         warnings.extend(step.mutate(change, object).await?);
     }
     let causes = check(object);
     invalid_if_any(call, object, causes)?;
-    for step in &call.state.admission {
+    for step in &steps {
         warnings.extend(step.validate(change, object).await?);
     }
     Ok(())
