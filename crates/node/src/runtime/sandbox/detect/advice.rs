@@ -50,14 +50,14 @@ fn hint(step: &str, read: impl Fn(&str) -> Option<String>, in_docker: bool) -> O
     {
         return Some("AppArmor restricts user namespaces: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0".to_owned());
     }
-    if in_docker && (about_namespaces || step.contains("mount")) {
-        return Some("in Docker: run with --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined".to_owned());
-    }
     if step.contains("overlay") {
         return Some(
-            "put the data directory (--data-dir) on a file system like ext4, xfs, btrfs or tmpfs"
+            "put the data directory (--data-dir) on a file system like ext4, xfs, btrfs or tmpfs; in Docker: on a volume"
                 .to_owned(),
         );
+    }
+    if in_docker && (about_namespaces || step.contains("mount")) {
+        return Some("in Docker: run with --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined".to_owned());
     }
     about_namespaces.then(|| "run as root, or on a kernel that allows user namespaces".to_owned())
 }
@@ -73,6 +73,11 @@ mod tests {
         let hint_for = |step: &str| hint(step, off, false).unwrap_or_default();
         assert!(hint_for("make a user namespace").contains("sysctl -w user.max_user_namespaces"));
         assert!(hint_for("mount overlay at /").contains("--data-dir"));
+        assert!(
+            hint("mount overlay at /", |_| None, true)
+                .unwrap()
+                .contains("volume")
+        );
         assert_eq!(hint("mount /proc", |_| None, false), None);
         assert!(
             hint("mount /proc", |_| None, true)
