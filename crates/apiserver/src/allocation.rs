@@ -105,23 +105,21 @@ impl Allocation {
         })
     }
 
-    /// Gives back what `service` has.
-    pub fn release(&self, store: &Store, service: &Object) {
+    /// Gives back what `before` has and takes what `after` has, as one step.
+    pub(crate) fn exchange(&self, store: &Store, before: Option<&Object>, after: Option<&Object>) {
         self.with(store, |used| {
-            for address in addresses(service) {
-                used.addresses.remove(&address);
+            if let Some(before) = before {
+                for address in addresses(before) {
+                    used.addresses.remove(&address);
+                }
+                for port in ports(before) {
+                    used.ports.remove(&port);
+                }
             }
-            for port in ports(service) {
-                used.ports.remove(&port);
+            if let Some(after) = after {
+                used.addresses.extend(addresses(after));
+                used.ports.extend(ports(after));
             }
-        });
-    }
-
-    /// Takes what `service` has, whoever gave it.
-    pub fn keep(&self, store: &Store, service: &Object) {
-        self.with(store, |used| {
-            used.addresses.extend(addresses(service));
-            used.ports.extend(ports(service));
         });
     }
 }
@@ -177,7 +175,7 @@ mod tests {
         let Value::Object(service) = serde_json::json!({"spec": {"clusterIP": "10.96.0.2"}}) else {
             unreachable!("a literal object");
         };
-        allocation.release(&store, &Object(service));
+        allocation.exchange(&store, Some(&Object(service)), None);
         assert_eq!(take(None).unwrap(), "10.96.0.2");
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{Request, State as Shared};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::header;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -28,6 +28,12 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long requests that are under way may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How often a quiet connection is asked whether its other end is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Requests at a time on one connection; a client with many informers has a watch for each.
+const STREAMS: u32 = 1000;
 
 /// Paths that need no identity, as upstream's `system:public-info-viewer`.
 const PUBLIC: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
@@ -130,7 +136,13 @@ pub async fn serve(
             let Some(stream) = shake_hands(&acceptor, stream).await else {
                 return;
             };
-            let builder = Builder::new(TokioExecutor::new());
+            let mut builder = Builder::new(TokioExecutor::new());
+            builder.http1().timer(TokioTimer::new());
+            builder
+                .http2()
+                .timer(TokioTimer::new())
+                .keep_alive_interval(KEEP_ALIVE)
+                .max_concurrent_streams(STREAMS);
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
             if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(%error, "a connection ended");

@@ -475,6 +475,26 @@ async fn services_get_addresses_and_node_ports() {
         .await
         .expect(201);
     assert_eq!(open["spec"]["ports"][0]["nodePort"], 30000);
+    let clash = json!({ "type": "NodePort", "ports": [{ "name": "a", "port": 1 },
+        { "name": "b", "port": 2, "nodePort": 30000 }] });
+    let clash = api.post(path, service("f", clash)).await;
+    assert!(
+        clash.message().contains("spec.ports[1].nodePort"),
+        "{}",
+        clash.body
+    );
+    let close = json!({ "spec": { "type": "ClusterIP" } });
+    let closed = api
+        .patch(&format!("{path}/d"), "merge", close)
+        .await
+        .expect(200);
+    assert_eq!(closed["spec"]["ports"][0].get("nodePort"), None);
+    let open = api
+        .post(path, service("g", json!({ "type": "NodePort" })))
+        .await
+        .expect(201);
+    assert_eq!(open["spec"]["ports"][0]["nodePort"], 30000);
+    assert_eq!(open["spec"]["clusterIP"], "10.96.0.4");
     let moved = json!({ "spec": { "clusterIP": "10.96.0.9" } });
     let refused = api.patch(&format!("{path}/a"), "merge", moved).await;
     assert!(

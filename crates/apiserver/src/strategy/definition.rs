@@ -19,6 +19,22 @@ pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 impl Strategy for Definition {
     fn prepare_create(&self, state: &State, object: &mut Object) -> Result<(), Failure> {
         custom::default_names(object);
+        let (group, plural) = (
+            object.text(&["spec", "group"]),
+            object.text(&["spec", "names", "plural"]),
+        );
+        let registry = state.registry();
+        if let Some(kind) = registry.get(group, plural)
+            && kind.built_in()
+        {
+            let detail = format!("{} is a built-in resource", kind.qualified());
+            let cause = Cause::invalid("spec.names.plural", plural, &detail);
+            let definitions = registry.get("apiextensions.k8s.io", "customresourcedefinitions");
+            return Err(match definitions {
+                Some(definitions) => Failure::invalid(definitions, object.name(), vec![cause]),
+                None => Failure::bad_request(detail),
+            });
+        }
         let mut finalizers: Vec<String> =
             object.finalizers().into_iter().map(str::to_owned).collect();
         if !finalizers.iter().any(|finalizer| finalizer == CLEANUP) {

@@ -44,19 +44,11 @@ impl Strategy for Service {
     }
 
     fn committed(&self, state: &State, _: &Kind, object: Option<&Object>, old: Option<&Object>) {
-        if let Some(old) = old {
-            state.allocation.release(&state.store, old);
-        }
-        if let Some(object) = object {
-            state.allocation.keep(&state.store, object);
-        }
+        state.allocation.exchange(&state.store, old, object);
     }
 
     fn abandoned(&self, state: &State, object: &Object, old: Option<&Object>) {
-        state.allocation.release(&state.store, object);
-        if let Some(old) = old {
-            state.allocation.keep(&state.store, old);
-        }
+        state.allocation.exchange(&state.store, Some(object), old);
     }
 }
 
@@ -112,36 +104,40 @@ fn allocate_missing(
     spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));
     spec.entry("ipFamilyPolicy")
         .or_insert_with(|| json!("SingleStack"));
-    if matches!(kind(object), "NodePort" | "LoadBalancer") {
-        allocate_ports(state, object, old)?;
+    if !matches!(kind(object), "NodePort" | "LoadBalancer") {
+        return Ok(());
     }
-    Ok(())
+    allocate_ports(state, object, old)
 }
 
 fn allocate_ports(state: &State, object: &mut Object, old: Option<&Object>) -> Result<(), Failure> {
     let owned: Vec<u64> = old.map(node_ports).unwrap_or_default();
-    let ports = object
+    let asked = object
         .at(&["spec", "ports"])
         .and_then(Value::as_array)
         .cloned();
-    let mut ports = ports.unwrap_or_default();
-    for (index, port) in ports.iter_mut().enumerate() {
+    let mut ports = Vec::new();
+    for (index, mut port) in asked.unwrap_or_default().into_iter().enumerate() {
         let asked = port
             .get("nodePort")
             .and_then(Value::as_u64)
             .filter(|&number| number != 0);
-        if asked.is_some_and(|number| owned.contains(&number)) {
-            continue;
+        if !asked.is_some_and(|number| owned.contains(&number)) {
+            let wanted = asked.map(|number| u16::try_from(number).unwrap_or_default());
+            match state.allocation.port(&state.store, wanted) {
+                Ok(number) => port["nodePort"] = json!(number),
+                Err(error) => {
+                    // Only what was taken for this service so far is given back.
+                    object
+                        .section("spec")
+                        .insert("ports".to_owned(), Value::Array(ports));
+                    state.allocation.exchange(&state.store, Some(object), old);
+                    let field = format!("spec.ports[{index}].nodePort");
+                    return Err(refused(state, object, &field, json!(asked), &error));
+                }
+            }
         }
-        let wanted = asked.map(|number| u16::try_from(number).unwrap_or_default());
-        let number = state
-            .allocation
-            .port(&state.store, wanted)
-            .map_err(|error| {
-                let field = format!("spec.ports[{index}].nodePort");
-                refused(state, object, &field, json!(asked), &error)
-            })?;
-        port["nodePort"] = json!(number);
+        ports.push(port);
     }
     object
         .section("spec")
@@ -161,6 +157,21 @@ fn node_ports(service: &Object) -> Vec<u64> {
 /// A port that is sent without its node port keeps the one it had, found by name and number.
 fn keep_ports(object: &mut Object, old: &Object) {
     if !matches!(kind(object), "NodePort" | "LoadBalancer") {
+        // A service that is no longer of such a type gives its node ports back.
+        let had = node_ports(old);
+        let ports = object
+            .section("spec")
+            .get_mut("ports")
+            .and_then(Value::as_array_mut);
+        for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+            if port
+                .get("nodePort")
+                .and_then(Value::as_u64)
+                .is_some_and(|one| had.contains(&one))
+            {
+                port.remove("nodePort");
+            }
+        }
         return;
     }
     let before = old

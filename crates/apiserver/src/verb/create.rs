@@ -25,7 +25,9 @@ const NAME_ATTEMPTS: usize = 8;
 const LONGEST_PREFIX: usize = 58;
 
 pub(super) async fn create(call: &Call) -> Result<Written, Failure> {
-    let (object, warnings) = body::checked(call)?;
+    let (mut object, warnings) = body::checked(call)?;
+    // Who owns which field is the server's to record.
+    object.metadata().remove("managedFields");
     finish_create(call, object, warnings).await
 }
 

@@ -81,7 +81,9 @@ pub(super) fn separate_status(call: &Call, object: &mut Object, old: &Object) {
 /// The generation counts changes of what the user wants: everything but metadata, and but the status
 /// where that has a path of its own.
 pub(super) fn count_generation(call: &Call, object: &mut Object, old: &Object) {
-    if call.kind().generation == Generation::Unset || call.target.subresource == "status" {
+    // A binding completes the specification rather than changing it.
+    let part = call.target.subresource.as_str();
+    if call.kind().generation == Generation::Unset || matches!(part, "status" | "binding") {
         return;
     }
     let own_status = call.kind().has_status(call.version());

@@ -77,6 +77,7 @@ pub(crate) async fn commit_update(
             }
             [
                 name::check(object, kind.names),
+                new_finalizers(object, &old.object),
                 facts::validate(kind, object),
                 kind.strategy.validate(object),
                 facts::validate_change(kind, object, &old.object),
@@ -128,6 +129,16 @@ pub(crate) async fn commit_update(
     })
 }
 
+/// What is being deleted takes no new finalizers.
+fn new_finalizers(object: &Object, old: &Object) -> Vec<Cause> {
+    let known = old.finalizers();
+    if !old.deleting() || object.finalizers().iter().all(|one| known.contains(one)) {
+        return Vec::new();
+    }
+    let detail = "no new finalizers can be added if the object is being deleted";
+    vec![Cause::forbidden("metadata.finalizers", detail)]
+}
+
 /// Whether the object was being deleted and nothing holds it any more.
 fn gone(call: &Call, object: &Object) -> bool {
     let grace = object
@@ -156,7 +167,8 @@ fn same_object(call: &Call, old: &Object, new: &Object, revision: u64) -> Result
         return Err(Failure::conflict(call.kind(), name, &detail));
     }
     let given = new.text(&["metadata", "resourceVersion"]);
-    if !given.is_empty() && given != revision.to_string() {
+    // Upstream takes 0 for no wish.
+    if !matches!(given, "" | "0") && given != revision.to_string() {
         return Err(Failure::modified(call.kind(), name));
     }
     Ok(())
