@@ -25,7 +25,8 @@ pub struct Definition(Vec<Schema>);
 #[derive(Debug)]
 struct Schema {
     version: String,
-    text: Value,
+    /// As JSON text: the tree takes many times the memory and is rarely needed.
+    text: Box<str>,
     read: OnceLock<Type>,
 }
 
@@ -35,8 +36,10 @@ impl Definition {
     }
 
     /// The `openAPIV3Schema` of a version.
-    pub(crate) fn text(&self, version: &str) -> Option<&Value> {
-        self.schema(version).map(|schema| &schema.text)
+    pub(crate) fn tree(&self, version: &str) -> Option<Value> {
+        let schema = self.schema(version)?;
+        // The text was written from a tree.
+        serde_json::from_str(&schema.text).ok()
     }
 
     /// What the schema of a version says. A version without a usable schema allows every field.
@@ -45,7 +48,8 @@ impl Definition {
             return Type::Unknown;
         };
         let read = || {
-            Type::custom(&schema.text).unwrap_or_else(|error| {
+            let tree = serde_json::from_str(&schema.text).unwrap_or_default();
+            Type::custom(&tree).unwrap_or_else(|error| {
                 tracing::error!(%version, %error, "the schema of a definition cannot be used");
                 Type::Unknown
             })
@@ -224,8 +228,7 @@ fn kind(definition: &Object) -> Kind {
         version: text(Some(version), "name"),
         text: version
             .pointer("/schema/openAPIV3Schema")
-            .cloned()
-            .unwrap_or_default(),
+            .map_or_else(|| "{}".into(), |schema| schema.to_string().into()),
         read: OnceLock::new(),
     };
     Kind {

@@ -268,7 +268,7 @@ fn aggregated_resource(kind: &Kind, version: &Version) -> Value {
 }
 
 pub(crate) async fn openapi_index(Shared(state): Shared<Arc<State>>) -> Response {
-    ok(&crate::openapi::index(&state.registry()))
+    reply::json(StatusCode::OK, state.documents.index(&state.registry()))
 }
 
 pub(crate) async fn openapi(

@@ -1,8 +1,8 @@
-//! OpenAPI v3: an index, and one document for each version of a group, made when it is first asked for
-//! and kept until what it is made from changes.
+//! OpenAPI v3: an index, and one document for each version of a group. Both are made when they are first
+//! asked for, and kept until the kinds change.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use seatrial_schema::openapi::{self, GroupVersion, Resource};
@@ -10,9 +10,21 @@ use serde_json::Value;
 
 use crate::registry::{Kind, Origin, Registry, Scope, Subresource, Version};
 
-/// The documents made so far, by group and version, each with the fingerprint of its resources.
+/// What has been made so far.
 #[derive(Debug, Default)]
-pub struct Documents(Mutex<BTreeMap<(String, String), (String, Bytes)>>);
+pub struct Documents {
+    index: Mutex<Option<Index>>,
+    /// By group and version, each with the fingerprint it was made for.
+    made: Mutex<BTreeMap<(String, String), (String, Bytes)>>,
+}
+
+/// The index of one table of kinds.
+#[derive(Debug, Clone)]
+struct Index {
+    registry: Arc<Registry>,
+    body: Bytes,
+    fingerprints: Arc<BTreeMap<(String, String), String>>,
+}
 
 /// The kinds that are served in one version of a group.
 pub(crate) fn served<'a>(
@@ -33,18 +45,22 @@ fn with_resources<T>(
     version: &str,
     act: impl FnOnce(&[Resource<'_>]) -> T,
 ) -> T {
-    let kinds: Vec<(&Kind, &Version, Vec<&str>)> = served(registry, group, version)
+    let kinds: Vec<(&Kind, Vec<&str>, Option<Value>)> = served(registry, group, version)
         .map(|(kind, version)| {
+            let schema = match &kind.origin {
+                Origin::BuiltIn => None,
+                Origin::Custom(definition) => definition.tree(&version.name),
+            };
             (
                 kind,
-                version,
                 version.subresources.iter().map(Subresource::name).collect(),
+                schema,
             )
         })
         .collect();
     let resources: Vec<Resource<'_>> = kinds
         .iter()
-        .map(|(kind, version, subresources)| Resource {
+        .map(|(kind, subresources, schema)| Resource {
             kind: &kind.kind,
             plural: &kind.plural,
             scope: match kind.scope {
@@ -53,57 +69,70 @@ fn with_resources<T>(
             },
             verbs: kind.verbs.names(),
             subresources,
-            schema: match &kind.origin {
-                Origin::BuiltIn => None,
-                Origin::Custom(definition) => definition.text(&version.name),
-            },
+            schema: schema.as_ref(),
         })
         .collect();
     act(&resources)
 }
 
-/// The index of all documents.
-pub(crate) fn index(registry: &Registry) -> Value {
-    let mut lines = Vec::new();
+fn make_index(registry: Arc<Registry>) -> Index {
+    let mut fingerprints = BTreeMap::new();
     for group in registry.groups() {
         for version in registry.versions(group) {
-            let fingerprint = with_resources(registry, group, &version, openapi::fingerprint);
-            lines.push((group, version, fingerprint));
+            let fingerprint = with_resources(&registry, group, &version, openapi::fingerprint);
+            fingerprints.insert((group.to_owned(), version), fingerprint);
         }
     }
-    let lines: Vec<GroupVersion<'_>> = lines
+    let lines: Vec<GroupVersion<'_>> = fingerprints
         .iter()
-        .map(|(group, version, fingerprint)| GroupVersion {
+        .map(|((group, version), fingerprint)| GroupVersion {
             group,
             version,
             fingerprint,
         })
         .collect();
-    openapi::index(&lines)
+    let body = openapi::index(&lines).to_string().into();
+    Index {
+        registry,
+        body,
+        fingerprints: Arc::new(fingerprints),
+    }
 }
 
 impl Documents {
+    fn current(&self, registry: &Arc<Registry>) -> Index {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*index {
+            Some(known) if Arc::ptr_eq(&known.registry, registry) => known.clone(),
+            _ => index.insert(make_index(Arc::clone(registry))).clone(),
+        }
+    }
+
+    /// The index of all documents.
+    pub(crate) fn index(&self, registry: &Arc<Registry>) -> Bytes {
+        self.current(registry).body
+    }
+
     /// The document under a path of the index, if there is one.
-    pub(crate) fn get(&self, registry: &Registry, path: &str) -> Option<Bytes> {
+    pub(crate) fn get(&self, registry: &Arc<Registry>, path: &str) -> Option<Bytes> {
         let (group, version) = match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
             ["api", version] => ("", version),
             ["apis", group, version] => (group, version),
             _ => return None,
         };
-        served(registry, group, version).next()?;
-        with_resources(registry, group, version, |resources| {
-            let fingerprint = openapi::fingerprint(resources);
-            let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let key = (group.to_owned(), version.to_owned());
-            if let Some((known, document)) = made.get(&key)
-                && *known == fingerprint
-            {
-                return Some(document.clone());
-            }
-            let document = openapi::document(group, version, resources).to_string();
-            let document = Bytes::from(document);
-            made.insert(key, (fingerprint, document.clone()));
-            Some(document)
-        })
+        let key = (group.to_owned(), version.to_owned());
+        let fingerprints = self.current(registry).fingerprints;
+        let fingerprint = fingerprints.get(&key)?;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, document)) = made.get(&key)
+            && known == fingerprint
+        {
+            return Some(document.clone());
+        }
+        let document = with_resources(registry, group, version, |resources| {
+            Bytes::from(openapi::document(group, version, resources).to_string())
+        });
+        made.insert(key, (fingerprint.clone(), document.clone()));
+        Some(document)
     }
 }

@@ -69,6 +69,12 @@ pub trait Strategy: Sync + std::fmt::Debug {
         0
     }
 
+    /// Why the object may not be deleted, if it may not.
+    fn immortal(&self, object: &Object) -> Option<&'static str> {
+        let _ = object;
+        None
+    }
+
     /// Marks the object for deletion, where that means more than a timestamp.
     fn prepare_delete(&self, object: &mut Object) {
         let _ = object;

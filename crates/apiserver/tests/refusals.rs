@@ -274,6 +274,19 @@ async fn what_must_not_change_does_not() {
 }
 
 #[tokio::test]
+async fn what_the_system_needs_cannot_be_deleted() {
+    let api = Api::start().await;
+    let reply = api.delete("/api/v1/namespaces/default").await;
+    assert_eq!(
+        (reply.code, reply.message()),
+        (
+            403,
+            "namespaces \"default\" is forbidden: this namespace may not be deleted"
+        )
+    );
+}
+
+#[tokio::test]
 async fn selectors_and_numbers_that_cannot_be_read_are_refused() {
     let api = Api::start().await;
     for query in [

@@ -14,6 +14,9 @@ pub(crate) struct Namespace;
 /// The finalizer that the namespace controller removes once the namespace is empty.
 const KUBERNETES: &str = "kubernetes";
 
+/// Namespaces that the system cannot do without.
+const IMMORTAL: [&str; 4] = ["default", "kube-system", "kube-public", "seatrial-system"];
+
 /// The label by which every namespace can be selected by name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
@@ -49,6 +52,12 @@ impl Strategy for Namespace {
                 .insert("finalizers".to_owned(), finalizers.clone());
         }
         Ok(())
+    }
+
+    fn immortal(&self, object: &Object) -> Option<&'static str> {
+        IMMORTAL
+            .contains(&object.name())
+            .then_some("this namespace may not be deleted")
     }
 
     fn prepare_delete(&self, object: &mut Object) {

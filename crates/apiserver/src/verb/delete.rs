@@ -181,6 +181,9 @@ async fn remove_once(call: &Call, name: &str, options: &Options) -> Result<Remov
     let object = crate::state::decode(&record)?;
     let old = Fixed { record, object };
     check_preconditions(call, name, options, &old)?;
+    if let Some(reason) = kind.strategy.immortal(&old.object) {
+        return Err(Failure::forbidden(kind, name, reason));
+    }
     let change = Change {
         operation: Operation::Delete,
         kind,
