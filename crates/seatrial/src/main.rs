@@ -1,2 +1,3 @@
 //! Seatrial.
+mod client;
 fn main() {}

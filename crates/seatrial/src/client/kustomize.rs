@@ -1,0 +1,10 @@
+//! Later.
+use std::process::ExitCode;
+/// Later.
+#[derive(clap::Args, Debug, Clone)]
+pub(crate) struct KustomizeApplet {}
+impl KustomizeApplet {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(ExitCode::SUCCESS)
+    }
+}

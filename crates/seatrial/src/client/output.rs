@@ -1,0 +1,44 @@
+//! `-o`: objects for people or for programs.
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table or a summary.
+    #[default]
+    #[value(hide = true)]
+    Text,
+    /// A table with more columns.
+    Wide,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// The data as JSON or YAML; nothing for the forms that people read.
+///
+/// # Errors
+/// Where the data cannot be encoded.
+pub(crate) fn encoded(format: Format, data: &impl Serialize) -> anyhow::Result<Option<String>> {
+    match format {
+        Format::Text | Format::Wide => Ok(None),
+        Format::Json => {
+            let text = serde_json::to_string_pretty(data).context("encoding as JSON")?;
+            Ok(Some(format!("{text}\n")))
+        }
+        Format::Yaml => {
+            // By way of a tree, so that both forms have the same fields in the same order.
+            let tree = serde_json::to_value(data).context("encoding as YAML")?;
+            Ok(Some(seatrial_render::to_yaml([&tree])))
+        }
+    }
+}
+
+/// A list object of these items.
+pub(crate) fn list(items: &[impl Serialize]) -> serde_json::Value {
+    serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items })
+}

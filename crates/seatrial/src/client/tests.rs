@@ -1,0 +1,1 @@
+//! Commands against in-process clusters.
