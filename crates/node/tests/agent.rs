@@ -4,179 +4,18 @@
 
 #[path = "agent/fake.rs"]
 mod fake;
+#[path = "agent/setup.rs"]
+mod setup;
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
-use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use seatrial_controller::Context;
-use seatrial_node::address::Range;
-use seatrial_node::agent::{Agent, NodeConfig};
-use seatrial_node::logs::{Options, Run};
-use seatrial_node::registration::{Capacity, NodeDescription, SystemInfo};
-use seatrial_testkit::{Cluster, cluster, eventually};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use seatrial_node::logs::Run;
+use seatrial_testkit::eventually;
 use serde_json::{Value, json};
 
-use fake::{FakeImages, FakeRuntime, World};
-
-struct Test {
-    cluster: Cluster,
-    pods: Api<Pod>,
-    agent: Agent,
-    world: Arc<World>,
-    directory: tempfile::TempDir,
-}
-
-fn agent(cluster: &Cluster, world: &Arc<World>, directory: &Path) -> Agent {
-    let capacity = Capacity {
-        cpu_millis: 4_000,
-        memory_bytes: 8 << 30,
-        storage_bytes: 8 << 30,
-        pods: 110,
-    };
-    let node = NodeDescription {
-        name: "node".into(),
-        runtime: "fake",
-        address: IpAddr::from(Ipv4Addr::LOCALHOST),
-        pods: Range::of_node(0, 1, 110).unwrap(),
-        capacity,
-        labels: BTreeMap::new(),
-        taints: Vec::new(),
-        port: 0,
-        system: SystemInfo::default(),
-    };
-    let runtime = Arc::new(FakeRuntime(world.clone()));
-    let config = NodeConfig::new(node, runtime, Arc::new(FakeImages), directory.to_owned());
-    let ctx = Context::new(
-        cluster.client.clone(),
-        cluster.clock.clone(),
-        cluster.random.clone(),
-    );
-    let agent = Agent::new(&ctx, config);
-    let running = agent.clone();
-    tokio::spawn(async move { running.run().await.unwrap() });
-    agent
-}
-
-impl Test {
-    async fn start() -> Self {
-        let cluster = cluster().await;
-        cluster.namespace("test").await.unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let world = Arc::new(World::default());
-        let agent = agent(&cluster, &world, directory.path());
-        let pods = Api::namespaced(cluster.client.clone(), "test");
-        Self {
-            cluster,
-            pods,
-            agent,
-            world,
-            directory,
-        }
-    }
-
-    async fn create(&self, name: &str, spec: Value) {
-        let mut pod = json!({"metadata": {"name": name}, "spec": {"nodeName": "node"}});
-        if let (Value::Object(into), Value::Object(from)) = (&mut pod["spec"], spec) {
-            into.extend(from);
-        }
-        let pod = serde_json::from_value(pod).unwrap();
-        self.pods
-            .create(&PostParams::default(), &pod)
-            .await
-            .unwrap();
-    }
-
-    /// Waits until the pod satisfies the condition.
-    async fn until(&self, name: &str, what: &str, check: impl Fn(&Pod) -> bool) -> Pod {
-        eventually(what, Duration::from_mins(10), async || {
-            self.pods.get_opt(name).await.unwrap().filter(&check)
-        })
-        .await
-    }
-
-    async fn gone(&self, name: &str) {
-        eventually("the pod to go", Duration::from_mins(10), async || {
-            self.pods
-                .get_opt(name)
-                .await
-                .unwrap()
-                .is_none()
-                .then_some(())
-        })
-        .await;
-    }
-
-    /// Reasons and messages of the pod's events, in order of name.
-    async fn events(&self, name: &str) -> Vec<String> {
-        let events: Api<Event> = Api::namespaced(self.cluster.client.clone(), "test");
-        let events = events.list(&ListParams::default()).await.unwrap().items;
-        let about = events
-            .iter()
-            .filter(|it| it.involved_object.name.as_deref() == Some(name));
-        let mut lines: Vec<String> = about
-            .map(|it| {
-                format!(
-                    "{}: {}",
-                    it.reason.as_deref().unwrap(),
-                    it.message.as_deref().unwrap()
-                )
-            })
-            .collect();
-        lines.sort();
-        lines
-    }
-
-    fn logs(&self, name: &str, run: Run) -> String {
-        let options = Options {
-            run,
-            ..Options::default()
-        };
-        let lines = self.agent.logs("test", name, None, options).unwrap();
-        String::from_utf8(lines.now().unwrap()).unwrap()
-    }
-}
-
-fn container(pod: &Pod) -> &ContainerStatus {
-    &pod.status
-        .as_ref()
-        .unwrap()
-        .container_statuses
-        .as_ref()
-        .unwrap()[0]
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod
-        .status
-        .iter()
-        .flat_map(|status| status.conditions.iter().flatten());
-    conditions
-        .into_iter()
-        .any(|it| it.type_ == "Ready" && it.status == "True")
-}
-
-fn waits(pod: &Pod) -> Option<(&str, &str)> {
-    let status = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
-    let waiting = status.state.as_ref()?.waiting.as_ref()?;
-    Some((
-        waiting.reason.as_deref()?,
-        waiting.message.as_deref().unwrap_or_default(),
-    ))
-}
-
-fn app(more: Value) -> Value {
-    let mut container = json!({"name": "app", "image": "shop:1"});
-    if let (Value::Object(into), Value::Object(from)) = (&mut container, more) {
-        into.extend(from);
-    }
-    json!({"containers": [container]})
-}
+use setup::{Test, agent, app, container, is_ready, waits};
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_runs_and_ends_when_deleted() {
@@ -584,4 +423,18 @@ async fn finalizers_hold_the_object_but_not_the_processes() {
         .await
         .unwrap();
     test.gone("web").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_is_given_up_when_the_pod_is_deleted() {
+    let test = Test::start().await;
+    test.create("web", app(json!({"image": "slow:1"}))).await;
+    let creating = |pod: &Pod| waits(pod).is_some_and(|it| it.0 == "ContainerCreating");
+    test.until("web", "creating", creating).await;
+    test.pods
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
+    test.gone("web").await;
+    assert_eq!(test.world.told(), "leftovers, sandbox, stop");
 }

@@ -31,6 +31,7 @@ impl Worker {
                     reason: reason.to_owned(),
                     message,
                 };
+                self.ending.cancel();
             }
             Action::StopSandbox => self.remove_sandbox(),
             // The end is written by `report`, which waits for the answer.
@@ -87,6 +88,7 @@ impl Worker {
             sandbox,
             address,
             run,
+            ending: self.ending.clone(),
         };
         let sender = self.sender.clone();
         tokio::spawn(async move {

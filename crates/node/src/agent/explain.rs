@@ -18,7 +18,7 @@ pub(super) fn explain(
         start::Error::Runtime(
             runtime::Error::Execute { .. } | runtime::Error::UnknownUser { .. },
         ) => ("StartError", message.clone(), failed()),
-        start::Error::Runtime(runtime::Error::SandboxGone) => {
+        start::Error::Runtime(runtime::Error::SandboxGone) | start::Error::Cancelled => {
             ("ContainerCreating", message, Vec::new())
         }
         start::Error::Runtime(_) | start::Error::Disk { .. } => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use k8s_openapi::api::core::v1::VolumeMount;
@@ -62,6 +63,8 @@ impl Request {
             source,
         };
         fs::write(&file, b"").map_err(disk)?;
+        // Whoever the container runs as may write it.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).map_err(disk)?;
         let mount = Mount {
             source: file.clone(),
             target,

@@ -1,6 +1,7 @@
 //! What follows from the reports of a pod's tasks.
 
 use std::fs;
+use std::mem;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,9 +9,9 @@ use k8s_openapi::api::core::v1::Container;
 use seatrial_controller::{Chain, Notice, key_of};
 
 use super::explain::explain;
-use super::prepare;
+use super::prepare::{self, Written};
 use super::start::{self, Started};
-use super::worker::{Report, Running, Worker};
+use super::worker::{Filling, Report, Running, Worker};
 use super::world::{Activity, Sandbox, Slot};
 use crate::backoff;
 use crate::probe::Target;
@@ -46,10 +47,17 @@ impl Worker {
             Report::Started(slot, run, Err(error)) => self.not_started(slot, run, &error),
             Report::Exited(slot, run, exit) => self.exited(slot, run, exit),
             Report::Probed(probed) => self.probed(&probed),
-            Report::Filled(Ok(written)) => self.written = written,
-            Report::Filled(Err(error)) => {
-                self.tell(Notice::warning(error.reason(), Chain(&error).to_string()));
-            }
+            Report::Filled(filled) => self.filled(filled),
+        }
+    }
+
+    fn filled(&mut self, filled: Result<Written, prepare::Error>) {
+        match filled {
+            Ok(written) => self.written = written,
+            Err(error) => self.tell(Notice::warning(error.reason(), Chain(&error).to_string())),
+        }
+        if mem::replace(&mut self.filling, Filling::Idle) == Filling::Stale {
+            self.fill();
         }
     }
 
@@ -94,10 +102,10 @@ impl Worker {
     fn started(&mut self, slot: Slot, run: u32, started: Started) {
         let Some(sandbox) = self.sandbox.clone() else {
             // It went together with its sandbox.
-            if let Some(unit) = self.world.unit_mut(slot) {
-                unit.activity = Activity::Idle;
-            }
-            return;
+            let unit = self.world.unit_mut(slot);
+            return unit
+                .into_iter()
+                .for_each(|unit| unit.activity = Activity::Idle);
         };
         let Some(container) = slot.of(&self.pod).cloned() else {
             return;

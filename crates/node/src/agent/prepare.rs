@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -189,7 +190,7 @@ pub(super) async fn fill_volumes(
                 }
                 written.insert(volume.name.clone(), files);
             }
-            Content::Empty => make(&directory)?,
+            Content::Empty => make_open(&directory)?,
             Content::Host { path, kind } => host_path(volume, &path, &kind)?,
             Content::Claim(name) => claim(shared, pod, &name).await?,
         }
@@ -221,7 +222,7 @@ fn claim_directory(shared: &Shared, pod: &Pod, name: &str) -> PathBuf {
 async fn claim(shared: &Shared, pod: &Pod, name: &str) -> Result<(), Error> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     match find::<PersistentVolumeClaim>(&shared.ctx, namespace, name).await {
-        Ok(Some(_)) => make(&claim_directory(shared, pod, name)),
+        Ok(Some(_)) => make_open(&claim_directory(shared, pod, name)),
         Ok(None) => Err(Error::NoClaim(name.to_owned())),
         Err(error) => Err(Error::Sources(error)),
     }
@@ -250,6 +251,16 @@ fn host_path(volume: &Volume, path: &Path, kind: &str) -> Result<(), Error> {
 
 fn make(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(|source| Error::Directory {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// As upstream: whoever the container runs as may write in it.
+fn make_open(path: &Path) -> Result<(), Error> {
+    make(path)?;
+    let opened = fs::set_permissions(path, fs::Permissions::from_mode(0o777));
+    opened.map_err(|source| Error::Directory {
         path: path.to_owned(),
         source,
     })

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 use seatrial_controller::{Chain, Notice};
+use tokio_util::sync::CancellationToken;
 
 use super::prepare::{hostname, limits};
 use super::{Shared, security, sources};
@@ -63,6 +64,8 @@ pub(super) enum Error {
     },
     #[error(transparent)]
     Runtime(runtime::Error),
+    #[error("the pod is to end")]
+    Cancelled,
     #[error("PostStartHook failed: {0}")]
     PostStart(String),
 }
@@ -76,6 +79,8 @@ pub(super) struct Request {
     pub(super) address: IpAddr,
     /// 0 for the first run.
     pub(super) run: u32,
+    /// Cancelled when the pod is to end: a pull is given up then, and a hook no longer waited for.
+    pub(super) ending: CancellationToken,
 }
 
 impl Request {
@@ -201,7 +206,11 @@ impl Request {
             _ => PullPolicy::IfNotPresent,
         };
         let begin = self.shared.ctx.clock.now();
-        let image = self.shared.config.images.resolve(reference, policy).await;
+        let image = tokio::select! {
+            biased;
+            () = self.ending.cancelled() => return Err(Error::Cancelled),
+            image = self.shared.config.images.resolve(reference, policy) => image,
+        };
         let image = image.map_err(Error::Image)?;
         let message = match image.origin {
             Origin::Present => format!("Container image {reference:?} already present on machine"),
@@ -273,7 +282,12 @@ impl Request {
             sandbox: self.sandbox.clone(),
             process: process.clone(),
         };
-        let Answer::Bad(problem) = ask(&target, &action, HOOK).await else {
+        let answer = tokio::select! {
+            biased;
+            () = self.ending.cancelled() => return Ok(()),
+            answer = ask(&target, &action, HOOK) => answer,
+        };
+        let Answer::Bad(problem) = answer else {
             return Ok(());
         };
         self.tell(Notice::warning(

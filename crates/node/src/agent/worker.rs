@@ -11,6 +11,7 @@ use seatrial_controller::{Notice, is_terminating};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::decide::{Action, Decision, decide};
 use super::handle::{Live, Part};
@@ -23,7 +24,7 @@ use crate::images::Image;
 use crate::logs::Log;
 use crate::probe::Target;
 use crate::runtime::{self, Exit};
-use crate::status::Course;
+use crate::status::{Course, State};
 
 /// How long the containers of a pod have whose object was deleted by force.
 const FORCED: Duration = Duration::from_secs(2);
@@ -79,6 +80,9 @@ pub(super) struct Worker {
     /// The address it has, or will have once its sandbox is there.
     pub(super) address: Option<IpAddr>,
     pub(super) written: Written,
+    pub(super) filling: Filling,
+    /// Ends what is being started: pulls and hooks.
+    pub(super) ending: CancellationToken,
     /// Sandboxes made so far.
     pub(super) attempts: u32,
     /// The status that was written last.
@@ -89,6 +93,17 @@ pub(super) struct Worker {
     mailbox: UnboundedReceiver<Message>,
     reports: UnboundedReceiver<Report>,
     pub(super) sender: UnboundedSender<Report>,
+}
+
+/// Whether volumes are being filled anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filling {
+    /// They are not.
+    Idle,
+    /// They are.
+    Busy,
+    /// They are, and what is to be in them has changed meanwhile.
+    Stale,
 }
 
 /// What there is of the pod's API object.
@@ -120,6 +135,8 @@ impl Worker {
             running: BTreeMap::new(),
             sandbox: None,
             written: Written::new(),
+            filling: Filling::Idle,
+            ending: CancellationToken::new(),
             attempts: 0,
             report_at: None,
             object: Object::Present,
@@ -243,7 +260,13 @@ impl Worker {
     }
 
     fn pod_changed(&mut self, pod: Arc<Pod>) {
+        let (old, new) = (&self.pod.metadata, &pod.metadata);
+        let told = old.labels != new.labels || old.annotations != new.annotations;
         self.pod = pod;
+        if told {
+            // The downward API may show them in files.
+            self.fill();
+        }
         if !is_terminating(&*self.pod) {
             return;
         }
@@ -256,6 +279,7 @@ impl Worker {
         let before = self.world.deadline;
         self.world.deadline = Some(before.map_or(deadline, |before| before.min(deadline)));
         self.world.course = end(&self.world.course);
+        self.ending.cancel();
     }
 
     /// How long the containers have to end.
@@ -277,7 +301,7 @@ impl Worker {
             if let Some(unit) = self.world.unit_mut(slot)
                 && matches!(
                     unit.view.state,
-                    crate::status::State::Waiting {
+                    State::Waiting {
                         reason: "CreateContainerConfigError",
                         ..
                     }
@@ -286,22 +310,33 @@ impl Worker {
                 unit.retry = None;
             }
         }
-        match (&mut self.world.sandbox, self.address) {
-            (Sandbox::Absent { retry, .. }, _) => *retry = None,
-            (Sandbox::Ready, Some(address)) => {
-                let (shared, pod) = (self.shared.clone(), self.pod.clone());
-                let (before, sender) = (self.written.clone(), self.sender.clone());
-                tokio::spawn(async move {
-                    let filled = prepare::fill_volumes(&shared, &pod, address, &before).await;
-                    let _ = sender.send(Report::Filled(filled));
-                });
-            }
-            _ => {}
+        if let Sandbox::Absent { retry, .. } = &mut self.world.sandbox {
+            *retry = None;
         }
+        self.fill();
+    }
+
+    /// Fills the volumes anew; once more where that is under way.
+    pub(super) fn fill(&mut self) {
+        let (Sandbox::Ready, Some(address)) = (self.world.sandbox, self.address) else {
+            return;
+        };
+        if self.filling != Filling::Idle {
+            self.filling = Filling::Stale;
+            return;
+        }
+        self.filling = Filling::Busy;
+        let (shared, pod) = (self.shared.clone(), self.pod.clone());
+        let (before, sender) = (self.written.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let filled = prepare::fill_volumes(&shared, &pod, address, &before).await;
+            let _ = sender.send(Report::Filled(filled));
+        });
     }
 
     /// Ends the processes without telling the API: the next agent goes on.
     async fn abandon(mut self) {
+        self.ending.cancel();
         for running in self.running.values_mut() {
             running.log.end();
             for task in [running.probes.take(), running.stop.take()]

@@ -20,13 +20,13 @@ use tokio::sync::watch;
 #[derive(Default)]
 pub(crate) struct World {
     /// What happened, in order: `sandbox`, `start app`, `signal app 15`, `stop`.
-    pub story: Mutex<Vec<String>>,
+    pub(crate) story: Mutex<Vec<String>>,
     /// The status that every server answers with; none listens where absent.
-    pub http: Mutex<Option<u16>>,
+    pub(crate) http: Mutex<Option<u16>>,
     /// What commands exit with, one after the other; then 0.
-    pub commands: Mutex<VecDeque<i32>>,
+    pub(crate) commands: Mutex<VecDeque<i32>>,
     /// The last spec by container.
-    pub specs: Mutex<BTreeMap<String, ProcessSpec>>,
+    pub(crate) specs: Mutex<BTreeMap<String, ProcessSpec>>,
 }
 
 impl World {
@@ -202,6 +202,9 @@ pub(crate) struct FakeImages;
 #[async_trait]
 impl Images for FakeImages {
     async fn resolve(&self, reference: &str, _: PullPolicy) -> Result<Image, images::Error> {
+        if reference.starts_with("slow") {
+            std::future::pending::<()>().await;
+        }
         if reference.starts_with("bad") {
             let reason = "manifest unknown".to_owned();
             return Err(images::Error::Pull {
