@@ -346,7 +346,7 @@ struct Marked {
 #[derive(Debug, Clone, serde::Deserialize)]
 enum Mark {
     #[serde(rename = "good")]
-    Good(String),
+    Good(#[expect(dead_code, reason = "only decoded")] String),
 }
 
 impl Resource for Marked {

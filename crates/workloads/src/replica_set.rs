@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use self::act::act;
 pub use self::error::Error;
-use self::observe::observe;
+use self::observe::{gather, observe};
 use self::plan::decide;
 use crate::selector;
 
@@ -60,7 +60,9 @@ impl Reconciler for ReplicaSets {
     }
 
     fn failed(&self, set: &ReplicaSet, error: &Error, ctx: &Context) -> Option<Value> {
-        status::failed(set, error, ctx.clock.now())
+        // What works is still counted: pods change while others cannot be created.
+        let world = gather(set, &ctx.caches.of::<Pod>()).unwrap_or_default();
+        status::failed(set, &world, error, ctx.clock.now())
     }
 }
 

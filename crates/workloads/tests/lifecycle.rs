@@ -427,7 +427,7 @@ async fn a_pod_on_a_node_that_never_comes_goes() {
         .unwrap();
     tokio::time::sleep(Duration::from_secs(45)).await;
     assert_eq!(running.names::<Pod>().await, ["lost"]);
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(running.names::<Pod>().await.is_empty());
 }
 

@@ -114,18 +114,18 @@ enum Heard {
 
 /// An object as it was read, or why it could not be.
 trait Reading<K>: DeserializeOwned + Clone + Debug + Send + 'static {
-    fn read(self) -> Result<K, InvalidObject>;
+    fn read(self) -> Result<K, Box<InvalidObject>>;
 }
 
 impl<K: Object> Reading<K> for K {
-    fn read(self) -> Result<K, InvalidObject> {
+    fn read(self) -> Result<K, Box<InvalidObject>> {
         Ok(self)
     }
 }
 
 impl<K: Object> Reading<K> for DeserializeGuard<K> {
-    fn read(self) -> Result<K, InvalidObject> {
-        self.0
+    fn read(self) -> Result<K, Box<InvalidObject>> {
+        self.0.map_err(Box::new)
     }
 }
 
@@ -235,9 +235,9 @@ fn take<K: Object, R: Reading<K>>(
             let version = object.meta().resource_version.clone().unwrap_or_default();
             cache.update(revision(&version), |state| {
                 if gone {
-                    state.remove(&key_of(&object))
+                    state.remove(&key_of(&object));
                 } else {
-                    state.apply(object)
+                    state.apply(object);
                 }
             });
             version

@@ -292,3 +292,35 @@ fn the_status_counts_all_and_says_what_is_missing() {
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&plan.status).unwrap());
 }
+
+#[test]
+fn pods_that_are_refused_are_reported_by_the_deployment() {
+    let mut refused = ReplicaSet::clone(&set("v2", 5, 1, (10, 13)));
+    let conditions = &mut refused.status.as_mut().unwrap().conditions;
+    *conditions = serde_json::from_value(json!([{"type": "ReplicaFailure", "status": "True",
+        "reason": "FailedCreate", "message": "Error creating: exceeded quota"}]))
+    .unwrap();
+    let sets = vec![set("v1", 8, 8, (10, 13)), Arc::new(refused)];
+    let plan = plan(&deployment(10, json!({})), sets);
+    let conditions: Vec<_> = plan
+        .status
+        .conditions
+        .into_iter()
+        .flatten()
+        .map(|one| {
+            format!(
+                "{}={} {}",
+                one.type_,
+                one.status,
+                one.message.unwrap_or_default()
+            )
+        })
+        .collect();
+    expect![[r#"
+        [
+            "Available=True Deployment has minimum availability.",
+            "ReplicaFailure=True Error creating: exceeded quota",
+        ]
+    "#]]
+    .assert_debug_eq(&conditions);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
-use seatrial_controller::{Context, is_controlled_by};
+use seatrial_controller::{Cache, Context, is_controlled_by};
 
 use super::Error;
 use crate::{pod, selector};
@@ -21,9 +21,13 @@ pub(super) struct World {
 }
 
 pub(super) async fn observe(set: &ReplicaSet, ctx: &Context) -> Result<World, Error> {
+    gather(set, &ctx.cache::<Pod>().await)
+}
+
+/// What the cache has of one set.
+pub(super) fn gather(set: &ReplicaSet, pods: &Cache<Pod>) -> Result<World, Error> {
     let spec = set.spec.as_ref().ok_or(Error::NoSpec)?;
     let selector = selector::parse(&spec.selector)?;
-    let pods = ctx.cache::<Pod>().await;
     let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
     let uid = set.metadata.uid.as_deref().unwrap_or_default();
     let (owned, strays) = pods

@@ -72,21 +72,31 @@ fn without_failure(set: &ReplicaSet) -> Option<Vec<ReplicaSetCondition>> {
 const FAILURE: &str = "ReplicaFailure";
 
 /// The status with the failure in it.
-pub(super) fn failed(set: &ReplicaSet, error: &Error, now: Timestamp) -> Option<Value> {
-    let mut status = set.status.clone().unwrap_or_default();
-    let conditions = status.conditions.get_or_insert_default();
-    let since = conditions
-        .iter()
+pub(super) fn failed(
+    set: &ReplicaSet,
+    world: &World,
+    error: &Error,
+    now: Timestamp,
+) -> Option<Value> {
+    let (mut status, _) = status(set, world, now);
+    let before = set
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    let since = before
+        .into_iter()
+        .flatten()
         .find(|condition| condition.type_ == FAILURE && condition.status == "True")
         .and_then(|condition| condition.last_transition_time.clone());
-    conditions.retain(|condition| condition.type_ != FAILURE);
-    conditions.push(ReplicaSetCondition {
-        type_: FAILURE.to_owned(),
-        status: "True".to_owned(),
-        reason: Some(error.reason().to_owned()),
-        message: Some(Chain(error).to_string()),
-        last_transition_time: Some(since.unwrap_or(Time(now))),
-    });
-    status.observed_generation = set.metadata.generation;
+    status
+        .conditions
+        .get_or_insert_default()
+        .push(ReplicaSetCondition {
+            type_: FAILURE.to_owned(),
+            status: "True".to_owned(),
+            reason: Some(error.reason().to_owned()),
+            message: Some(Chain(error).to_string()),
+            last_transition_time: Some(since.unwrap_or(Time(now))),
+        });
     serde_json::to_value(status).ok()
 }

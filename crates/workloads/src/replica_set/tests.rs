@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::observe::World;
 use super::plan::{Change, decide};
-use super::status::status;
+use super::status::{failed, status};
 
 fn set(replicas: i32) -> ReplicaSet {
     serde_json::from_value(json!({
@@ -149,4 +149,25 @@ fn availability_comes_after_the_minimum() {
     expect![[r#"{"availableReplicas":1,"observedGeneration":3,"readyReplicas":2,"replicas":3}"#]]
         .assert_eq(&serde_json::to_value(status).unwrap().to_string());
     assert_eq!(next, Some(std::time::Duration::from_secs(5)));
+}
+
+#[test]
+fn a_failure_is_reported_beside_what_works() {
+    let pods = vec![
+        pod("a", Some("n1"), "Running", Some(1)),
+        pod("b", None, "Pending", None),
+    ];
+    let world = World {
+        owned: pods,
+        ..World::default()
+    };
+    let at = |second| jiff::Timestamp::from_second(second).unwrap();
+    let mut object = set(3);
+    let first = failed(&object, &world, &super::Error::NoSpec, at(20)).unwrap();
+    expect![[r#"{"availableReplicas":1,"conditions":[{"lastTransitionTime":"1970-01-01T00:00:20Z","message":"the ReplicaSet has no spec","reason":"SelectingAll","status":"True","type":"ReplicaFailure"}],"observedGeneration":3,"readyReplicas":1,"replicas":2}"#]].assert_eq(&first.to_string());
+    object.status = serde_json::from_value(first.clone()).unwrap();
+    let again = failed(&object, &world, &super::Error::NoSpec, at(30)).unwrap();
+    assert_eq!(again, first, "the same failure writes nothing new");
+    let (recovered, _) = status(&object, &world, at(40));
+    assert_eq!(recovered.conditions, None);
 }
