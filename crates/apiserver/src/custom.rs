@@ -149,6 +149,12 @@ pub(crate) fn validate(definition: &Object) -> Vec<Cause> {
             "conversion by webhook is not supported; use None",
         ));
     }
+    causes.extend(validate_versions(definition));
+    causes
+}
+
+fn validate_versions(definition: &Object) -> Vec<Cause> {
+    let mut causes = Vec::new();
     let versions = versions(definition);
     if versions
         .iter()
@@ -212,18 +218,6 @@ fn kind(definition: &Object) -> Kind {
         .filter(|version| flag(version, "served"))
         .collect();
     served.sort_by_key(|version| std::cmp::Reverse(priority(&text(Some(version), "name"))));
-    let mut selectable: Vec<String> = Vec::new();
-    for version in &served {
-        let fields = version.get("selectableFields").and_then(Value::as_array);
-        for field in fields.into_iter().flatten() {
-            let path = text(Some(field), "jsonPath")
-                .trim_start_matches('.')
-                .to_owned();
-            if !selectable.contains(&path) {
-                selectable.push(path);
-            }
-        }
-    }
     let schema = |version: &Value| Schema {
         version: text(Some(version), "name"),
         text: version
@@ -247,7 +241,7 @@ fn kind(definition: &Object) -> Kind {
             _ => Scope::Namespaced,
         },
         resource: Arc::from(qualified(&plural, group)),
-        selectable,
+        selectable: selectable(&served),
         generation: Generation::Counted,
         verbs: Verbs::All,
         names: crate::name::NameRule::Subdomain,
@@ -259,6 +253,23 @@ fn kind(definition: &Object) -> Kind {
         group: group.to_owned(),
         plural,
     }
+}
+
+/// The paths by which any of the versions can be selected.
+fn selectable(served: &[&Value]) -> Vec<String> {
+    let mut selectable: Vec<String> = Vec::new();
+    for version in served {
+        let fields = version.get("selectableFields").and_then(Value::as_array);
+        for field in fields.into_iter().flatten() {
+            let path = text(Some(field), "jsonPath")
+                .trim_start_matches('.')
+                .to_owned();
+            if !selectable.contains(&path) {
+                selectable.push(path);
+            }
+        }
+    }
+    selectable
 }
 
 fn served_version(version: &Value) -> Version {

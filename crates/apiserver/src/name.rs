@@ -96,6 +96,33 @@ fn broken_key(key: &str) -> Option<String> {
     (!is_word(word)).then(|| QUALIFIED.to_owned())
 }
 
+fn check_annotations(object: &Object) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let mut size = 0;
+    let entries = object
+        .at(&["metadata", "annotations"])
+        .and_then(Value::as_object);
+    for (key, value) in entries.into_iter().flatten() {
+        if let Some(detail) = broken_key(&key.to_lowercase()) {
+            causes.push(Cause::invalid(
+                "metadata.annotations",
+                key.as_str(),
+                &detail,
+            ));
+        }
+        size += key.len() + value.as_str().map_or(0, str::len);
+    }
+    if size > ANNOTATION_LIMIT {
+        let message = format!("Too long: may not be more than {ANNOTATION_LIMIT} bytes");
+        causes.push(Cause::new(
+            "FieldValueTooLong",
+            "metadata.annotations",
+            message,
+        ));
+    }
+    causes
+}
+
 /// What is wrong with the metadata of an object.
 pub(crate) fn check(object: &Object, rule: NameRule) -> Vec<Cause> {
     let mut causes = Vec::new();
@@ -127,26 +154,7 @@ pub(crate) fn check(object: &Object, rule: NameRule) -> Vec<Cause> {
             causes.push(Cause::invalid("metadata.labels", value, LABEL_VALUE));
         }
     }
-    for (key, _) in entries("annotations") {
-        if let Some(detail) = broken_key(&key.to_lowercase()) {
-            causes.push(Cause::invalid(
-                "metadata.annotations",
-                key.as_str(),
-                &detail,
-            ));
-        }
-    }
-    let size: usize = entries("annotations")
-        .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
-        .sum();
-    if size > ANNOTATION_LIMIT {
-        let message = format!("Too long: may not be more than {ANNOTATION_LIMIT} bytes");
-        causes.push(Cause::new(
-            "FieldValueTooLong",
-            "metadata.annotations",
-            message,
-        ));
-    }
+    causes.extend(check_annotations(object));
     for finalizer in object.finalizers() {
         if let Some(detail) = broken_key(finalizer) {
             causes.push(Cause::invalid("metadata.finalizers", finalizer, &detail));

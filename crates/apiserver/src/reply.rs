@@ -23,6 +23,18 @@ pub(crate) fn json(code: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
+/// The status that says that a request which leaves no object behind has succeeded.
+pub(crate) fn created() -> Response {
+    let status = json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "code": 201,
+    });
+    json(StatusCode::CREATED, status.to_string())
+}
+
 /// Stored bytes in the form of `version`.
 ///
 /// # Errors

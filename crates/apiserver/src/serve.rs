@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{Request, State as Shared};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -131,23 +132,12 @@ pub async fn serve(
             },
         };
         let service = TowerToHyperService::new(router.clone());
-        let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
-        tokio::spawn(async move {
-            let Some(stream) = shake_hands(&acceptor, stream).await else {
-                return;
-            };
-            let mut builder = Builder::new(TokioExecutor::new());
-            builder.http1().timer(TokioTimer::new());
-            builder
-                .http2()
-                .timer(TokioTimer::new())
-                .keep_alive_interval(KEEP_ALIVE)
-                .max_concurrent_streams(STREAMS);
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
-                tracing::debug!(%error, "a connection ended");
-            }
-        });
+        tokio::spawn(converse(
+            acceptor.clone(),
+            stream,
+            service,
+            graceful.watcher(),
+        ));
     }
     server.stop();
     if tokio::time::timeout(DRAIN, graceful.shutdown())
@@ -155,6 +145,29 @@ pub async fn serve(
         .is_err()
     {
         tracing::info!("closing connections that did not finish in time");
+    }
+}
+
+/// One connection, from the handshake to its end.
+async fn converse(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    service: TowerToHyperService<Router>,
+    watcher: Watcher,
+) {
+    let Some(stream) = shake_hands(&acceptor, stream).await else {
+        return;
+    };
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .max_concurrent_streams(STREAMS);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
+        tracing::debug!(%error, "a connection ended");
     }
 }
 

@@ -1,13 +1,12 @@
 //! `binding`: the scheduler puts a pod on a node.
 
 use axum::response::Response;
-use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::body;
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
-use crate::object::timestamp;
+use crate::object::{Object, timestamp};
 use crate::reply;
 use crate::verb::{Fixed, commit_update};
 
@@ -27,23 +26,7 @@ pub(super) async fn create(call: &Call) -> Result<Response, Failure> {
     }
     for attempt in 1.. {
         let old = Fixed::load(call)?;
-        let uid = binding.uid();
-        if !uid.is_empty() && uid != old.object.uid() {
-            let detail = format!(
-                "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-                old.object.uid()
-            );
-            return Err(Failure::conflict(call.kind(), name, &detail));
-        }
-        if old.object.deleting() {
-            let detail = format!("pod {name} is being deleted, cannot be assigned to a host");
-            return Err(Failure::conflict(call.kind(), name, &detail));
-        }
-        let present = old.object.text(&["spec", "nodeName"]);
-        if !present.is_empty() {
-            let detail = format!("pod {name} is already assigned to node {present:?}");
-            return Err(Failure::conflict(call.kind(), name, &detail));
-        }
+        may_bind(call, &binding, &old)?;
         let mut pod = old.served(call);
         pod.section("spec")
             .insert("nodeName".to_owned(), json!(node));
@@ -54,23 +37,33 @@ pub(super) async fn create(call: &Call) -> Result<Response, Failure> {
         match commit_update(call, &old, pod, Vec::new()).await {
             Err(failure) if failure.reason == Reason::Conflict && attempt < ATTEMPTS => {}
             Err(failure) => return Err(failure),
-            Ok(_) => {
-                let status = json!({
-                    "kind": "Status",
-                    "apiVersion": "v1",
-                    "metadata": {},
-                    "status": "Success",
-                    "code": 201,
-                });
-                return Ok(reply::json(StatusCode::CREATED, status.to_string()));
-            }
+            Ok(_) => return Ok(reply::created()),
         }
     }
     Err(Failure::modified(call.kind(), name))
 }
 
+/// A pod is bound once, and not while it goes.
+fn may_bind(call: &Call, binding: &Object, old: &Fixed) -> Result<(), Failure> {
+    let name = call.name()?;
+    let (uid, node) = (binding.uid(), old.object.text(&["spec", "nodeName"]));
+    let detail = if !uid.is_empty() && uid != old.object.uid() {
+        format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            old.object.uid()
+        )
+    } else if old.object.deleting() {
+        format!("pod {name} is being deleted, cannot be assigned to a host")
+    } else if !node.is_empty() {
+        format!("pod {name} is already assigned to node {node:?}")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::conflict(call.kind(), name, &detail))
+}
+
 /// Sets the condition `PodScheduled`.
-fn scheduled(pod: &mut crate::object::Object, now: &str) {
+fn scheduled(pod: &mut Object, now: &str) {
     let conditions = pod
         .section("status")
         .entry("conditions")

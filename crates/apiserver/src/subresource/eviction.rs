@@ -1,10 +1,9 @@
 //! `eviction`: deletes a pod unless a disruption budget forbids it.
 
 use axum::response::Response;
-use http::StatusCode;
 use seatrial_expr::selector::Label;
 use seatrial_store::Page;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::body;
 use crate::call::Call;
@@ -29,14 +28,7 @@ pub(super) async fn create(call: &Call) -> Result<Response, Failure> {
         budget_allows(call, &pod)?;
     }
     remove(call, name, &options).await?;
-    let status = json!({
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Success",
-        "code": 201,
-    });
-    Ok(reply::json(StatusCode::CREATED, status.to_string()))
+    Ok(reply::created())
 }
 
 /// Looks for a budget that covers the pod and allows no disruption now.

@@ -111,11 +111,23 @@ async fn create_with_generated_name(
 
 async fn create_once(
     call: &Call,
-    mut object: Object,
+    object: Object,
     warnings: &mut Vec<String>,
 ) -> Result<Bytes, Failure> {
     let (state, kind) = (&call.state, call.kind());
     let dry_run = call.dry_run()?;
+    let mut object = begin(call, object)?;
+    let outcome = store_new(call, &mut object, warnings, dry_run).await;
+    match &outcome {
+        Ok(_) if !dry_run => kind.strategy.committed(state, kind, Some(&object), None),
+        _ => kind.strategy.abandoned(state, &object, None),
+    }
+    outcome
+}
+
+/// Gives a new object what only the server gives.
+fn begin(call: &Call, mut object: Object) -> Result<Object, Failure> {
+    let (state, kind) = (&call.state, call.kind());
     let metadata = object.metadata();
     for field in [
         "selfLink",
@@ -136,56 +148,59 @@ async fn create_once(
     if kind.has_status(call.version()) && !kind.strategy.keeps_status() {
         object.0.remove("status");
     }
-    // The name comes first: what follows may put it into the object.
+    // The name is checked first: what follows may put it into the object.
     invalid_if_any(call, &object, name::check(&object, kind.names))?;
     kind.strategy.prepare_create(state, &mut object)?;
-    let outcome = async {
-        let change = Change {
-            operation: Operation::Create,
-            kind,
-            subresource: "",
-            identity: &call.identity,
-            old: None,
-            dry_run,
+    Ok(object)
+}
+
+/// Admits, checks and, unless it is a dry run, stores.
+async fn store_new(
+    call: &Call,
+    object: &mut Object,
+    warnings: &mut Vec<String>,
+    dry_run: bool,
+) -> Result<Bytes, Failure> {
+    let (state, kind) = (&call.state, call.kind());
+    let change = Change {
+        operation: Operation::Create,
+        kind,
+        subresource: "",
+        identity: &call.identity,
+        old: None,
+        dry_run,
+    };
+    admit(call, &change, object, warnings, |object| {
+        [
+            facts::validate(kind, object),
+            kind.strategy.validate(object),
+        ]
+        .concat()
+    })
+    .await?;
+    let draft = draft(object)?;
+    let key = Key::new(
+        Arc::clone(&kind.resource),
+        object.namespace(),
+        object.name(),
+    );
+    if dry_run {
+        return match state.store.get(&key) {
+            Some(_) => Err(Failure::already_exists(kind, object.name())),
+            None => Ok(object.unstored()),
         };
-        admit(call, &change, &mut object, warnings, |object| {
-            [
-                facts::validate(kind, object),
-                kind.strategy.validate(object),
-            ]
-            .concat()
-        })
+    }
+    let metadata = object.selectable(&kind.selectable);
+    let change = StoreChange::Put { draft, metadata };
+    let record = state
+        .commit(
+            kind,
+            Write {
+                key,
+                expect: Expect::Absent,
+                change,
+            },
+        )
         .await?;
-        let draft = draft(&object)?;
-        let key = Key::new(
-            Arc::clone(&kind.resource),
-            object.namespace(),
-            object.name(),
-        );
-        if dry_run {
-            return match state.store.get(&key) {
-                Some(_) => Err(Failure::already_exists(kind, object.name())),
-                None => Ok(object.unstored()),
-            };
-        }
-        let metadata = object.selectable(&kind.selectable);
-        let change = StoreChange::Put { draft, metadata };
-        let record = state
-            .commit(
-                kind,
-                Write {
-                    key,
-                    expect: Expect::Absent,
-                    change,
-                },
-            )
-            .await?;
-        Ok(record.bytes.clone())
-    }
-    .await;
-    match &outcome {
-        Ok(_) if !dry_run => kind.strategy.committed(state, kind, Some(&object), None),
-        _ => kind.strategy.abandoned(state, &object, None),
-    }
-    outcome
+    Ok(record.bytes.clone())
 }

@@ -176,51 +176,54 @@ pub(crate) async fn remove(call: &Call, name: &str, options: &Options) -> Result
 }
 
 async fn remove_once(call: &Call, name: &str, options: &Options) -> Result<Removed, Failure> {
-    let (state, kind) = (&call.state, call.kind());
-    let record = state.find(kind, &call.target.namespace, name)?;
+    let record = call.state.find(call.kind(), &call.target.namespace, name)?;
     let object = crate::state::decode(&record)?;
     let old = Fixed { record, object };
-    check_preconditions(call, name, options, &old)?;
-    if let Some(reason) = kind.strategy.immortal(&old.object) {
-        return Err(Failure::forbidden(kind, name, reason));
+    may_go(call, name, options, &old).await?;
+    let marked = mark(call, options, &old.object);
+    let grace = marked
+        .at(&["metadata", "deletionGracePeriodSeconds"])
+        .and_then(Value::as_i64);
+    let stays = !marked.finalizers().is_empty()
+        || call.kind().strategy.held(&marked)
+        || grace.unwrap_or_default() > 0;
+    match (stays, options.dry_run) {
+        (true, dry_run) if dry_run || marked == old.object => {
+            Ok(Removed::Marked(old.record.bytes.clone()))
+        }
+        (true, _) => keep_marked(call, &old, marked).await,
+        (false, true) => Ok(Removed::Gone(old.record.bytes.clone(), marked)),
+        (false, false) => let_go(call, old).await,
+    }
+}
+
+/// Whether preconditions, the kind and the admission chain allow the deletion.
+async fn may_go(call: &Call, name: &str, options: &Options, old: &Fixed) -> Result<(), Failure> {
+    check_preconditions(call, name, options, old)?;
+    if let Some(reason) = call.kind().strategy.immortal(&old.object) {
+        return Err(Failure::forbidden(call.kind(), name, reason));
     }
     let change = Change {
         operation: Operation::Delete,
-        kind,
+        kind: call.kind(),
         subresource: "",
         identity: &call.identity,
         old: Some(&old.object),
         dry_run: options.dry_run,
     };
-    for step in state.admission() {
+    for step in call.state.admission() {
         step.validate(&change, &old.object).await?;
     }
-    let marked = mark(call, options, &old.object);
-    let stays = !marked.finalizers().is_empty()
-        || kind.strategy.held(&marked)
-        || marked
-            .at(&["metadata", "deletionGracePeriodSeconds"])
-            .and_then(Value::as_i64)
-            .unwrap_or_default()
-            > 0;
-    if options.dry_run || (stays && marked == old.object) {
-        let bytes = old.record.bytes.clone();
-        return Ok(if stays {
-            Removed::Marked(bytes)
-        } else {
-            Removed::Gone(bytes, marked)
-        });
-    }
-    let change = if stays {
-        let metadata = marked.selectable(&kind.selectable);
-        StoreChange::Put {
-            draft: marked.draft(),
-            metadata,
-        }
-    } else {
-        StoreChange::Delete {
-            draft: old.object.draft(),
-        }
+    Ok(())
+}
+
+/// Stores that the deletion has begun.
+async fn keep_marked(call: &Call, old: &Fixed, marked: Object) -> Result<Removed, Failure> {
+    let (state, kind) = (&call.state, call.kind());
+    let metadata = marked.selectable(&kind.selectable);
+    let change = StoreChange::Put {
+        draft: marked.draft(),
+        metadata,
     };
     let expect = Expect::Revision(old.record.revision);
     let record = state
@@ -233,12 +236,29 @@ async fn remove_once(call: &Call, name: &str, options: &Options) -> Result<Remov
             },
         )
         .await?;
-    if stays {
-        kind.strategy
-            .committed(state, kind, Some(&marked), Some(&old.object));
-        crate::custom::definition_marked(call, &marked).await;
-        return Ok(Removed::Marked(record.bytes.clone()));
-    }
+    kind.strategy
+        .committed(state, kind, Some(&marked), Some(&old.object));
+    crate::custom::definition_marked(call, &marked).await;
+    Ok(Removed::Marked(record.bytes.clone()))
+}
+
+/// Removes the object.
+async fn let_go(call: &Call, old: Fixed) -> Result<Removed, Failure> {
+    let (state, kind) = (&call.state, call.kind());
+    let change = StoreChange::Delete {
+        draft: old.object.draft(),
+    };
+    let expect = Expect::Revision(old.record.revision);
+    let record = state
+        .commit(
+            kind,
+            Write {
+                key: old.record.key.clone(),
+                expect,
+                change,
+            },
+        )
+        .await?;
     kind.strategy
         .committed(state, kind, None, Some(&old.object));
     crate::custom::object_gone(state, kind).await;

@@ -1,5 +1,6 @@
 //! Replacing an object.
 
+use bytes::Bytes;
 use http::StatusCode;
 use seatrial_store::{Change as StoreChange, Expect, Write};
 use serde_json::Value;
@@ -45,74 +46,15 @@ pub(super) async fn update(call: &Call) -> Result<Written, Failure> {
 pub(crate) async fn commit_update(
     call: &Call,
     old: &Fixed,
-    mut object: Object,
+    object: Object,
     mut warnings: Vec<String>,
 ) -> Result<Written, Failure> {
     let (state, kind) = (&call.state, call.kind());
     let dry_run = call.dry_run()?;
-    to_stored(call, &mut object)?;
-    place(call, &mut object)?;
-    same_object(call, &old.object, &object, old.record.revision)?;
-    keep_system_metadata(&mut object, &old.object);
-    let part = call.target.subresource.as_str();
-    separate_status(call, &mut object, &old.object);
-    facts::default(kind, &mut object);
-    if part.is_empty() {
-        kind.strategy
-            .prepare_update(state, &mut object, &old.object)?;
-    }
-    count_generation(call, &mut object, &old.object);
-    let outcome = async {
-        let change = Change {
-            operation: Operation::Update,
-            kind,
-            subresource: part,
-            identity: &call.identity,
-            old: Some(&old.object),
-            dry_run,
-        };
-        admit(call, &change, &mut object, &mut warnings, |object| {
-            if !part.is_empty() {
-                return facts::validate(kind, object);
-            }
-            [
-                name::check(object, kind.names),
-                new_finalizers(object, &old.object),
-                facts::validate(kind, object),
-                kind.strategy.validate(object),
-                facts::validate_change(kind, object, &old.object),
-                kind.strategy.validate_update(object, &old.object),
-            ]
-            .concat()
-        })
-        .await?;
-        if object == old.object {
-            return Ok(old.record.bytes.clone());
-        }
-        let draft = draft(&object)?;
-        if dry_run {
-            return Ok(draft.fill(old.record.revision));
-        }
-        let change = if gone(call, &object) {
-            StoreChange::Delete { draft }
-        } else {
-            StoreChange::Put {
-                draft,
-                metadata: object.selectable(&kind.selectable),
-            }
-        };
-        let expect = Expect::Revision(old.record.revision);
-        let write = Write {
-            key: old.record.key.clone(),
-            expect,
-            change,
-        };
-        let record = state.commit(kind, write).await?;
-        Ok(record.bytes.clone())
-    }
-    .await;
+    let mut object = complete(call, old, object)?;
+    let outcome = store_changed(call, old, &mut object, &mut warnings, dry_run).await;
     match &outcome {
-        Ok(_) if !dry_run => {
+        Ok(_) if !dry_run && object != old.object => {
             let left = (!gone(call, &object)).then_some(&object);
             kind.strategy
                 .committed(state, kind, left, Some(&old.object));
@@ -127,6 +69,92 @@ pub(crate) async fn commit_update(
         bytes,
         warnings,
     })
+}
+
+/// The wanted state in the stored form, with what a client may not change as it was.
+fn complete(call: &Call, old: &Fixed, mut object: Object) -> Result<Object, Failure> {
+    let kind = call.kind();
+    to_stored(call, &mut object)?;
+    place(call, &mut object)?;
+    same_object(call, &old.object, &object, old.record.revision)?;
+    keep_system_metadata(&mut object, &old.object);
+    separate_status(call, &mut object, &old.object);
+    facts::default(kind, &mut object);
+    if call.target.subresource.is_empty() {
+        kind.strategy
+            .prepare_update(&call.state, &mut object, &old.object)?;
+    }
+    count_generation(call, &mut object, &old.object);
+    Ok(object)
+}
+
+/// What is wrong with the changed object.
+fn wrong(call: &Call, object: &mut Object, old: &Object) -> Vec<Cause> {
+    let kind = call.kind();
+    let by_schema = facts::validate(kind, object);
+    // The rules of what may change are those of the object's own path.
+    if !call.target.subresource.is_empty() {
+        return by_schema;
+    }
+    [
+        name::check(object, kind.names),
+        new_finalizers(object, old),
+        by_schema,
+        kind.strategy.validate(object),
+        facts::validate_change(kind, object, old),
+        kind.strategy.validate_update(object, old),
+    ]
+    .concat()
+}
+
+/// Admits, checks and, where something changes and it is no dry run, stores.
+async fn store_changed(
+    call: &Call,
+    old: &Fixed,
+    object: &mut Object,
+    warnings: &mut Vec<String>,
+    dry_run: bool,
+) -> Result<Bytes, Failure> {
+    let (state, kind) = (&call.state, call.kind());
+    let change = Change {
+        operation: Operation::Update,
+        kind,
+        subresource: &call.target.subresource,
+        identity: &call.identity,
+        old: Some(&old.object),
+        dry_run,
+    };
+    admit(call, &change, object, warnings, |object| {
+        wrong(call, object, &old.object)
+    })
+    .await?;
+    if *object == old.object {
+        return Ok(old.record.bytes.clone());
+    }
+    let draft = draft(object)?;
+    if dry_run {
+        return Ok(draft.fill(old.record.revision));
+    }
+    let change = if gone(call, object) {
+        StoreChange::Delete { draft }
+    } else {
+        StoreChange::Put {
+            draft,
+            metadata: object.selectable(&kind.selectable),
+        }
+    };
+    let expect = Expect::Revision(old.record.revision);
+    let record = state
+        .commit(
+            kind,
+            Write {
+                key: old.record.key.clone(),
+                expect,
+                change,
+            },
+        )
+        .await?;
+    Ok(record.bytes.clone())
 }
 
 /// What is being deleted takes no new finalizers.

@@ -98,6 +98,15 @@ impl Feed {
     }
 
     fn follow(&mut self, after: Revision) {
+        let newest = self.state.store.revision();
+        if after > newest {
+            // It comes from another store; waiting for it would skip what happens until then.
+            self.error = Some(expired(Compacted {
+                asked: after,
+                oldest: newest,
+            }));
+            return;
+        }
         match self.state.store.watch(&self.kind.resource, after) {
             Ok(watch) => self.watch = Some(watch),
             Err(compacted) => self.error = Some(expired(compacted)),
