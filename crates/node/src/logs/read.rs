@@ -17,7 +17,8 @@ use super::{Follow, Log, Options, Progress, Timestamps};
 /// Bytes that are read from a file and handed on at once.
 const CHUNK: usize = 64 << 10;
 
-/// The lines of a log, ready to be sent. [`Lines::stream`] waits for more, [`Lines::now`] does not.
+/// The lines of a log, ready to be sent. [`Lines::next`] and [`Lines::stream`] wait for more where they
+/// are to follow, [`Lines::now`] does not.
 pub struct Lines {
     path: PathBuf,
     options: Options,
@@ -32,6 +33,13 @@ pub struct Lines {
     left: Option<u64>,
     /// Whether the last piece went without a newline.
     open: bool,
+    state: Reading,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Unbegun,
+    Begun,
 }
 
 impl Lines {
@@ -49,6 +57,7 @@ impl Lines {
             rest: Vec::new(),
             left: options.limit,
             open: false,
+            state: Reading::Unbegun,
         }
     }
 
@@ -64,35 +73,19 @@ impl Lines {
 
     /// The lines, in chunks. Where the options ask to follow, ends when the container's run does.
     pub fn stream(self) -> Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> {
-        enum State {
-            Start(Lines),
-            Going(Lines),
-            Over,
-        }
-        Box::pin(futures::stream::unfold(State::Start(self), async |state| {
-            let (mut lines, first) = match state {
-                State::Start(mut lines) => {
-                    let first = lines.begin();
-                    (lines, Some(first))
-                }
-                State::Going(lines) => (lines, None),
-                State::Over => return None,
-            };
-            let next = match first {
-                Some(Ok(first)) if first.is_empty() => lines.next().await,
-                Some(first) => first.map(|first| Some(Bytes::from(first))),
-                None => lines.next().await,
-            };
-            match next {
-                Ok(Some(chunk)) => Some((Ok(chunk), State::Going(lines))),
+        Box::pin(futures::stream::unfold(Some(self), async |lines| {
+            let mut lines = lines?;
+            match lines.next().await {
+                Ok(Some(chunk)) => Some((Ok(chunk), Some(lines))),
                 Ok(None) => None,
-                Err(error) => Some((Err(error), State::Over)),
+                Err(error) => Some((Err(error), None)),
             }
         }))
     }
 
     /// With `tail`, reads all that is there and keeps the last lines.
     fn begin(&mut self) -> io::Result<Vec<u8>> {
+        self.state = Reading::Begun;
         let Some(tail) = self.options.tail else {
             return Ok(Vec::new());
         };
@@ -116,13 +109,21 @@ impl Lines {
         Ok(self.limited(kept))
     }
 
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+    /// The next lines; none at the end. Where the options ask to follow, waits for more until the
+    /// container's run ends.
+    pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if self.state == Reading::Unbegun {
+            let first = self.begin()?;
+            if !first.is_empty() {
+                return Ok(Some(first.into()));
+            }
+        }
         loop {
             let seen = *self.progress.borrow_and_update();
             if let Some(chunk) = self.more()? {
                 return Ok(Some(chunk));
             }
-            if self.options.follow == Follow::No || seen.ended || self.left == Some(0) {
+            if self.options.follow == Follow::No || self.left == Some(0) {
                 return Ok(None);
             }
             if seen.rotations != self.rotations {
@@ -130,6 +131,9 @@ impl Lines {
                 self.files.push_back(self.path.clone());
                 self.file = None;
                 continue;
+            }
+            if seen.ended {
+                return Ok(None);
             }
             if self.progress.changed().await.is_err() {
                 return Ok(None);
