@@ -120,3 +120,57 @@ async fn a_token_of_a_service_account_lets_in() {
     served.shutdown.cancel();
     served.ended.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_controller_of_the_kube_runtime_works_from_outside() {
+    use futures::StreamExt as _;
+    use kube::ResourceExt as _;
+    use kube::api::{Patch, PatchParams};
+    use kube::runtime::controller::Action;
+    use kube::runtime::{Controller, watcher};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    let served = served().await;
+    let client = Client::try_from(served.configuration).unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(client);
+    let mark = async |map: Arc<ConfigMap>, maps: Arc<Api<ConfigMap>>| {
+        let patch = serde_json::json!({ "data": { "seen": map.name_any() } });
+        maps.patch(
+            &map.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(patch),
+        )
+        .await?;
+        Ok::<_, kube::Error>(Action::await_change())
+    };
+    let controller = Controller::new(maps.clone(), watcher::Config::default())
+        .run(
+            mark,
+            |_, _, _| Action::requeue(Duration::from_secs(1)),
+            Arc::new(maps.clone()),
+        )
+        .for_each(|_| std::future::ready(()));
+    let controller = tokio::spawn(controller);
+    maps.create(&PostParams::default(), &map("a"))
+        .await
+        .unwrap();
+    let watch = maps
+        .watch(&WatchParams::default().fields("metadata.name=a"), "0")
+        .await
+        .unwrap();
+    let mut watch = std::pin::pin!(watch);
+    let seen = |map: &ConfigMap| {
+        map.data
+            .as_ref()
+            .is_some_and(|data| data.contains_key("seen"))
+    };
+    while let Some(event) = watch.try_next().await.unwrap() {
+        if matches!(event, WatchEvent::Added(map) | WatchEvent::Modified(map) if seen(&map)) {
+            break;
+        }
+    }
+    controller.abort();
+    served.shutdown.cancel();
+    served.ended.await.unwrap();
+}
