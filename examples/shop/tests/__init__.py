@@ -1,0 +1,6 @@
+"""Makes the sources importable: `python3 -m unittest discover` needs no installation."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
