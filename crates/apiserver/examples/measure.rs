@@ -63,7 +63,7 @@ async fn measure(name: &str, store: Store) -> Result<(), Failed> {
         let response = router.clone().oneshot(request).await?;
         let bytes = response.into_body().collect().await?.to_bytes();
         best = best.min(start.elapsed());
-        if bytes.len() < 10_000_000 {
+        if bytes.len() < 5_000_000 {
             return Err(format!("the list is short: {} bytes", bytes.len()).into());
         }
     }

@@ -240,6 +240,7 @@ async fn apply_merges_lists_by_their_keys() {
         "kind": "Deployment",
         "metadata": { "name": "web" },
         "status": { "replicas": 2 },
+        "spec": { "replicas": 7 },
     });
     let status_path = format!("{DEPLOYMENTS}/web/status?fieldManager=one");
     let applied = api.patch(&status_path, "apply", status).await.expect(200);

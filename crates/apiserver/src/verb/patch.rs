@@ -64,7 +64,8 @@ fn read_apply(call: &Call) -> Result<Apply, Failure> {
             document.object.name()
         )));
     }
-    let (object, warnings) = body::check(call, document)?;
+    let (mut object, warnings) = body::check(call, document)?;
+    keep_own_part(call, &mut object);
     if object
         .at(&["metadata", "managedFields"])
         .is_some_and(|fields| !fields.is_null())
@@ -76,6 +77,33 @@ fn read_apply(call: &Call) -> Result<Apply, Failure> {
         warnings,
         manager: manager.to_owned(),
     })
+}
+
+/// Drops what the path cannot change, so that the manager does not come to own it: the status on the
+/// object's own path, and everything else on the status's.
+fn keep_own_part(call: &Call, object: &mut Object) {
+    match call.target.subresource.as_str() {
+        "" if call.kind().has_status(call.version()) => {
+            object.0.remove("status");
+        }
+        "status" => {
+            object.0.retain(|field, _| {
+                matches!(
+                    field.as_str(),
+                    "apiVersion" | "kind" | "metadata" | "status"
+                )
+            });
+            if !call.kind().built_in() {
+                object.metadata().retain(|field, _| {
+                    matches!(
+                        field.as_str(),
+                        "name" | "namespace" | "uid" | "resourceVersion"
+                    )
+                });
+            }
+        }
+        _ => {}
+    }
 }
 
 pub(super) async fn patch(call: &Call) -> Result<Written, Failure> {
