@@ -13,6 +13,7 @@
 //! and the time; colours and redrawing only where a person looks at a terminal.
 
 mod app;
+mod applet;
 mod connect;
 mod duration;
 mod follow;
