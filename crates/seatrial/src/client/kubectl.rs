@@ -13,8 +13,6 @@ mod kind;
 mod manifest;
 mod progress;
 mod target;
-#[cfg(test)]
-mod tests;
 mod wait;
 
 use std::ffi::OsString;
@@ -172,4 +170,22 @@ fn client_version() -> String {
         "Client Version: seatrial {} (a part of kubectl)\n",
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// Runs arguments in a session; the text of a refusal where they cannot be read.
+#[cfg(test)]
+pub(crate) async fn testing(
+    session: &Session,
+    arguments: &[OsString],
+) -> Result<anyhow::Result<ExitCode>, String> {
+    let kubectl: Kubectl =
+        applet::parse(&ORIGINAL, arguments).map_err(|refusal| refusal.text)?;
+    match kubectl.command.local() {
+        Ok(Some(text)) => {
+            session.screen.print(&text);
+            Ok(Ok(ExitCode::SUCCESS))
+        }
+        Ok(None) => Ok(kubectl.command.execute(session, kubectl.namespace.as_deref()).await),
+        Err(error) => Ok(Err(error)),
+    }
 }

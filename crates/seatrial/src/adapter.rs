@@ -1,0 +1,24 @@
+//! Where one crate's port meets another crate's work. No logic lives here: each adapter turns one
+//! vocabulary into another.
+
+//GITOPS mod application_source;
+mod build_executor;
+mod logs;
+mod metrics;
+mod node_images;
+mod pipeline_images;
+mod pipeline_source;
+mod reach;
+mod steps;
+mod targets;
+
+//GITOPS pub(crate) use application_source::ApplicationSource;
+pub(crate) use build_executor::BuildExecutor;
+pub(crate) use logs::Logs;
+pub(crate) use metrics::Metrics;
+pub(crate) use node_images::NodeImages;
+pub(crate) use pipeline_images::PipelineImages;
+pub(crate) use pipeline_source::PipelineSource;
+pub(crate) use reach::Reach;
+pub(crate) use steps::Steps;
+pub(crate) use targets::Targets;

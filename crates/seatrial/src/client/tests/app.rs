@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+use expect_test::expect;
+use kube::api::{Api, Patch, PatchParams};
+use seatrial_resources::argoproj::Application;
+use seatrial_testkit::{Cluster, eventually};
+use serde_json::{Value, json};
+
+use super::super::AppCommand;
+use super::{cluster, outcome, parsed, session};
+
+const COMMIT: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567";
+const OLDER: &str = "ffffeeeeddddccccbbbbaaaa9999888877776666";
+
+async fn run(cluster: &Cluster, words: &str) -> String {
+    let session = session(cluster);
+    let done = parsed::<AppCommand>(words).execute(&session).await;
+    outcome(&session, done)
+}
+
+fn api(cluster: &Cluster) -> Api<Application> {
+    Api::namespaced(cluster.client.clone(), "argocd")
+}
+
+/// An application whose rollout failed.
+async fn with_application(automated: Value) -> Cluster {
+    let cluster = cluster().await;
+    cluster
+        .create(json!({
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": { "name": "shop", "namespace": "argocd" },
+            "spec": {
+                "project": "default",
+                "source": { "repoURL": "https://git.example/shop.git", "path": "k8s/production", "targetRevision": "main" },
+                "destination": { "server": "https://kubernetes.default.svc", "namespace": "production" },
+                "syncPolicy": { "automated": automated },
+            },
+        }))
+        .await
+        .unwrap();
+    let source = json!({ "repoURL": "https://git.example/shop.git", "path": "k8s/production", "targetRevision": "main" });
+    let time = "2026-01-01T00:00:00Z";
+    let rollout = json!({ "group": "argoproj.io", "version": "v1alpha1", "kind": "Rollout", "namespace": "production", "name": "shop" });
+    let mut status = rollout.clone();
+    status["status"] = "Synced".into();
+    status["health"] = json!({ "status": "Degraded", "message": "RolloutAborted: metric \"success-rate\" assessed Failed" });
+    let mut result = rollout;
+    result["status"] = "Synced".into();
+    result["message"] = "rollout.argoproj.io/shop configured".into();
+    patch_status(
+        &cluster,
+        json!({
+            "sync": { "status": "OutOfSync", "revision": COMMIT },
+            "health": { "status": "Degraded" },
+            "conditions": [{ "type": "SyncError", "message": "one thing\nfailed", "lastTransitionTime": time }],
+            "resources": [
+                { "version": "v1", "kind": "Service", "namespace": "production", "name": "shop", "status": "OutOfSync", "health": { "status": "Healthy" } },
+                status,
+                { "version": "v1", "kind": "ConfigMap", "namespace": "production", "name": "old", "status": "OutOfSync", "requiresPruning": true },
+            ],
+            "history": [
+                { "id": 0, "revision": OLDER, "deployedAt": time, "source": source, "initiatedBy": { "username": "ada" } },
+                { "id": 1, "revision": COMMIT, "deployedAt": time, "source": source, "initiatedBy": { "automated": true } },
+            ],
+            "operationState": {
+                "operation": { "sync": { "revision": COMMIT } },
+                "phase": "Succeeded",
+                "message": "successfully synced (all tasks run)",
+                "startedAt": time,
+                "finishedAt": time,
+                "syncResult": { "revision": COMMIT, "resources": [result] },
+            },
+        }),
+    )
+    .await;
+    cluster
+}
+
+async fn patch_status(cluster: &Cluster, status: Value) {
+    let patch = Patch::Merge(json!({ "status": status }));
+    api(cluster).patch_status("shop", &PatchParams::default(), &patch).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_show_state_and_short_revisions() {
+    let cluster = with_application(json!({ "prune": true, "selfHeal": true })).await;
+    tokio::time::advance(Duration::from_secs(300)).await;
+    expect![[""]].assert_eq(&run(&cluster, "list").await);
+    expect![[""]].assert_eq(&run(&cluster, "list -o wide").await);
+    expect![[""]].assert_eq(&run(&cluster, "list -n test").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_says_why_it_is_degraded() {
+    let cluster = with_application(json!({ "prune": true, "selfHeal": true })).await;
+    tokio::time::advance(Duration::from_secs(300)).await;
+    expect![[""]].assert_eq(&run(&cluster, "get shop").await);
+    expect![[""]].assert_eq(&run(&cluster, "get other").await);
+    let json = run(&cluster, "get argocd/shop -o json").await;
+    assert!(json.contains("\"kind\": \"Application\""), "{json}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_and_differences_are_listed() {
+    let cluster = with_application(json!({})).await;
+    expect![[""]].assert_eq(&run(&cluster, "history shop").await);
+    expect![[""]].assert_eq(&run(&cluster, "diff shop").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_is_refused_while_syncs_are_automated() {
+    let cluster = with_application(json!({ "prune": true })).await;
+    expect![[""]].assert_eq(&run(&cluster, "rollback shop 0").await);
+    let text = run(&cluster, "sync shop --revision v1").await;
+    assert!(text.contains("auto-sync currently set to main"), "{text}");
+}
+
+/// Plays the controller: takes the operation and ends it in `phase`.
+async fn serve(cluster: Cluster, phase: &'static str) {
+    let app = eventually("an operation", Duration::from_secs(60), || async {
+        let app = api(&cluster).get("shop").await.unwrap();
+        app.operation.is_some().then_some(app)
+    })
+    .await;
+    let operation = serde_json::to_value(app.operation).unwrap();
+    let take = Patch::Merge(json!({ "operation": null }));
+    api(&cluster).patch("shop", &PatchParams::default(), &take).await.unwrap();
+    for (phase, status, message) in
+        [("Running", "Synced", "service/shop configured"), (phase, "Synced", "service/shop configured")]
+    {
+        patch_status(
+            &cluster,
+            json!({ "operationState": {
+                "operation": operation,
+                "phase": phase,
+                "message": format!("it is {phase}"),
+                "startedAt": "2026-01-01T00:00:00Z",
+                "finishedAt": (phase != "Running").then_some("2026-01-01T00:00:00Z"),
+                "syncResult": { "revision": COMMIT, "resources": [{
+                    "version": "v1", "kind": "Service", "namespace": "production", "name": "shop",
+                    "status": status, "message": message,
+                }] },
+            } }),
+        )
+        .await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_is_followed_to_its_end() {
+    let cluster = with_application(json!({ "prune": true })).await;
+    let controller = tokio::spawn(serve(cluster.clone(), "Succeeded"));
+    expect![[""]].assert_eq(&run(&cluster, "sync shop --prune").await);
+    controller.await.unwrap();
+    let app = api(&cluster).get("shop").await.unwrap();
+    let operation = app.status.unwrap().operation_state.unwrap().operation;
+    let sync = operation.sync.unwrap();
+    assert_eq!((sync.prune, sync.dry_run, sync.revision), (Some(true), None, None));
+    assert_eq!(operation.initiated_by.unwrap().username.as_deref(), Some("seatrial"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_sync_ends_with_1() {
+    let cluster = with_application(json!({ "enabled": false })).await;
+    let controller = tokio::spawn(serve(cluster.clone(), "Failed"));
+    expect![[""]].assert_eq(&run(&cluster, "rollback shop").await);
+    controller.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_controller_commands_end_in_time() {
+    let cluster = with_application(json!({})).await;
+    expect![[""]].assert_eq(&run(&cluster, "sync shop --timeout 10s").await);
+    expect![[""]].assert_eq(&run(&cluster, "sync shop").await);
+    expect![[""]].assert_eq(&run(&cluster, "refresh shop --timeout 5s").await);
+    expect![[""]].assert_eq(&run(&cluster, "wait shop --health --timeout 5s").await);
+    expect![[""]].assert_eq(&run(&cluster, "wait shop --degraded").await);
+}

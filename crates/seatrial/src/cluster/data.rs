@@ -1,0 +1,214 @@
+//! The directory of a cluster: its store, its keys, its ports, and what runs.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use seatrial_apiserver::tls;
+use serde::{Deserialize, Serialize};
+
+/// The directory of one cluster. Nobody else on the machine may read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Data {
+    root: PathBuf,
+}
+
+/// Where the servers of a cluster are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Endpoints {
+    /// The Kubernetes API.
+    pub(crate) api: String,
+    /// The gateway.
+    pub(crate) gateway: String,
+    /// The Git server.
+    pub(crate) git: String,
+    /// The image registry.
+    pub(crate) registry: String,
+    /// Prometheus' API.
+    pub(crate) metrics: String,
+}
+
+/// What runs, for other processes of this program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct State {
+    /// The cluster's name.
+    pub(crate) name: String,
+    /// The process.
+    pub(crate) pid: u32,
+    /// The runtime, and why it was taken.
+    pub(crate) runtime: String,
+    /// Where everything is.
+    pub(crate) endpoints: Endpoints,
+}
+
+/// Keys and tokens; made once, kept with mode 0600.
+#[derive(Clone)]
+pub(crate) struct Secrets {
+    /// The administrator's bearer token.
+    pub(crate) admin_token: String,
+    /// The token with which people push to the Git server.
+    pub(crate) git_token: String,
+    /// The certificate authority's certificate, PEM.
+    pub(crate) authority: String,
+    /// The server's certificate and key.
+    pub(crate) server: tls::Pair,
+}
+
+impl Data {
+    /// Opens (or makes) the directory.
+    pub(crate) fn open(root: PathBuf) -> Result<Self> {
+        let data = Self { root };
+        data.folder("")?;
+        Ok(data)
+    }
+
+    /// The default place of a cluster of this name.
+    pub(crate) fn default_root(name: &str) -> Result<PathBuf> {
+        if let Some(base) = std::env::var_os("XDG_DATA_HOME").filter(|base| !base.is_empty()) {
+            return Ok(Path::new(&base).join("seatrial").join(name));
+        }
+        let home = std::env::home_dir().context(
+            "there is no home directory to keep the cluster in: use --data-dir or set HOME",
+        )?;
+        Ok(home.join(".local/share/seatrial").join(name))
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A folder inside, made where it is missing, readable by nobody else.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.root.join(name);
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(&path).with_context(|| {
+            format!("cannot make the folder {}: choose another with --data-dir", path.display())
+        })?;
+        Ok(path)
+    }
+
+    /// Writes a file that nobody else may read, whole or not at all.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+        let path = self.root.join(name);
+        let temporary = path.with_extension("new");
+        let failed = || format!("cannot write {}", path.display());
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&temporary).with_context(failed)?;
+        file.write_all(bytes).with_context(failed)?;
+        fs::rename(&temporary, &path).with_context(failed)?;
+        Ok(path)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.root.join(name)).ok()
+    }
+
+    /// The keys and tokens, made at the first call.
+    pub(crate) fn secrets(&self) -> Result<Secrets> {
+        self.folder("keys")?;
+        let token = |name: &str| -> Result<String> {
+            if let Some(token) = self.text(name) {
+                return Ok(token);
+            }
+            let token = random_token()?;
+            self.write(name, token.as_bytes())?;
+            Ok(token)
+        };
+        let pair = |name: &str| {
+            let certificate = self.text(&format!("keys/{name}.crt"))?;
+            let key = self.text(&format!("keys/{name}.key"))?;
+            Some(tls::Pair { certificate, key })
+        };
+        let keep = |name: &str, pair: &tls::Pair| -> Result<()> {
+            self.write(&format!("keys/{name}.crt"), pair.certificate.as_bytes())?;
+            self.write(&format!("keys/{name}.key"), pair.key.as_bytes())?;
+            Ok(())
+        };
+        let authority = match pair("ca") {
+            Some(pair) => pair,
+            None => {
+                let made = tls::authority().context("cannot make a certificate authority")?;
+                keep("ca", &made)?;
+                made
+            }
+        };
+        let server = match pair("server") {
+            Some(pair) => pair,
+            None => {
+                let made = tls::issue(&authority, &[]).context("cannot issue a certificate")?;
+                keep("server", &made)?;
+                made
+            }
+        };
+        Ok(Secrets {
+            admin_token: token("keys/admin-token")?,
+            git_token: token("keys/git-token")?,
+            authority: authority.certificate,
+            server,
+        })
+    }
+
+    /// The token with which pipeline runs push; made once.
+    pub(crate) fn pipeline_token(&self) -> Result<String> {
+        if let Some(token) = self.text("keys/pipeline-token") {
+            return Ok(token);
+        }
+        let token = random_token()?;
+        self.write("keys/pipeline-token", token.as_bytes())?;
+        Ok(token)
+    }
+
+    /// The ports of the last run, so that addresses in manifests and clones stay true.
+    pub(crate) fn last_endpoints(&self) -> Endpoints {
+        let text = self.text("endpoints.json").unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Notes that the cluster runs.
+    pub(crate) fn note_state(&self, state: &State) -> Result<()> {
+        self.write("endpoints.json", &serde_json::to_vec_pretty(&state.endpoints)?)?;
+        self.write("state.json", &serde_json::to_vec_pretty(state)?)?;
+        Ok(())
+    }
+
+    /// Notes that it does not.
+    pub(crate) fn forget_state(&self) -> Result<()> {
+        match fs::remove_file(self.root.join("state.json")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What runs; `None` where nothing does. A process that was killed leaves its note behind, so
+    /// the process itself is asked.
+    pub(crate) fn state(&self) -> Option<State> {
+        let state: State = serde_json::from_str(&self.text("state.json")?).ok()?;
+        is_alive(state.pid).then_some(state)
+    }
+}
+
+/// Whether a process of this id runs.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else {
+        return false;
+    };
+    !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+}
+
+/// 256 bits from the TLS library's generator, as text.
+fn random_token() -> Result<String> {
+    let mut bytes = [0u8; 32];
+    let provider = rustls::crypto::ring::default_provider();
+    if provider.secure_random.fill(&mut bytes).is_err() {
+        bail!("the machine has no randomness to make a token from");
+    }
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
