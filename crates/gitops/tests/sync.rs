@@ -33,7 +33,11 @@ async fn objects_are_made_changed_and_pruned() {
     );
     world.app(automated()).await;
     let status = world.synced("c1").await;
-    expect![[""]].assert_eq(&told(&status));
+    expect![[r#"
+        Succeeded: successfully synced (all tasks run)
+        ConfigMap a Synced: configmap/a created
+        ConfigMap b Synced: configmap/b created
+        Deployment web Synced: deployment.apps/web created"#]].assert_eq(&told(&status));
     assert_eq!(status.history.as_ref().map(Vec::len), Some(1));
     assert_eq!(status.source_type.as_deref(), Some("Directory"));
     assert_eq!(
@@ -47,7 +51,11 @@ async fn objects_are_made_changed_and_pruned() {
     );
     world.refresh().await;
     let status = world.synced("c2").await;
-    expect![[""]].assert_eq(&told(&status));
+    expect![[r#"
+        Succeeded: successfully synced (all tasks run)
+        ConfigMap b Pruned: pruned
+        ConfigMap a Synced: configmap/a configured
+        Deployment web Synced: deployment.apps/web unchanged"#]].assert_eq(&told(&status));
     assert_eq!(world.map("a").await.unwrap()["key"], "2");
     world.gone("b").await;
     let ids: Vec<_> = status
@@ -101,7 +109,9 @@ async fn without_automation_only_the_difference_is_shown() {
     assert_eq!(world.map("a").await, None);
     world.sync(json!({"prune": true})).await;
     let status = world.synced("c1").await;
-    expect![[""]].assert_eq(&told(&status));
+    expect![[r#"
+        Succeeded: successfully synced (all tasks run)
+        ConfigMap a Synced: configmap/a created"#]].assert_eq(&told(&status));
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,8 +148,11 @@ async fn a_refused_dry_run_leaves_nothing_behind() {
     let status = world
         .until("failed", |status| complaints(status).contains("SyncError"))
         .await;
-    expect![[""]].assert_eq(&told(&status));
-    expect![[""]].assert_eq(&complaints(&status));
+    expect![[r#"
+        Failed: one or more objects failed to apply (dry run), reason: Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replicsa"
+        ConfigMap a : 
+        Deployment web SyncFailed: Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replicsa""#]].assert_eq(&told(&status));
+    expect![[r#"SyncError: Failed last sync attempt to c1: one or more objects failed to apply (dry run), reason: Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replicsa""#]].assert_eq(&complaints(&status));
     let namespaces: Api<Namespace> = Api::all(world.client.clone());
     assert!(namespaces.get_opt("fresh").await.unwrap().is_none());
 }
@@ -147,24 +160,24 @@ async fn a_refused_dry_run_leaves_nothing_behind() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_loaded_is_said() {
     let cases = [
-        (json!({"source": {"path": "nope"}}), expect![[""]]),
-        (json!({"source": {"targetRevision": "nope"}}), expect![[""]]),
+        (json!({"source": {"path": "nope"}}), expect!["ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = nope: app path does not exist"]),
+        (json!({"source": {"targetRevision": "nope"}}), expect!["ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = unable to resolve 'nope' to a commit SHA in https://github.com/org/shop.git"]),
         (
             json!({"source": {"repoURL": "https://github.com/org/nope.git"}}),
-            expect![[""]],
+            expect!["ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = failed to get git client for repo https://github.com/org/nope.git: repository not found"],
         ),
         (
             json!({"source": {"helm": {"valueFiles": ["values.yaml"]}}}),
-            expect![[""]],
+            expect!["ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = Helm is not supported yet: spec.source.helm.valueFiles asks for it; render the chart to plain manifests or use Kustomize"],
         ),
-        (json!({"project": "nope"}), expect![[""]]),
+        (json!({"project": "nope"}), expect!["InvalidSpecError: Application referencing project nope which does not exist"]),
         (
             json!({"destination": {"server": "https://elsewhere:6443"}}),
-            expect![[""]],
+            expect!["InvalidSpecError: application destination server 'https://elsewhere:6443' is not known: only this cluster (https://kubernetes.default.svc) can be a destination (spec.destination.server)"],
         ),
         (
             json!({"syncPolicy": {"syncOptions": ["CreateNamspace=true"]}}),
-            expect![[""]],
+            expect![[r#"InvalidSpecError: unknown or unsupported sync option "CreateNamspace=true" in spec.syncPolicy.syncOptions; known are ApplyOutOfSyncOnly, CreateNamespace, FailOnSharedResource, Force, Prune, PruneLast, PrunePropagationPolicy, Replace, RespectIgnoreDifferences, ServerSideApply, SkipDryRunOnMissingResource, Validate"#]],
         ),
     ];
     for (changes, expected) in cases {
@@ -239,7 +252,12 @@ async fn hooks_and_waves_run_in_order() {
             status.operation_state = Some(state);
             status
         });
-    expect![[""]].assert_eq(&told(&status));
+    expect![[r#"
+        Succeeded: successfully synced (all tasks run)
+        PreSync hook ConfigMap before : configmap/before created
+        ConfigMap a Synced: configmap/a created
+        ConfigMap late Synced: configmap/late created
+        PostSync hook ConfigMap done : configmap/done created"#]].assert_eq(&told(&status));
     assert!(world.map("before").await.is_some());
     world.gone("done").await;
     let version = |name: &str| {
@@ -311,7 +329,9 @@ async fn a_failed_sync_is_tried_again_with_growing_pauses() {
                 .is_some_and(|state| state.retry_count == Some(2))
         })
         .await;
-    expect![[""]].assert_eq(&told(&status));
+    expect![[r#"
+        Running: one or more objects failed to apply (dry run), reason: namespaces "late" not found. Retrying attempt #2 at 12:00AM.
+        ConfigMap a SyncFailed: namespaces "late" not found"#]].assert_eq(&told(&status));
     world.cluster.namespace("late").await.unwrap();
     let status = world.synced("c1").await;
     assert_eq!(status.operation_state.unwrap().retry_count, Some(3));
@@ -363,7 +383,7 @@ async fn an_emptied_folder_deletes_nothing_unless_allowed() {
     let status = world
         .until("refused", |status| !complaints(status).is_empty())
         .await;
-    expect![[""]].assert_eq(&complaints(&status));
+    expect!["SyncError: Skipping sync attempt to c2: auto-sync will wipe out all resources"].assert_eq(&complaints(&status));
     assert!(world.map("a").await.is_some());
     world
         .patch(json!({"spec": {"syncPolicy": {"automated": {"allowEmpty": true}}}}))

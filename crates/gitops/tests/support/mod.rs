@@ -83,7 +83,7 @@ impl World {
         let task = tokio::spawn(async move {
             futures::future::join_all(controllers.into_iter().map(|(_, one)| one)).await;
         });
-        for namespace in ["argocd", "test", "seatrial-system"] {
+        for namespace in ["argocd", "test"] {
             cluster.namespace(namespace).await.unwrap();
         }
         Self {

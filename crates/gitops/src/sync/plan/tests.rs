@@ -108,12 +108,28 @@ fn waves_and_kinds_go_in_order_and_prunes_in_reverse() {
     play(
         arranged(&pairs, &[], &[]),
         |_| OperationPhase::Succeeded,
-        expect![[""]],
+        expect![[r#"
+            run -/ConfigMap/old-last +/Service/web +/Deployment/web 
+            waiting for deletion of /ConfigMap/old-last and 2 more resources
+            run -/ConfigMap/old-first 
+            waiting for deletion of /ConfigMap/old-first
+            run +/Widget/late 
+            waiting for healthy state of /Widget/late
+            successfully synced (all tasks run)
+        "#]],
     );
     play(
         arranged(&pairs, &[], &["PruneLast=true"]),
         |_| OperationPhase::Succeeded,
-        expect![[""]],
+        expect![[r#"
+            run +/Service/web +/Deployment/web 
+            waiting for healthy state of /Service/web and 1 more resources
+            run +/Widget/late 
+            waiting for healthy state of /Widget/late
+            run -/ConfigMap/old-first -/ConfigMap/old-last 
+            waiting for deletion of /ConfigMap/old-first and 1 more resources
+            successfully synced (all tasks run)
+        "#]],
     );
 }
 
@@ -127,7 +143,15 @@ fn hooks_surround_the_objects() {
     play(
         arranged(&pairs, &hooks, &[]),
         |_| OperationPhase::Succeeded,
-        expect![[""]],
+        expect![[r#"
+            run +/Job/run-0123456-presync-42 
+            waiting for completion of hook /Job/run-0123456-presync-42
+            run +/ConfigMap/settings 
+            waiting for healthy state of /ConfigMap/settings
+            run +/Job/run-0123456-postsync-42 
+            waiting for completion of hook /Job/run-0123456-postsync-42
+            successfully synced (all tasks run)
+        "#]],
     );
 }
 
@@ -142,5 +166,11 @@ fn a_failed_hook_stops_the_sync_and_raises_the_alarm() {
         Phase::PreSync => OperationPhase::Failed,
         _ => OperationPhase::Succeeded,
     };
-    play(arranged(&pairs, &hooks, &[]), ends, expect![[""]]);
+    play(arranged(&pairs, &hooks, &[]), ends, expect![[r#"
+        run +/Job/migrate 
+        waiting for completion of hook /Job/migrate
+        run +/Job/alarm 
+        waiting for completion of hook /Job/alarm
+        one or more synchronization tasks completed unsuccessfully
+    "#]]);
 }
