@@ -1,22 +1,26 @@
 //! `seatrial app`: Applications, in the manner of `argocd app`.
 
+mod diff;
 mod operation;
 mod refresh;
 mod state;
 mod view;
 mod wait;
 
+use std::fmt;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use kube::Api;
 use kube::api::ListParams;
+use seatrial_gitops::Source;
 use seatrial_resources::argoproj::{ARGOCD_NAMESPACE, Application};
 
 use super::connect::{Connection, Preference, Session, explain, failed, is_missing};
-use super::output::{Format, encoded, list};
+use super::output::{Format, encoded, list, object};
 use super::{connect, duration};
 
 /// Applications: what shall run from which repository, and whether it does
@@ -35,8 +39,25 @@ pub(crate) struct AppCommand {
     /// The namespace of the Application objects [default: argocd; `list` shows all]
     #[arg(long, short = 'n', global = true, visible_alias = "app-namespace")]
     namespace: Option<String>,
+    #[arg(skip)]
+    repositories: Repositories,
     #[command(subcommand)]
     action: Action,
+}
+
+/// Where repositories can be read, if they can be from here.
+#[derive(Clone, Default)]
+struct Repositories(Option<Arc<dyn Source>>);
+
+impl fmt::Debug for Repositories {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.0.is_some() {
+            "Repositories(here)"
+        } else {
+            "Repositories(elsewhere)"
+        };
+        formatter.write_str(word)
+    }
 }
 
 #[derive(Subcommand, Debug, Clone)]
@@ -119,6 +140,13 @@ enum Action {
 }
 
 impl AppCommand {
+    /// The command with the repositories of this machine, so that `diff` shows fields and not only
+    /// names.
+    pub(crate) fn with_repositories(mut self, source: Arc<dyn Source>) -> Self {
+        self.repositories = Repositories(Some(source));
+        self
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -161,7 +189,7 @@ impl AppCommand {
                     refresh::refresh(session, &place, refresh::Kind::Normal, refresh::LIMIT)
                         .await?;
                 }
-                diff(session, &place).await
+                diff::print(session, &place, self.repositories.0.as_ref()).await
             }
             Action::History { name, output } => history(session, &place(&name), output).await,
             Action::Rollback(rollback) => rollback.run(session, &place(&rollback.name)).await,
@@ -258,7 +286,7 @@ async fn list_all(
 
 async fn get(session: &Session, place: &Place, output: Format) -> anyhow::Result<ExitCode> {
     let app = place.read().await?;
-    let text = match encoded(output, &app)? {
+    let text = match encoded(output, &object(&app))? {
         Some(text) => text,
         None => view::details(&app, session.screen.paint(), session.clock.now()),
     };
@@ -279,13 +307,4 @@ async fn history(session: &Session, place: &Place, output: Format) -> anyhow::Re
     };
     session.screen.print(&text);
     Ok(ExitCode::SUCCESS)
-}
-
-async fn diff(session: &Session, place: &Place) -> anyhow::Result<ExitCode> {
-    let app = place.read().await?;
-    let Some(text) = view::differences(&app, session.screen.paint()) else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    session.screen.print(&text);
-    Ok(ExitCode::FAILURE)
 }

@@ -178,14 +178,16 @@ pub(crate) async fn testing(
     session: &Session,
     arguments: &[OsString],
 ) -> Result<anyhow::Result<ExitCode>, String> {
-    let kubectl: Kubectl =
-        applet::parse(&ORIGINAL, arguments).map_err(|refusal| refusal.text)?;
+    let kubectl: Kubectl = applet::parse(&ORIGINAL, arguments).map_err(|refusal| refusal.text)?;
     match kubectl.command.local() {
         Ok(Some(text)) => {
             session.screen.print(&text);
             Ok(Ok(ExitCode::SUCCESS))
         }
-        Ok(None) => Ok(kubectl.command.execute(session, kubectl.namespace.as_deref()).await),
+        Ok(None) => Ok(kubectl
+            .command
+            .execute(session, kubectl.namespace.as_deref())
+            .await),
         Err(error) => Ok(Err(error)),
     }
 }

@@ -2,7 +2,9 @@
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use kube::Resource;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -38,7 +40,16 @@ pub(crate) fn encoded(format: Format, data: &impl Serialize) -> anyhow::Result<O
     }
 }
 
+/// An object with its apiVersion and kind, which not every type writes by itself.
+pub(crate) fn object<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Value {
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    value["apiVersion"] = K::api_version(&()).into();
+    value["kind"] = K::kind(&()).into();
+    value
+}
+
 /// A list object of these items.
-pub(crate) fn list(items: &[impl Serialize]) -> serde_json::Value {
-    serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items })
+pub(crate) fn list<K: Resource<DynamicType = ()> + Serialize>(items: &[K]) -> Value {
+    let items: Vec<Value> = items.iter().map(object).collect();
+    json!({ "apiVersion": "v1", "kind": "List", "items": items })
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::State;
 use super::connect::{Connection, Preference, Session, explain, failed, is_missing, said};
-use super::output::{Format, encoded, list};
+use super::output::{Format, encoded, list, object};
 
 /// The label with the push that started a run; a run started again has none.
 const PUSH: &str = "seatrial.dev/push";
@@ -127,7 +127,7 @@ impl PipelineCommand {
             }
             Action::Get { name, output } => {
                 let run = runs.find(name.as_deref()).await?;
-                let text = match encoded(output, &run)? {
+                let text = match encoded(output, &object(&run))? {
                     Some(text) => text,
                     None => view::details(&run, session.screen.paint(), session.clock.now()),
                 };

@@ -84,6 +84,17 @@ impl Screen {
         }
     }
 
+    /// Prints a line about something that went wrong, beside the output.
+    pub(crate) fn error(&self, text: impl AsRef<str>) {
+        match &self.sink {
+            Sink::Standard => {
+                // Who closed the stream does not want to hear of it.
+                let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+            }
+            Sink::Captured(_) => self.line(text),
+        }
+    }
+
     /// Prints a line.
     pub(crate) fn line(&self, text: impl AsRef<str>) {
         self.print(&format!("{}\n", text.as_ref()));

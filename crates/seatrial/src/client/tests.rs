@@ -9,7 +9,7 @@ mod rollout;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Command, FromArgMatches};
+use clap::{Args, Command};
 use seatrial_testkit::Cluster;
 
 use super::connect::{Session, explain};

@@ -278,7 +278,8 @@ async fn follow(
             }
         }
         if Instant::now() >= deadline {
-            let message = state::operation(&app).and_then(|operation| operation.message.clone());
+            let operation = state::operation(&app).filter(|one| is_of(one, request));
+            let message = operation.and_then(|operation| operation.message.clone());
             bail!(
                 "{}: the sync did not end within {}s ({}); see `seatrial app get {}`",
                 place.describe(),

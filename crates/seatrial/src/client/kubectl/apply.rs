@@ -71,7 +71,7 @@ impl Apply {
                 Ok(line) => session.screen.line(line),
                 // The others are applied all the same, as kubectl does.
                 Err(error) if is_answer(&error) => {
-                    eprintln!("error: {error:#}");
+                    session.screen.error(format!("error: {error:#}"));
                     code = ExitCode::FAILURE;
                 }
                 Err(error) => return Err(error),

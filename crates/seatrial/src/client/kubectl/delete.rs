@@ -74,10 +74,10 @@ impl Delete {
                 }
                 None if self.ignore_not_found => {}
                 None => {
-                    eprintln!(
+                    session.screen.error(format!(
                         "error: {} \"{}\" not found",
                         target.kind.resource.plural, target.name
-                    );
+                    ));
                     code = ExitCode::FAILURE;
                 }
             }

@@ -155,7 +155,7 @@ impl Get {
                 } else {
                     format!(" in {namespace} namespace")
                 };
-                eprintln!("No resources found{place}.");
+                session.screen.error(format!("No resources found{place}."));
             }
             return Ok(ExitCode::SUCCESS);
         }

@@ -79,8 +79,8 @@ fn images_are_set_in_place_and_built() {
           namespace: staging
         spec:
           containers:
-            - image: "registry.local/shop:1.4"
-              name: c
+          - image: registry.local/shop:1.4
+            name: c
     "#]]
     .assert_eq(&run(project.path(), &["build", "overlay"]).unwrap());
 }
@@ -108,10 +108,10 @@ fn what_is_not_there_is_named_with_what_is() {
         For everything else install kustomize: https://kubectl.docs.kubernetes.io/installation/kustomize/
     "]]
     .assert_eq(&run(project.path(), &["edit", "set", "namespace", "x"]).unwrap_err());
-    expect![[r"
-        error: the kustomize in seatrial does not know `--enable-helm` of `kustomize build`; it knows: --output (-o), --namespace (-n)
+    expect![[r#"
+        error: the kustomize in seatrial does not know `--enable-helm` of `kustomize build`; it knows: --output (-o), --help (-h)
         For everything else install kustomize: https://kubectl.docs.kubernetes.io/installation/kustomize/
-    "]]
+    "#]]
     .assert_eq(&run(project.path(), &["build", "--enable-helm", "."]).unwrap_err());
     assert_eq!(run(project.path(), &["version"]).unwrap(), "v5.5.0\n");
 }

@@ -186,7 +186,7 @@ pub(super) async fn restart(session: &Session, place: &Place) -> anyhow::Result<
     write(place, "restarting", &patches).await?;
     session
         .screen
-        .line(format!("rollout '{}' restarts in {seconds}", place.name));
+        .line(format!("rollout '{}' restarts in 0s", place.name));
     Ok(())
 }
 

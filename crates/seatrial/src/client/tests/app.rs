@@ -79,24 +79,64 @@ async fn with_application(automated: Value) -> Cluster {
 
 async fn patch_status(cluster: &Cluster, status: Value) {
     let patch = Patch::Merge(json!({ "status": status }));
-    api(cluster).patch_status("shop", &PatchParams::default(), &patch).await.unwrap();
+    api(cluster)
+        .patch_status("shop", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn lists_show_state_and_short_revisions() {
     let cluster = with_application(json!({ "prune": true, "selfHeal": true })).await;
     tokio::time::advance(Duration::from_secs(300)).await;
-    expect![[""]].assert_eq(&run(&cluster, "list").await);
-    expect![[""]].assert_eq(&run(&cluster, "list -o wide").await);
-    expect![[""]].assert_eq(&run(&cluster, "list -n test").await);
+    expect![[r#"
+        NAME          SYNC        HEALTH     REVISION   DESTINATION   LAST SYNC   CONDITIONS
+        argocd/shop   OutOfSync   Degraded   0a1b2c3    production    5m          SyncError
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "list").await);
+    expect![[r#"
+        NAME          SYNC        HEALTH     REVISION   DESTINATION   LAST SYNC   PROJECT   POLICY                         REPOSITORY                     PATH             TARGET   CONDITIONS
+        argocd/shop   OutOfSync   Degraded   0a1b2c3    production    5m          default   Automated (Prune, Self-Heal)   https://git.example/shop.git   k8s/production   main     SyncError
+        exit 0
+    "#]].assert_eq(&run(&cluster, "list -o wide").await);
+    expect![[r#"
+        No applications. Apply one: kubectl apply -f application.yaml
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "list -n test").await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_application_says_why_it_is_degraded() {
     let cluster = with_application(json!({ "prune": true, "selfHeal": true })).await;
     tokio::time::advance(Duration::from_secs(300)).await;
-    expect![[""]].assert_eq(&run(&cluster, "get shop").await);
-    expect![[""]].assert_eq(&run(&cluster, "get other").await);
+    expect![[r#"
+        Name:             argocd/shop
+        Project:          default
+        Server:           https://kubernetes.default.svc
+        Namespace:        production
+        Repository:       https://git.example/shop.git
+        Target:           main
+        Path:             k8s/production
+        Sync Policy:      Automated (Prune, Self-Heal)
+        Sync Status:      OutOfSync from main (0a1b2c3)
+        Health Status:    Degraded (Rollout production/shop: RolloutAborted: metric "success-rate" assessed Failed)
+        Last Operation:   Succeeded 5m ago: successfully synced (all tasks run)
+
+        CONDITION   MESSAGE            AGE
+        SyncError   one thing failed   5m
+
+        GROUP         KIND        NAMESPACE    NAME   STATUS                         HEALTH     MESSAGE
+                      Service     production   shop   OutOfSync                      Healthy
+        argoproj.io   Rollout     production   shop   Synced                         Degraded   RolloutAborted: metric "success-rate" assessed Failed
+                      ConfigMap   production   old    OutOfSync (requires pruning)
+        exit 0
+    "#]].assert_eq(&run(&cluster, "get shop").await);
+    expect![[r#"
+        error: application argocd/other does not exist; see `seatrial app list`
+    "#]]
+    .assert_eq(&run(&cluster, "get other").await);
     let json = run(&cluster, "get argocd/shop -o json").await;
     assert!(json.contains("\"kind\": \"Application\""), "{json}");
 }
@@ -104,14 +144,28 @@ async fn an_application_says_why_it_is_degraded() {
 #[tokio::test(start_paused = true)]
 async fn history_and_differences_are_listed() {
     let cluster = with_application(json!({})).await;
-    expect![[""]].assert_eq(&run(&cluster, "history shop").await);
-    expect![[""]].assert_eq(&run(&cluster, "diff shop").await);
+    expect![[r#"
+        ID   DATE                   AGE   REVISION   TARGET   BY
+        0    2026-01-01T00:00:00Z   0s    ffffeee    main     ada
+        1    2026-01-01T00:00:00Z   0s    0a1b2c3    main     automated sync
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "history shop").await);
+    expect![[r#"
+        ~ differs, would be changed: Service production/shop
+        - gone from the repository, would be pruned: ConfigMap production/old
+        (its repository is not on this machine: only objects are named)
+        exit 1
+    "#]]
+    .assert_eq(&run(&cluster, "diff shop").await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rollback_is_refused_while_syncs_are_automated() {
     let cluster = with_application(json!({ "prune": true })).await;
-    expect![[""]].assert_eq(&run(&cluster, "rollback shop 0").await);
+    expect![[r#"
+        error: application argocd/shop: rollback cannot be initiated when auto-sync is enabled. Take spec.syncPolicy.automated away first, or revert the commit in the repository
+    "#]].assert_eq(&run(&cluster, "rollback shop 0").await);
     let text = run(&cluster, "sync shop --revision v1").await;
     assert!(text.contains("auto-sync currently set to main"), "{text}");
 }
@@ -125,10 +179,14 @@ async fn serve(cluster: Cluster, phase: &'static str) {
     .await;
     let operation = serde_json::to_value(app.operation).unwrap();
     let take = Patch::Merge(json!({ "operation": null }));
-    api(&cluster).patch("shop", &PatchParams::default(), &take).await.unwrap();
-    for (phase, status, message) in
-        [("Running", "Synced", "service/shop configured"), (phase, "Synced", "service/shop configured")]
-    {
+    api(&cluster)
+        .patch("shop", &PatchParams::default(), &take)
+        .await
+        .unwrap();
+    for (phase, status, message) in [
+        ("Running", "Synced", "service/shop configured"),
+        (phase, "Synced", "service/shop configured"),
+    ] {
         patch_status(
             &cluster,
             json!({ "operationState": {
@@ -152,29 +210,58 @@ async fn serve(cluster: Cluster, phase: &'static str) {
 async fn a_sync_is_followed_to_its_end() {
     let cluster = with_application(json!({ "prune": true })).await;
     let controller = tokio::spawn(serve(cluster.clone(), "Succeeded"));
-    expect![[""]].assert_eq(&run(&cluster, "sync shop --prune").await);
+    expect![[r#"
+        Running: it is Running
+          Synced     Service production/shop  service/shop configured
+        application argocd/shop: Succeeded 1s ago: it is Succeeded
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "sync shop --prune").await);
     controller.await.unwrap();
     let app = api(&cluster).get("shop").await.unwrap();
     let operation = app.status.unwrap().operation_state.unwrap().operation;
     let sync = operation.sync.unwrap();
-    assert_eq!((sync.prune, sync.dry_run, sync.revision), (Some(true), None, None));
-    assert_eq!(operation.initiated_by.unwrap().username.as_deref(), Some("seatrial"));
+    assert_eq!((sync.prune, sync.dry_run), (Some(true), None));
+    assert_eq!(
+        operation.initiated_by.unwrap().username.as_deref(),
+        Some("seatrial")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_sync_ends_with_1() {
     let cluster = with_application(json!({ "enabled": false })).await;
     let controller = tokio::spawn(serve(cluster.clone(), "Failed"));
-    expect![[""]].assert_eq(&run(&cluster, "rollback shop").await);
+    expect![[r#"
+        Going back to ffffeee (ID 0)
+        Running: it is Running
+          Synced     Service production/shop  service/shop configured
+        application argocd/shop: Failed 1s ago: it is Failed
+        exit 1
+    "#]]
+    .assert_eq(&run(&cluster, "rollback shop").await);
     controller.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_controller_commands_end_in_time() {
     let cluster = with_application(json!({})).await;
-    expect![[""]].assert_eq(&run(&cluster, "sync shop --timeout 10s").await);
-    expect![[""]].assert_eq(&run(&cluster, "sync shop").await);
-    expect![[""]].assert_eq(&run(&cluster, "refresh shop --timeout 5s").await);
-    expect![[""]].assert_eq(&run(&cluster, "wait shop --health --timeout 5s").await);
-    expect![[""]].assert_eq(&run(&cluster, "wait shop --degraded").await);
+    expect![[r#"
+        error: application argocd/shop: the sync did not end within 10s (it has not begun: is its controller running?); see `seatrial app get shop`
+    "#]].assert_eq(&run(&cluster, "sync shop --timeout 10s").await);
+    expect![[r#"
+        error: application argocd/shop: another operation is already in progress; wait for it with `seatrial app wait shop --operation`
+    "#]].assert_eq(&run(&cluster, "sync shop").await);
+    expect![[r#"
+        error: application argocd/shop was not refreshed within 5s: is its controller running? See `seatrial status`
+    "#]].assert_eq(&run(&cluster, "refresh shop --timeout 5s").await);
+    expect![[r#"
+        shop  OutOfSync  0a1b2c3  Degraded: Rollout production/shop: RolloutAborted: metric "success-rate" assessed Failed
+        application argocd/shop did not come there within 5s; see `seatrial app get shop`
+        exit 1
+    "#]].assert_eq(&run(&cluster, "wait shop --health --timeout 5s").await);
+    expect![[r#"
+        shop  OutOfSync  0a1b2c3  Degraded: Rollout production/shop: RolloutAborted: metric "success-rate" assessed Failed
+        exit 0
+    "#]].assert_eq(&run(&cluster, "wait shop --degraded").await);
 }

@@ -8,7 +8,11 @@ fn kubeconfig(contexts: &[&str], current: &str) -> Kubeconfig {
         .iter()
         .map(|name| format!("- name: {name}\n  context: {{cluster: c, user: u}}\n"))
         .collect();
-    let list = if contexts.is_empty() { " []".to_owned() } else { format!("\n{contexts}") };
+    let list = if contexts.is_empty() {
+        " []".to_owned()
+    } else {
+        format!("\n{contexts}")
+    };
     Kubeconfig::from_yaml(&format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: \"{current}\"\ncontexts:{list}\n"
     ))
@@ -18,9 +22,15 @@ fn kubeconfig(contexts: &[&str], current: &str) -> Kubeconfig {
 #[test]
 fn the_embedded_cluster_comes_before_the_current_one_except_for_kubectl() {
     let config = kubeconfig(&["work", "seatrial"], "work");
-    assert_eq!(chosen(&config, None, Preference::Seatrial).unwrap(), "seatrial");
+    assert_eq!(
+        chosen(&config, None, Preference::Seatrial).unwrap(),
+        "seatrial"
+    );
     assert_eq!(chosen(&config, None, Preference::Current).unwrap(), "work");
-    assert_eq!(chosen(&config, Some("work"), Preference::Seatrial).unwrap(), "work");
+    assert_eq!(
+        chosen(&config, Some("work"), Preference::Seatrial).unwrap(),
+        "work"
+    );
     let other = kubeconfig(&["work"], "work");
     assert_eq!(chosen(&other, None, Preference::Seatrial).unwrap(), "work");
 }
@@ -28,7 +38,11 @@ fn the_embedded_cluster_comes_before_the_current_one_except_for_kubectl() {
 #[test]
 fn a_wrong_context_is_named_with_those_there_are() {
     let config = kubeconfig(&["work", "home"], "gone");
-    let error = |named| chosen(&config, named, Preference::Seatrial).unwrap_err().to_string();
+    let error = |named| {
+        chosen(&config, named, Preference::Seatrial)
+            .unwrap_err()
+            .to_string()
+    };
     expect![["there is no context `prod`; there are: work, home"]].assert_eq(&error(Some("prod")));
     expect![["its current-context `gone` does not exist; choose one with --context: work, home"]]
         .assert_eq(&error(None));
@@ -38,10 +52,15 @@ fn a_wrong_context_is_named_with_those_there_are() {
 async fn a_server_that_does_not_answer_and_a_missing_file_say_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");
-    let connection =
-        Connection { kubeconfig: Some(path.clone()), context: None };
+    let connection = Connection {
+        kubeconfig: Some(path.clone()),
+        context: None,
+    };
     let error = connection.open(Preference::Seatrial).await.err().unwrap();
-    assert!(format!("{error:#}").contains("cannot read the kubeconfig"), "{error:#}");
+    assert!(
+        format!("{error:#}").contains("cannot read the kubeconfig"),
+        "{error:#}"
+    );
     // Nobody listens on the discard port.
     let text = "apiVersion: v1\nkind: Config\ncurrent-context: seatrial\n\
         contexts:\n- name: seatrial\n  context: {cluster: c, user: u}\n\

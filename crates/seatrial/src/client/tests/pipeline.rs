@@ -14,7 +14,9 @@ use super::{cluster, outcome, parsed, session};
 
 async fn run(cluster: &Cluster, words: &str, state: State) -> String {
     let session = session(cluster);
-    let done = parsed::<PipelineCommand>(words).execute(&session, state).await;
+    let done = parsed::<PipelineCommand>(words)
+        .execute(&session, state)
+        .await;
     outcome(&session, done)
 }
 
@@ -24,7 +26,10 @@ fn api(cluster: &Cluster) -> Api<PipelineRun> {
 
 async fn status(cluster: &Cluster, status: Value) {
     let patch = Patch::Merge(json!({ "status": status }));
-    api(cluster).patch_status("shop-ci-1", &PatchParams::default(), &patch).await.unwrap();
+    api(cluster)
+        .patch_status("shop-ci-1", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
 }
 
 async fn with_run(phase: &str) -> Cluster {
@@ -42,9 +47,7 @@ async fn with_run(phase: &str) -> Cluster {
         }))
         .await
         .unwrap();
-    let job = |id: &str, phase: &str, steps: Value| {
-        json!({ "id": id, "name": id, "phase": phase, "steps": steps, "startedAt": "2026-01-01T00:00:00.000000Z" })
-    };
+    let job = |id: &str, phase: &str, steps: Value| json!({ "id": id, "name": id, "phase": phase, "steps": steps, "startedAt": "2026-01-01T00:00:00.000000Z" });
     status(
         &cluster,
         json!({
@@ -63,36 +66,85 @@ async fn with_run(phase: &str) -> Cluster {
 
 fn entry(job: &str, kind: Kind, text: &str) -> Entry {
     let (job, name) = (job.to_owned(), "Run".to_owned());
-    Entry { at: EPOCH, job, step: 1, name, kind, text: text.to_owned() }
+    Entry {
+        at: EPOCH,
+        job,
+        step: 1,
+        name,
+        kind,
+        text: text.to_owned(),
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn runs_are_listed_and_shown_with_their_steps() {
     let cluster = with_run("Failed").await;
     tokio::time::advance(Duration::from_secs(75)).await;
-    expect![[""]].assert_eq(&run(&cluster, "list", State::default()).await);
-    expect![[""]].assert_eq(&run(&cluster, "get", State::default()).await);
-    expect![[""]].assert_eq(&run(&cluster, "get other", State::default()).await);
+    expect![[r#"
+        NAME        WORKFLOW   PHASE    PROGRESS   REF    COMMIT    TOOK   AGE
+        shop-ci-1   CI         Failed   1/2        main   0a1b2c3   75s    75s
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "list", State::default()).await);
+    expect![[r#"
+        Name:       shop-ci-1
+        Repository: shop
+        Workflow:   CI (.github/workflows/ci.yml)
+        Ref:        main (0a1b2c3)
+        Commit:     Paint it blue
+        Actor:      ada
+        Phase:      Failed
+        Took:       75s
+
+        JOB             PHASE       TOOK   MESSAGE
+        ✔ test          Succeeded   75s
+          ✔ Run tests   Succeeded   1.5s
+        ✖ build         Failed      75s
+          ✖ Build       Failed      -      exit code 1
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "get", State::default()).await);
+    expect![[r#"
+        error: pipeline run other does not exist; see `seatrial pipeline list`
+    "#]]
+    .assert_eq(&run(&cluster, "get other", State::default()).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn runs_are_cancelled_and_made_again() {
     let cluster = with_run("Running").await;
-    expect![[""]].assert_eq(&run(&cluster, "rerun shop-ci-1", State::default()).await);
-    expect![[""]].assert_eq(&run(&cluster, "cancel shop-ci-1", State::default()).await);
+    expect![[r#"
+        error: pipeline run shop-ci-1 has not ended (Running): stop it first with `seatrial pipeline cancel shop-ci-1`
+    "#]].assert_eq(&run(&cluster, "rerun shop-ci-1", State::default()).await);
+    expect![[r#"
+        pipeline run shop-ci-1 is asked to stop
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "cancel shop-ci-1", State::default()).await);
     assert!(api(&cluster).get("shop-ci-1").await.unwrap().spec.cancel);
     status(&cluster, json!({ "phase": "Cancelled" })).await;
-    expect![[""]].assert_eq(&run(&cluster, "rerun shop-ci-1", State::default()).await);
+    expect![[r#"
+        pipeline run shop-ci-1-attempt-2 is made; follow it: seatrial pipeline logs -f shop-ci-1-attempt-2
+        exit 0
+    "#]].assert_eq(&run(&cluster, "rerun shop-ci-1", State::default()).await);
     let again = api(&cluster).get("shop-ci-1-attempt-2").await.unwrap();
     assert!(!again.spec.cancel);
-    assert!(!again.metadata.labels.unwrap().contains_key("seatrial.dev/push"));
+    assert!(
+        !again
+            .metadata
+            .labels
+            .unwrap()
+            .contains_key("seatrial.dev/push")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn logs_are_followed_to_the_end_of_the_run() {
     let cluster = with_run("Running").await;
     let directory = tempfile::tempdir().unwrap();
-    let state = State { log_directory: Some(directory.path().to_owned()) };
+    let state = State {
+        log_directory: Some(directory.path().to_owned()),
+    };
     let logs = FileLogs::new(directory.path(), Arc::clone(&cluster.clock));
     let writer = {
         let cluster = cluster.clone();
@@ -105,8 +157,20 @@ async fn logs_are_followed_to_the_end_of_the_run() {
             logs.finish("shop-ci-1");
         })
     };
-    expect![[""]].assert_eq(&run(&cluster, "logs -f", state.clone()).await);
+    expect![[r#"
+        test │ Run │ $ pytest
+        build │ Run │ error: no such file
+        pipeline run shop-ci-1: Failed
+        exit 1
+    "#]]
+    .assert_eq(&run(&cluster, "logs -f", state.clone()).await);
     writer.await.unwrap();
-    expect![[""]].assert_eq(&run(&cluster, "logs shop-ci-1 --job build", state).await);
-    expect![[""]].assert_eq(&run(&cluster, "logs", State::default()).await);
+    expect![[r#"
+        build │ Run │ error: no such file
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "logs shop-ci-1 --job build", state).await);
+    expect![[r#"
+        error: the logs are in the data directory of the cluster, and none runs on this machine: start it with `seatrial up`, or name the folder with --log-directory
+    "#]].assert_eq(&run(&cluster, "logs", State::default()).await);
 }
