@@ -39,14 +39,25 @@ pub(crate) async fn read(
             kind,
             ..
         } = target;
-        let live = match kind {
+        // A kind may have come since the source was rendered: with this very application.
+        let kind = match kind {
+            Some(kind) => Some(kind.clone()),
+            None => cluster
+                .kind(api_version, &reference.kind)
+                .await
+                .map_err(|refusal| Error::Read {
+                    object: reference.to_string(),
+                    message: refusal.message,
+                })?,
+        };
+        let live = match &kind {
             Some(kind) => get(cluster, kind, reference).await?,
             None => None,
         };
         let pair = Pair {
             reference: reference.clone(),
             api_version: api_version.clone(),
-            kind: kind.clone(),
+            kind,
             target: Some(value.clone()),
             live,
         };

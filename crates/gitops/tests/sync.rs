@@ -37,7 +37,8 @@ async fn objects_are_made_changed_and_pruned() {
         Succeeded: successfully synced (all tasks run)
         ConfigMap a Synced: configmap/a created
         ConfigMap b Synced: configmap/b created
-        Deployment web Synced: deployment.apps/web created"#]].assert_eq(&told(&status));
+        Deployment web Synced: deployment.apps/web created"#]]
+    .assert_eq(&told(&status));
     assert_eq!(status.history.as_ref().map(Vec::len), Some(1));
     assert_eq!(status.source_type.as_deref(), Some("Directory"));
     assert_eq!(
@@ -55,7 +56,8 @@ async fn objects_are_made_changed_and_pruned() {
         Succeeded: successfully synced (all tasks run)
         ConfigMap b Pruned: pruned
         ConfigMap a Synced: configmap/a configured
-        Deployment web Synced: deployment.apps/web unchanged"#]].assert_eq(&told(&status));
+        Deployment web Synced: deployment.apps/web unchanged"#]]
+    .assert_eq(&told(&status));
     assert_eq!(world.map("a").await.unwrap()["key"], "2");
     world.gone("b").await;
     let ids: Vec<_> = status
@@ -111,7 +113,8 @@ async fn without_automation_only_the_difference_is_shown() {
     let status = world.synced("c1").await;
     expect![[r#"
         Succeeded: successfully synced (all tasks run)
-        ConfigMap a Synced: configmap/a created"#]].assert_eq(&told(&status));
+        ConfigMap a Synced: configmap/a created"#]]
+    .assert_eq(&told(&status));
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,24 +163,45 @@ async fn a_refused_dry_run_leaves_nothing_behind() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_loaded_is_said() {
     let cases = [
-        (json!({"source": {"path": "nope"}}), expect!["ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = nope: app path does not exist"]),
-        (json!({"source": {"targetRevision": "nope"}}), expect!["ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = unable to resolve 'nope' to a commit SHA in https://github.com/org/shop.git"]),
+        (
+            json!({"source": {"path": "nope"}}),
+            expect![
+                "ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = nope: app path does not exist"
+            ],
+        ),
+        (
+            json!({"source": {"targetRevision": "nope"}}),
+            expect![
+                "ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = unable to resolve 'nope' to a commit SHA in https://github.com/org/shop.git"
+            ],
+        ),
         (
             json!({"source": {"repoURL": "https://github.com/org/nope.git"}}),
-            expect!["ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = failed to get git client for repo https://github.com/org/nope.git: repository not found"],
+            expect![
+                "ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = failed to get git client for repo https://github.com/org/nope.git: repository not found"
+            ],
         ),
         (
             json!({"source": {"helm": {"valueFiles": ["values.yaml"]}}}),
-            expect!["ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = Helm is not supported yet: spec.source.helm.valueFiles asks for it; render the chart to plain manifests or use Kustomize"],
+            expect![
+                "ComparisonError: Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = Helm is not supported yet: spec.source.helm.valueFiles asks for it; render the chart to plain manifests or use Kustomize"
+            ],
         ),
-        (json!({"project": "nope"}), expect!["InvalidSpecError: Application referencing project nope which does not exist"]),
+        (
+            json!({"project": "nope"}),
+            expect!["InvalidSpecError: Application referencing project nope which does not exist"],
+        ),
         (
             json!({"destination": {"server": "https://elsewhere:6443"}}),
-            expect!["InvalidSpecError: application destination server 'https://elsewhere:6443' is not known: only this cluster (https://kubernetes.default.svc) can be a destination (spec.destination.server)"],
+            expect![
+                "InvalidSpecError: application destination server 'https://elsewhere:6443' is not known: only this cluster (https://kubernetes.default.svc) can be a destination (spec.destination.server)"
+            ],
         ),
         (
             json!({"syncPolicy": {"syncOptions": ["CreateNamspace=true"]}}),
-            expect![[r#"InvalidSpecError: unknown or unsupported sync option "CreateNamspace=true" in spec.syncPolicy.syncOptions; known are ApplyOutOfSyncOnly, CreateNamespace, FailOnSharedResource, Force, Prune, PruneLast, PrunePropagationPolicy, Replace, RespectIgnoreDifferences, ServerSideApply, SkipDryRunOnMissingResource, Validate"#]],
+            expect![[
+                r#"InvalidSpecError: unknown or unsupported sync option "CreateNamspace=true" in spec.syncPolicy.syncOptions; known are ApplyOutOfSyncOnly, CreateNamespace, FailOnSharedResource, Force, Prune, PruneLast, PrunePropagationPolicy, Replace, RespectIgnoreDifferences, ServerSideApply, SkipDryRunOnMissingResource, Validate"#
+            ]],
         ),
     ];
     for (changes, expected) in cases {
@@ -257,7 +281,8 @@ async fn hooks_and_waves_run_in_order() {
         PreSync hook ConfigMap before : configmap/before created
         ConfigMap a Synced: configmap/a created
         ConfigMap late Synced: configmap/late created
-        PostSync hook ConfigMap done : configmap/done created"#]].assert_eq(&told(&status));
+        PostSync hook ConfigMap done : configmap/done created"#]]
+    .assert_eq(&told(&status));
     assert!(world.map("before").await.is_some());
     world.gone("done").await;
     let version = |name: &str| {
@@ -334,7 +359,7 @@ async fn a_failed_sync_is_tried_again_with_growing_pauses() {
         ConfigMap a SyncFailed: namespaces "late" not found"#]].assert_eq(&told(&status));
     world.cluster.namespace("late").await.unwrap();
     let status = world.synced("c1").await;
-    assert_eq!(status.operation_state.unwrap().retry_count, Some(3));
+    assert_eq!(status.operation_state.unwrap().retry_count, Some(2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,7 +408,8 @@ async fn an_emptied_folder_deletes_nothing_unless_allowed() {
     let status = world
         .until("refused", |status| !complaints(status).is_empty())
         .await;
-    expect!["SyncError: Skipping sync attempt to c2: auto-sync will wipe out all resources"].assert_eq(&complaints(&status));
+    expect!["SyncError: Skipping sync attempt to c2: auto-sync will wipe out all resources"]
+        .assert_eq(&complaints(&status));
     assert!(world.map("a").await.is_some());
     world
         .patch(json!({"spec": {"syncPolicy": {"automated": {"allowEmpty": true}}}}))
@@ -437,4 +463,161 @@ async fn a_settled_application_is_left_alone() {
     let before = version().await;
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert_eq!(version().await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn applying_on_the_servers_side_settles() {
+    let world = World::start().await;
+    world.commit(
+        "c1",
+        &[("k8s/all.yaml", json!([map("a", "1"), deployment(1)]))],
+    );
+    let mut spec = automated();
+    spec["syncPolicy"]["syncOptions"] = json!(["ServerSideApply=true"]);
+    world.app(spec).await;
+    let status = world.synced("c1").await;
+    expect![[r#"
+        Succeeded: successfully synced (all tasks run)
+        ConfigMap a Synced: configmap/a serverside-applied
+        Deployment web Synced: deployment.apps/web serverside-applied"#]]
+    .assert_eq(&told(&status));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_and_its_objects_come_in_one_sync() {
+    let world = World::start().await;
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com", "scope": "Namespaced",
+            "names": {"kind": "Widget", "plural": "widgets", "singular": "widget"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+            }}}],
+        },
+    });
+    let widget = json!({
+        "apiVersion": "example.com/v1", "kind": "Widget",
+        "metadata": {"name": "w"}, "spec": {"size": 1},
+    });
+    world.commit("c1", &[("k8s/all.yaml", json!([widget, definition]))]);
+    world.app(automated()).await;
+    let status = world.synced("c1").await;
+    expect![[r#"
+        Succeeded: successfully synced (all tasks run)
+        CustomResourceDefinition widgets.example.com Synced: customresourcedefinition.apiextensions.k8s.io/widgets.example.com created
+        Widget w Synced: widget.example.com/w created"#]].assert_eq(&told(&status));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_degraded_object_degrades_the_application_and_says_why() {
+    let world = World::start().await;
+    world.commit("c1", &[("k8s/web.yaml", deployment(1))]);
+    world.app(automated()).await;
+    world.synced("c1").await;
+    let webs: Api<k8s_openapi::api::apps::v1::Deployment> =
+        Api::namespaced(world.client.clone(), "test");
+    let patch = Patch::Merge(json!({"status": {"observedGeneration": 1, "conditions": [
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    ]}}));
+    webs.patch_status("web", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    let degraded = seatrial_resources::argoproj::HealthStatusCode::Degraded;
+    let status = world
+        .until("degraded", |status| status.health.status == Some(degraded))
+        .await;
+    expect![[r#"Deployment web: Deployment "web" exceeded its progress deadline"#]]
+        .assert_eq(status.health.message.as_deref().unwrap_or_default());
+    assert_eq!(status.sync.status, SyncStatusCode::Synced);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_tell_the_story() {
+    let world = World::start().await;
+    world.commit("c1", &[("k8s/a.yaml", map("a", "1"))]);
+    world.app(automated()).await;
+    world.synced("c1").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let events: Api<k8s_openapi::api::core::v1::Event> =
+        Api::namespaced(world.client.clone(), "argocd");
+    let mut events = events
+        .list(&kube::api::ListParams::default())
+        .await
+        .unwrap()
+        .items;
+    events.sort_by_key(|event| {
+        event
+            .metadata
+            .resource_version
+            .clone()
+            .map(|text| text.parse::<u64>().unwrap())
+    });
+    let told = events.iter().map(|event| {
+        format!(
+            "{} {}\n",
+            event.reason.as_deref().unwrap_or(""),
+            event.message.as_deref().unwrap_or("")
+        )
+    });
+    expect![[r#"
+        OperationStarted Initiated automated sync to 'c1'
+        ResourceUpdated Updated sync status: Unknown -> OutOfSync
+        ResourceUpdated Updated health status: Unknown -> Missing
+        OperationCompleted Sync operation to c1 succeeded
+        ResourceUpdated Updated sync status: OutOfSync -> Synced
+        ResourceUpdated Updated health status: Missing -> Healthy
+    "#]]
+    .assert_eq(&told.collect::<String>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn differences_are_shown_as_text() {
+    let world = World::start().await;
+    world.commit(
+        "c1",
+        &[(
+            "k8s/all.yaml",
+            json!([map("a", "1"), map("b", "1"), deployment(1)]),
+        )],
+    );
+    world.app(json!({})).await;
+    world.sync(json!({})).await;
+    world.synced("c1").await;
+    world.commit(
+        "c2",
+        &[("k8s/all.yaml", json!([map("a", "2"), deployment(1)]))],
+    );
+    let app = world.apps().get("shop").await.unwrap();
+    let source: std::sync::Arc<dyn seatrial_gitops::Source> = world.repository.clone();
+    let diffs = seatrial_gitops::diff::of(world.client.clone(), &app, &source, "argocd")
+        .await
+        .unwrap();
+    let text: String = diffs.iter().map(|diff| diff.unified.clone()).collect();
+    expect![[r#"
+        --- live/configmap/a
+        +++ target/configmap/a
+        @@ -1,6 +1,6 @@
+         apiVersion: v1
+         data:
+        -  key: "1"
+        +  key: "2"
+         kind: ConfigMap
+         metadata:
+           annotations:
+        --- live/configmap/b
+        +++ target/configmap/b
+        @@ -1,9 +0,0 @@
+        -apiVersion: v1
+        -data:
+        -  key: "1"
+        -kind: ConfigMap
+        -metadata:
+        -  annotations:
+        -    argocd.argoproj.io/tracking-id: shop:/ConfigMap:test/b
+        -  name: b
+        -  namespace: test
+    "#]]
+    .assert_eq(&text);
 }

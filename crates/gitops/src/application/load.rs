@@ -59,7 +59,10 @@ impl Pass<'_> {
         }
         let result = self.fetch(source, revision, project, &namespace).await;
         let result = result.map_err(|error| said(&error));
-        memory.keep(request, result.clone());
+        // A failure is not remembered where nobody would ever ask again: an operation's next try.
+        if result.is_ok() || refresh != Refresh::Not {
+            memory.keep(request, result.clone());
+        }
         result
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use seatrial_resources::argoproj::{
-    AppProjectSpec, ApplicationStatus, OperationPhase, ResourceStatus, SyncOperation,
-    SyncStatusCode,
+    AppProjectSpec, ApplicationStatus, OperationPhase, OperationState, ResourceStatus,
+    SyncOperation, SyncStatusCode,
 };
 
 use super::{GLANCE, Pass, Wrong, load};
@@ -47,12 +47,12 @@ impl Pass<'_> {
         project: Option<&AppProjectSpec>,
         memory: &mut Memory,
     ) -> Result<(), Error> {
-        let Some(state) = status.operation_state.clone() else {
+        let Some(mut state) = status.operation_state.clone() else {
             return Ok(());
         };
+        follow(&mut state, wanted);
         let operation = state.operation.sync.clone().unwrap_or_default();
         let prepared = self.prepare(&operation, wanted, project, memory).await;
-        let mut state = state;
         let (rendered, options, ignored) = match prepared {
             Ok(prepared) => prepared,
             Err((condition, message)) => {
@@ -245,6 +245,20 @@ impl Pass<'_> {
             );
             wrong.push(("SharedResourceWarning", message));
         }
+    }
+}
+
+/// `retry.refresh`: another try of an automated sync goes to the newest revision.
+fn follow(state: &mut OperationState, wanted: &Result<Rendered, String>) {
+    let retry = state.operation.retry.as_ref();
+    let newest = state.retry_count.is_some() && state.sync_result.is_none();
+    if !newest || retry.is_none_or(|retry| retry.refresh != Some(true)) {
+        return;
+    }
+    if let (Some(sync), Ok(rendered)) = (&mut state.operation.sync, wanted)
+        && sync.source.is_none()
+    {
+        sync.revision = Some(rendered.commit.clone());
     }
 }
 

@@ -16,12 +16,13 @@ pub(super) fn with_options(
     refuse_unsupported(options)?;
     let path = find(files, folder).unwrap_or_default();
     let text = String::from_utf8_lossy(files.get(&path).unwrap_or_default()).into_owned();
-    let text = match edited(options, &text, &path)? {
-        Some(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
-        None => text,
-    };
+    // Images first: that edit keeps to the lines as they are written.
     let text = match &options.images {
         Some(images) => set_image(&path, &text, images)?,
+        None => text,
+    };
+    let text = match edited(options, &text, &path)? {
+        Some(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
         None => text,
     };
     let copy = files.below("").map(|(name, bytes)| {

@@ -52,7 +52,9 @@ fn check(source: Value, expected: Expect) {
 fn kustomize_options_are_written_into_the_kustomization() {
     check(
         json!({"path": "k8s", "kustomize": {"images": ["shop=registry/shop:3"], "namePrefix": "new-"}}),
-        expect!["k8s/kustomization.yaml:13: did not find expected <document start> at line 13, column 1"],
+        expect![[r#"
+            Kustomize
+            Deployment new-web registry/shop:3"#]],
     );
     check(
         json!({"path": "k8s", "kustomize": {"components": ["x"]}}),
@@ -96,5 +98,8 @@ fn what_cannot_be_rendered_is_named() {
             "Helm is not supported yet: spec.source.helm.valueFiles asks for it; render the chart to plain manifests or use Kustomize"
         ],
     );
-    check(json!({"path": "bad"}), expect!["bad/a.yaml:1: unclosed bracket '[' at line 1, column 7"]);
+    check(
+        json!({"path": "bad"}),
+        expect!["bad/a.yaml:1: unclosed bracket '[' at line 1, column 7"],
+    );
 }

@@ -364,7 +364,15 @@ impl Sync<'_> {
             .iter_mut()
             .filter(|task| task.progress == Some(OperationPhase::Running))
         {
-            let Some(kind) = &task.kind else { continue };
+            if task.kind.is_none() {
+                task.kind = self
+                    .cluster
+                    .kind(&task.api_version, &task.reference.kind)
+                    .await?;
+            }
+            let Some(kind) = &task.kind else {
+                continue;
+            };
             let live = self.cluster.get(kind, &task.reference).await?;
             let (progress, message) = standing(task, live.as_ref());
             task.progress = Some(progress);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::order;
 use crate::cluster::Kind;
 use crate::live::Pair;
-use crate::reference::{Reference, annotation, split_version};
+use crate::reference::{Reference, TRACKING, annotation, split_version};
 use crate::sync_option::SyncOptions;
 use crate::target::{Target, WAVE};
 
@@ -152,6 +152,13 @@ fn of_hook(hook: &Target, phase: Phase, names: &HookNames<'_>) -> Task {
         let phase = phase.as_str().to_lowercase();
         reference.name = format!("{prefix}{revision}-{phase}-{}", names.started);
         value["metadata"]["name"] = reference.name.as_str().into();
+        // It ends in the name, which was not known when it was written.
+        let id = format!(
+            "{}{}",
+            annotation(&value, TRACKING).unwrap_or_default(),
+            reference.name
+        );
+        value["metadata"]["annotations"][TRACKING] = id.into();
         if let Some(metadata) = value["metadata"].as_object_mut() {
             metadata.remove("generateName");
         }

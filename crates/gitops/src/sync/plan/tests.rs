@@ -166,11 +166,15 @@ fn a_failed_hook_stops_the_sync_and_raises_the_alarm() {
         Phase::PreSync => OperationPhase::Failed,
         _ => OperationPhase::Succeeded,
     };
-    play(arranged(&pairs, &hooks, &[]), ends, expect![[r#"
+    play(
+        arranged(&pairs, &hooks, &[]),
+        ends,
+        expect![[r#"
         run +/Job/migrate 
         waiting for completion of hook /Job/migrate
         run +/Job/alarm 
         waiting for completion of hook /Job/alarm
         one or more synchronization tasks completed unsuccessfully
-    "#]]);
+    "#]],
+    );
 }
