@@ -55,6 +55,14 @@ use crate::runtime::{self, Forward, Runtime};
 
 pub use handle::{ConnectError, LogsError};
 
+/// Whoever routes requests to pods: asked before a pod's servers are told to end, so that no request
+/// is cut off.
+#[async_trait::async_trait]
+pub trait Drain: Send + Sync + 'static {
+    /// Returns when no request is on its way to the pod and none will be, or after `limit`.
+    async fn drained(&self, pod: &Pod, limit: Duration);
+}
+
 /// A node with an agent.
 #[derive(Clone)]
 pub struct NodeConfig {
@@ -74,6 +82,8 @@ pub struct NodeConfig {
     pub rotation: Rotation,
     /// How often the Lease is renewed.
     pub heartbeat: Duration,
+    /// Who routes requests to its pods; absent, servers are given a moment before they end.
+    pub drain: Option<Arc<dyn Drain>>,
 }
 
 impl NodeConfig {
@@ -93,6 +103,7 @@ impl NodeConfig {
             forwards: Vec::new(),
             rotation: Rotation::default(),
             heartbeat: HEARTBEAT,
+            drain: None,
         }
     }
 }

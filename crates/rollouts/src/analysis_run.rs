@@ -84,15 +84,17 @@ impl AnalysisRuns {
         let answer = self.metrics.query(&address, &query).await;
         let answer = answer.map_err(|failure| nothing(failure.to_string()))?;
         let value = text(&answer);
-        if matches!(&answer, Answer::Vector(samples) if samples.is_empty()) {
-            return Err((
-                Some(value),
-                format!("the query returned no samples: {}", flat(&query)),
-            ));
+        let is_empty = matches!(&answer, Answer::Vector(samples) if samples.is_empty());
+        let nothing_said = format!("the query returned no samples: {}", flat(&query));
+        if is_empty && metric.success_condition.is_none() && metric.failure_condition.is_none() {
+            return Err((Some(value), nothing_said));
         }
-        condition::judge(metric, run, &answer)
-            .map(|phase| (phase, value.clone()))
-            .map_err(|message| (Some(value), message))
+        match condition::judge(metric, run, &answer) {
+            Ok(phase) => Ok((phase, value)),
+            // A condition may know what to do about nothing; one that does not deserves the reason.
+            Err(_) if is_empty => Err((Some(value), nothing_said)),
+            Err(message) => Err((Some(value), message)),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where one crate's port meets another crate's work. No logic lives here: each adapter turns one
 //! vocabulary into another.
 
-//GITOPS mod application_source;
+mod application_source;
 mod build_executor;
+mod drain;
 mod logs;
 mod metrics;
 mod node_images;
@@ -12,8 +13,9 @@ mod reach;
 mod steps;
 mod targets;
 
-//GITOPS pub(crate) use application_source::ApplicationSource;
+pub(crate) use application_source::ApplicationSource;
 pub(crate) use build_executor::BuildExecutor;
+pub(crate) use drain::Drain;
 pub(crate) use logs::Logs;
 pub(crate) use metrics::Metrics;
 pub(crate) use node_images::NodeImages;

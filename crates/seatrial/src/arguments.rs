@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-use crate::client::{
-    AppCommand, KubectlApplet, KustomizeApplet, PipelineCommand, RolloutCommand,
-};
+use crate::client::{AppCommand, KubectlApplet, KustomizeApplet, PipelineCommand, RolloutCommand};
 use crate::cluster::RuntimeChoice;
 
 /// The whole way from a commit to production on Kubernetes, on one machine
 #[derive(Parser, Debug)]
-#[command(name = "seatrial", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "seatrial",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 #[command(after_help = "\
 Examples:
   seatrial demo                 watch a commit go to production, and a bad one be rolled back
@@ -161,6 +164,9 @@ impl Arguments {
             _ => "debug,hyper=info,tower=info",
         };
         let filter = EnvFilter::try_from_env("SEATRIAL_LOG").unwrap_or_else(|_| level.into());
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .init();
     }
 }

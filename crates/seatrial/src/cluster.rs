@@ -77,14 +77,25 @@ impl Cluster {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let listeners = configuration.ports.bind(&data).await?;
-        let plane =
-            plane::start(&data, listeners.api, &clock, &random, &stop, &mut tasks).await?;
+        let plane = plane::start(&data, listeners.api, &clock, &random, &stop, &mut tasks).await?;
         let ctx = Context::new(plane.client("seatrial"), clock.clone(), random.clone());
-        let parts = Parts { ctx, clock, random, stop: stop.clone(), configuration, data };
+        let parts = Parts {
+            ctx,
+            clock,
+            random,
+            stop: stop.clone(),
+            configuration,
+            data,
+        };
         let nodes = nodes::choose(&parts).await?;
         let reach = nodes.reach.clone();
-        let traffic =
-            traffic::start(&parts, reach, listeners.gateway, listeners.metrics, &mut tasks);
+        let traffic = traffic::start(
+            &parts,
+            reach,
+            listeners.gateway,
+            listeners.metrics,
+            &mut tasks,
+        );
         plane::run_controllers(&parts, &mut tasks);
         let delivery = delivery::start(
             &parts,
@@ -95,9 +106,19 @@ impl Cluster {
             &mut tasks,
         )
         .await?;
+        plane
+            .make_namespace(seatrial_resources::argoproj::ARGOCD_NAMESPACE)
+            .await?;
         let runtime = nodes.reason.clone();
-        let agents =
-            nodes::start(&parts, nodes, &delivery.images, &plane, &traffic, &mut tasks).await?;
+        let agents = nodes::start(
+            &parts,
+            nodes,
+            &delivery.images,
+            &plane,
+            &traffic,
+            &mut tasks,
+        )
+        .await?;
         let endpoints = listeners.endpoints;
         Ok(Self {
             client: plane.client("system:admin"),
@@ -143,14 +164,22 @@ impl Cluster {
         self.stop.cancel();
         self.plane.stop();
         self.tasks.shutdown().await;
-        self.data.forget_state().context("cannot remove the state file")?;
+        self.data
+            .forget_state()
+            .context("cannot remove the state file")?;
         Ok(())
     }
 }
 
 fn is_ready(node: &k8s_openapi::api::core::v1::Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True")
+    let conditions = node
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|one| one.type_ == "Ready" && one.status == "True")
 }
 
 /// What every part is started with.

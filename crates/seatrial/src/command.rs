@@ -51,5 +51,7 @@ fn client_state() -> client::State {
     let root = std::env::var_os("SEATRIAL_DATA_DIR").map(std::path::PathBuf::from);
     let name = std::env::var("SEATRIAL_NAME").unwrap_or_else(|_| "default".to_owned());
     let root = root.or_else(|| Data::default_root(&name).ok());
-    client::State { log_directory: root.map(|root| root.join("pipelines/logs")) }
+    client::State {
+        log_directory: root.map(|root| root.join("pipelines/logs")),
+    }
 }

@@ -27,7 +27,11 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|first| first == INIT_ARGUMENT) {
         return sandbox_main();
     }
-    let name = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = Path::new(&program)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let arguments = match name.as_str() {
         "kubectl" | "kustomize" => {
             let rest = std::env::args_os().skip(1);

@@ -17,6 +17,9 @@ const LEAST: Duration = Duration::from_secs(2);
 /// route requests to it hear of the deletion first.
 const SETTLE: Duration = Duration::from_millis(200);
 
+/// The longest that a router may keep a server that is to end.
+const LONGEST: Duration = Duration::from_secs(10);
+
 /// What is to be ended.
 pub(super) struct Request {
     pub(super) shared: Arc<Shared>,
@@ -53,7 +56,7 @@ impl Request {
         let begin = tokio::time::Instant::now();
         if !self.grace.is_zero() {
             if self.cause == Cause::Pod && serves(&self.container) {
-                tokio::time::sleep(SETTLE.min(self.grace)).await;
+                self.settle().await;
             }
             self.pre_stop().await;
             self.send(self.signal).await;
@@ -70,6 +73,19 @@ impl Request {
         }
         self.send(Signal::KILL).await;
         self.target.process.wait().await;
+    }
+
+    /// Waits until nothing is on its way to the server any more: as long as the router says, or,
+    /// where none was handed in, a moment.
+    async fn settle(&self) {
+        match &self.shared.config.drain {
+            Some(drain) => {
+                drain
+                    .drained(&self.pod, (self.grace / 2).min(LONGEST))
+                    .await
+            }
+            None => tokio::time::sleep(SETTLE.min(self.grace)).await,
+        }
     }
 
     async fn pre_stop(&self) {

@@ -33,7 +33,9 @@ const INPUTS: &[Input] = &[
 /// and not into the machine's Python. Prints the version first.
 const SCRIPT: &str = r#"
 python3 -c 'import platform, sys; print(platform.python_version()); print(sys.executable)' || exit 9
-python3 -m venv --without-pip --system-site-packages "$1" || exit 8
+# The interpreter's own file: an environment made through a link looks for the library beside the link.
+real=$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))') || exit 8
+"$real" -m venv --without-pip --system-site-packages "$1" || exit 8
 if [ ! -e "$1/bin/pip" ]; then
   printf '#!/bin/sh\nexec "%s/bin/python3" -m pip "$@"\n' "$1" > "$1/bin/pip"
   chmod +x "$1/bin/pip"

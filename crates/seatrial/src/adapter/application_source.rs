@@ -14,7 +14,9 @@ pub(crate) struct ApplicationSource(pub(crate) Repositories);
 impl Source for ApplicationSource {
     async fn fetch(&self, url: &str, revision: &str) -> Result<Fetched, SourceError> {
         let failed = |error: Error| match error {
-            Error::UnknownRepository { .. } => SourceError::UnknownRepository { url: url.to_owned() },
+            Error::UnknownRepository { .. } => SourceError::UnknownRepository {
+                url: url.to_owned(),
+            },
             Error::UnknownRevision { .. } => SourceError::UnknownRevision {
                 url: url.to_owned(),
                 revision: revision.to_owned(),
@@ -34,7 +36,10 @@ impl Source for ApplicationSource {
             .filter(|(_, file)| file.mode != FileMode::Link)
             .map(|(path, file)| (path, file.bytes.to_vec()));
         Ok(Fetched {
-            subject: newest.as_ref().map(|entry| entry.subject.clone()).unwrap_or_default(),
+            subject: newest
+                .as_ref()
+                .map(|entry| entry.subject.clone())
+                .unwrap_or_default(),
             author: newest.map(|entry| entry.author).unwrap_or_default(),
             files: Arc::new(Files::new(files)),
             commit,

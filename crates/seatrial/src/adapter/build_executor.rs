@@ -8,9 +8,7 @@ use seatrial_clock::Random;
 use seatrial_images::build::{Executor, Outcome, RunStep, Stream, Unavailable};
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::{Ended, run_to_end};
-use seatrial_node::runtime::{
-    self, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec,
-};
+use seatrial_node::runtime::{self, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec};
 
 use super::node_images::host_base;
 
@@ -107,5 +105,7 @@ impl BuildExecutor {
 }
 
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> Unavailable {
-    Unavailable { reason: seatrial_controller::Chain(error).to_string() }
+    Unavailable {
+        reason: seatrial_controller::Chain(error).to_string(),
+    }
 }

@@ -21,15 +21,32 @@ impl PodLogs for Logs {
             return Ok(stream::once(async move { Bytes::from(line) }).boxed());
         };
         let options = Options {
-            run: if wanted.previous { Run::Previous } else { Run::Current },
-            follow: if wanted.follow { Follow::Yes } else { Follow::No },
+            run: if wanted.previous {
+                Run::Previous
+            } else {
+                Run::Current
+            },
+            follow: if wanted.follow {
+                Follow::Yes
+            } else {
+                Follow::No
+            },
             tail: wanted.tail,
             since: wanted.since,
-            timestamps: if wanted.timestamps { Timestamps::Show } else { Timestamps::Omit },
+            timestamps: if wanted.timestamps {
+                Timestamps::Show
+            } else {
+                Timestamps::Omit
+            },
             limit: wanted.limit,
         };
         let lines = agent
-            .logs(&wanted.namespace, &wanted.pod, Some(&wanted.container), options)
+            .logs(
+                &wanted.namespace,
+                &wanted.pod,
+                Some(&wanted.container),
+                options,
+            )
             .map_err(|error: LogsError| LogError::NotYet(error.to_string()))?;
         let lines = stream::unfold(lines, |mut lines| async move {
             // A log that cannot be read further ends, as one of a deleted pod does.

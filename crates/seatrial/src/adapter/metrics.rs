@@ -29,10 +29,12 @@ impl Port for Metrics {
         let value = value.map_err(|error| Unanswered(format!("{address}: {error}")))?;
         match value {
             Value::Scalar(number) => Ok(Answer::Scalar(number)),
-            Value::Vector(samples) => {
-                Ok(Answer::Vector(samples.into_iter().map(|sample| sample.value).collect()))
-            }
-            _ => Err(Unanswered("the query returned neither a number nor a vector".to_owned())),
+            Value::Vector(samples) => Ok(Answer::Vector(
+                samples.into_iter().map(|sample| sample.value).collect(),
+            )),
+            _ => Err(Unanswered(
+                "the query returned neither a number nor a vector".to_owned(),
+            )),
         }
     }
 }

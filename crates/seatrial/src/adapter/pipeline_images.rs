@@ -57,7 +57,11 @@ impl Images for PipelineImages {
             arguments: build.arguments.iter().cloned().collect(),
             labels: build.labels.iter().cloned().collect(),
             tags: tags.map_err(|error| failed(&error))?,
-            cache: if build.cache { Cache::Used } else { Cache::Ignored },
+            cache: if build.cache {
+                Cache::Used
+            } else {
+                Cache::Ignored
+            },
             ..Request::new(&build.context)
         };
         let printed = Arc::new(Mutex::new(Vec::new()));
@@ -76,7 +80,10 @@ impl Images for PipelineImages {
         let lines = std::mem::take(&mut *printed.lock().unwrap_or_else(PoisonError::into_inner));
         lines.iter().for_each(|text| line(text));
         let built = built.map_err(|error| failed(&error))?;
-        Ok(Built { digest: built.digest.to_string(), image_id: built.id.to_string() })
+        Ok(Built {
+            digest: built.digest.to_string(),
+            image_id: built.id.to_string(),
+        })
     }
 
     async fn sbom(&self, subject: &Subject, format: SbomFormat) -> Result<String, Error> {
@@ -87,16 +94,18 @@ impl Images for PipelineImages {
 
     async fn scan(&self, subject: &Subject) -> Result<Vec<Finding>, Error> {
         let looked = self.subject(subject).await?;
-        let options = Options { advisories: self.advisories.clone(), ..Options::default() };
+        let options = Options {
+            advisories: self.advisories.clone(),
+            ..Options::default()
+        };
         let report = scan::scan(&looked, &options).map_err(|error| failed(&error))?;
         Ok(report.all().map(finding).collect())
     }
 }
 
 fn finding(found: Found<'_>) -> Finding {
-    let severity = |severity: scan::Severity| {
-        Severity::parse(severity.name()).unwrap_or(Severity::Unknown)
-    };
+    let severity =
+        |severity: scan::Severity| Severity::parse(severity.name()).unwrap_or(Severity::Unknown);
     match found {
         Found::Vulnerability(one) => Finding {
             target: one.location.clone(),

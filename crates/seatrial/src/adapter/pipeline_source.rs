@@ -29,7 +29,12 @@ impl PipelineSource {
         url: String,
     ) -> Self {
         access.grant(PIPELINE_USER, &token);
-        Self { repositories, access, token, url }
+        Self {
+            repositories,
+            access,
+            token,
+            url,
+        }
     }
 }
 
@@ -40,7 +45,10 @@ fn failed(error: &seatrial_git::Error) -> Error {
 #[async_trait]
 impl Source for PipelineSource {
     async fn checkout(&self, wanted: Wanted) -> Result<CheckedOut, Error> {
-        let resolved = self.repositories.resolve(&wanted.repository, &wanted.revision).await;
+        let resolved = self
+            .repositories
+            .resolve(&wanted.repository, &wanted.revision)
+            .await;
         let (repository, commit) = resolved.map_err(|error| failed(&error))?;
         let name = Name::parse(&wanted.repository).map_err(|error| failed(&error))?;
         let reference = match &wanted.branch {
@@ -53,19 +61,32 @@ impl Source for PipelineSource {
             directory: wanted.directory,
             origin: self.repositories.url(&name),
             depth: wanted.depth.map_or(Depth::Full, Depth::Commits),
-            credentials: wanted
-                .token
-                .map(|token| Credentials { user: PIPELINE_USER.to_owned(), token }),
+            credentials: wanted.token.map(|token| Credentials {
+                user: PIPELINE_USER.to_owned(),
+                token,
+            }),
         };
-        repository.checkout(&checkout).await.map_err(|error| failed(&error))?;
+        repository
+            .checkout(&checkout)
+            .await
+            .map_err(|error| failed(&error))?;
         Ok(CheckedOut { commit })
     }
 
     async fn workflows(&self, repository: &str, commit: &str) -> Result<Vec<WorkflowFile>, Error> {
-        let opened = self.repositories.open(repository).await.map_err(|error| failed(&error))?;
-        let tree = opened.tree(commit, "").await.map_err(|error| failed(&error))?;
+        let opened = self
+            .repositories
+            .open(repository)
+            .await
+            .map_err(|error| failed(&error))?;
+        let tree = opened
+            .tree(commit, "")
+            .await
+            .map_err(|error| failed(&error))?;
         let is_workflow = |path: &str| {
-            let inner = path.strip_prefix(WORKFLOWS).and_then(|path| path.strip_prefix('/'));
+            let inner = path
+                .strip_prefix(WORKFLOWS)
+                .and_then(|path| path.strip_prefix('/'));
             inner.is_some_and(|name| {
                 !name.contains('/') && (name.ends_with(".yml") || name.ends_with(".yaml"))
             })

@@ -13,13 +13,19 @@ pub(crate) struct Reach(Arc<RwLock<Vec<Agent>>>);
 
 impl Reach {
     pub(crate) fn add(&self, agent: Agent) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).push(agent);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(agent);
     }
 
     /// The agent whose node has this pod.
     pub(crate) fn agent(&self, namespace: &str, pod: &str) -> Option<Agent> {
         let agents = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        agents.iter().find(|agent| agent.has(namespace, pod)).cloned()
+        agents
+            .iter()
+            .find(|agent| agent.has(namespace, pod))
+            .cloned()
     }
 }
 
@@ -27,7 +33,9 @@ impl Reach {
 impl Connector for Reach {
     async fn connect(&self, pod: &PodAddress, port: u16) -> io::Result<BoxedStream> {
         let agent = self.agent(&pod.namespace, &pod.name).ok_or_else(|| {
-            let message = format!("pod {pod} runs on no node of this machine (simulated pods answer nothing)");
+            let message = format!(
+                "pod {pod} runs on no node of this machine (simulated pods answer nothing)"
+            );
             io::Error::new(io::ErrorKind::NotConnected, message)
         })?;
         let stream = agent.connect(&pod.namespace, &pod.name, port).await;

@@ -39,10 +39,15 @@ impl Executor for Steps {
         let own = self.directory.join(&request.name);
         let failed = |error: &(dyn std::error::Error + 'static)| {
             let text = seatrial_controller::Chain(error).to_string();
-            Error::new(format!("cannot open a sandbox for job {}: {text}", request.name))
+            Error::new(format!(
+                "cannot open a sandbox for job {}: {text}",
+                request.name
+            ))
         };
         for folder in [own.join("sandbox"), own.join("writable")] {
-            tokio::fs::create_dir_all(&folder).await.map_err(|error| failed(&error))?;
+            tokio::fs::create_dir_all(&folder)
+                .await
+                .map_err(|error| failed(&error))?;
         }
         let name = request.name.clone();
         let sandbox = self
@@ -72,7 +77,10 @@ impl Executor for Steps {
                 // The machine's own kubectl comes first; ours is for machines without.
                 format!("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{tools}"),
             ),
-            ("KUBECONFIG".to_owned(), self.kubeconfig.display().to_string()),
+            (
+                "KUBECONFIG".to_owned(),
+                self.kubeconfig.display().to_string(),
+            ),
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
         ]);
         Ok(Arc::new(Job {
@@ -147,7 +155,10 @@ impl Sandbox for Job {
 
     async fn close(&self) {
         if let Err(error) = self.sandbox.stop().await {
-            tracing::warn!("cannot stop a job's sandbox: {}", seatrial_controller::Chain(&error));
+            tracing::warn!(
+                "cannot stop a job's sandbox: {}",
+                seatrial_controller::Chain(&error)
+            );
         }
         if let Err(error) = remove_tree(&self.own) {
             tracing::warn!(%error, "cannot remove {}", self.own.display());

@@ -33,7 +33,15 @@ struct PodPage {
 #[async_trait]
 impl Source for PodPage {
     async fn page(&self) -> Result<String, FetchError> {
-        let PodTarget { namespace, name, uid, ip, port, path, .. } = &self.target;
+        let PodTarget {
+            namespace,
+            name,
+            uid,
+            ip,
+            port,
+            path,
+            ..
+        } = &self.target;
         let address = PodAddress {
             namespace: namespace.as_str().into(),
             name: name.as_str().into(),
@@ -54,11 +62,16 @@ impl Port for Targets {
             conflicts: Conflicts::PageHolds,
             source: Arc::new(Rendered(move || log.render())),
         };
-        let pods = pod_targets(&self.pods.all()).into_iter().map(|target| Target {
-            labels: target.labels.clone(),
-            conflicts: Conflicts::TargetHolds,
-            source: Arc::new(PodPage { target, reach: self.reach.clone() }),
-        });
+        let pods = pod_targets(&self.pods.all())
+            .into_iter()
+            .map(|target| Target {
+                labels: target.labels.clone(),
+                conflicts: Conflicts::TargetHolds,
+                source: Arc::new(PodPage {
+                    target,
+                    reach: self.reach.clone(),
+                }),
+            });
         std::iter::once(gateway).chain(pods).collect()
     }
 }

@@ -159,4 +159,6 @@ fn edit(directory: &Path, images: &[String]) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
+// Snapshots are written with hashes.
+#[allow(clippy::needless_raw_string_hashes, clippy::format_collect)]
 mod tests;

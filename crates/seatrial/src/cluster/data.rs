@@ -89,7 +89,10 @@ impl Data {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder.create(&path).with_context(|| {
-            format!("cannot make the folder {}: choose another with --data-dir", path.display())
+            format!(
+                "cannot make the folder {}: choose another with --data-dir",
+                path.display()
+            )
         })?;
         Ok(path)
     }
@@ -174,7 +177,10 @@ impl Data {
 
     /// Notes that the cluster runs.
     pub(crate) fn note_state(&self, state: &State) -> Result<()> {
-        self.write("endpoints.json", &serde_json::to_vec_pretty(&state.endpoints)?)?;
+        self.write(
+            "endpoints.json",
+            &serde_json::to_vec_pretty(&state.endpoints)?,
+        )?;
         self.write("state.json", &serde_json::to_vec_pretty(state)?)?;
         Ok(())
     }
@@ -197,10 +203,16 @@ impl Data {
 
 /// Whether a process of this id runs.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else {
+    let Some(pid) = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    else {
         return false;
     };
-    !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+    !matches!(
+        rustix::process::test_kill_process(pid),
+        Err(rustix::io::Errno::SRCH)
+    )
 }
 
 /// 256 bits from the TLS library's generator, as text.

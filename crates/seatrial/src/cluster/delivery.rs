@@ -21,7 +21,7 @@ use super::plane::Plane;
 use super::traffic::Traffic;
 use super::{Parts, kubeconfig};
 use crate::adapter::{
-    /*GITOPS ApplicationSource, GITOPS*/ BuildExecutor, Metrics, PipelineImages, PipelineSource, Steps,
+    ApplicationSource, BuildExecutor, Metrics, PipelineImages, PipelineSource, Steps,
 };
 
 /// How many jobs of pipelines run at once.
@@ -43,14 +43,19 @@ pub(crate) async fn start(
     let git_url = format!("http://{}", git.local_addr()?);
     let (repositories, access) = open_repositories(parts, &git_url)?;
     let journal = Arc::new(ApiJournal::new(plane.client("seatrial-git")));
-    let server =
-        seatrial_git::Server::new(repositories.clone(), access.clone(), journal, parts.clock.clone());
+    let server = seatrial_git::Server::new(
+        repositories.clone(),
+        access.clone(),
+        journal,
+        parts.clock.clone(),
+    );
     serve(git, seatrial_git::router(server), parts, "git", tasks);
     let controller = RepositoryController::new(repositories.clone());
     tasks.spawn(seatrial_controller::run(controller, parts.ctx.clone()));
 
     let registry_host = registry.local_addr()?.to_string();
-    let blobs = Blobs::open(&parts.data.folder("images")?).context("cannot open the image store")?;
+    let blobs =
+        Blobs::open(&parts.data.folder("images")?).context("cannot open the image store")?;
     let images = ImageStore::new(blobs, vec![registry_host]);
     let routes = registry::router(Registry::new(
         images.clone(),
@@ -66,13 +71,11 @@ pub(crate) async fn start(
         git_url,
     );
     start_pipelines(parts, plane, &images, source, runtime, tasks)?;
-/*GITOPS
     let applications = Arc::new(ApplicationSource(repositories));
     let options = seatrial_gitops::Options::default();
     for (_, controller) in seatrial_gitops::controllers(&parts.ctx, applications, options) {
         tasks.spawn(controller);
     }
-GITOPS*/
     let metrics = Arc::new(Metrics(traffic.telemetry.clone()));
     for (_, controller) in seatrial_rollouts::controllers(&parts.ctx, metrics) {
         tasks.spawn(controller);
@@ -137,7 +140,10 @@ fn start_pipelines(
             advisories: parts.configuration.advisories.clone(),
         }),
         secrets: Arc::new(KubeSecrets::new(plane.client("seatrial-pipelines"))),
-        logs: Arc::new(FileLogs::new(parts.data.folder("pipelines/logs")?, parts.clock.clone())),
+        logs: Arc::new(FileLogs::new(
+            parts.data.folder("pipelines/logs")?,
+            parts.clock.clone(),
+        )),
         store: Store::new(parts.data.folder("pipelines/store")?),
         clock: parts.clock.clone(),
     };
@@ -146,7 +152,11 @@ fn start_pipelines(
         directory: parts.data.folder("pipelines/jobs")?,
     };
     let engine = Engine::new(ports, JOBS_AT_ONCE);
-    tasks.spawn(seatrial_pipelines::control::run(parts.ctx.clone(), engine, configuration));
+    tasks.spawn(seatrial_pipelines::control::run(
+        parts.ctx.clone(),
+        engine,
+        configuration,
+    ));
     Ok(())
 }
 
@@ -156,7 +166,9 @@ fn tools(folder: &Path) -> Result<std::path::PathBuf> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     for name in ["kubectl", "kustomize"] {
         let target = folder.join(name);
-        if std::fs::remove_file(&target).is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound) {
+        if std::fs::remove_file(&target)
+            .is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound)
+        {
             anyhow::bail!("cannot replace {}", target.display());
         }
         if std::fs::hard_link(&program, &target).is_err() {

@@ -106,7 +106,10 @@ fn read(path: &Path) -> Result<Value> {
     match std::fs::read_to_string(path) {
         Ok(text) if text.trim().is_empty() => Ok(empty()),
         Ok(text) => serde_saphyr::from_str(&text).with_context(|| {
-            format!("{} is no kubeconfig; mend it or use --no-kubeconfig", path.display())
+            format!(
+                "{} is no kubeconfig; mend it or use --no-kubeconfig",
+                path.display()
+            )
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(empty()),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),

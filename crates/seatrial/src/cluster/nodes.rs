@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::Parts;
 use super::plane::Plane;
 use super::traffic::Traffic;
-use crate::adapter::{Logs, NodeImages, Reach};
+use crate::adapter::{Drain, Logs, NodeImages, Reach};
 
 /// Which runtime pods have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -41,7 +41,10 @@ pub(crate) struct Nodes {
 }
 
 fn settings(parts: &Parts) -> Result<Settings> {
-    Ok(Settings { directory: parts.data.folder("runtime")?, executable: None })
+    Ok(Settings {
+        directory: parts.data.folder("runtime")?,
+        executable: None,
+    })
 }
 
 /// Finds out which runtime works.
@@ -52,7 +55,9 @@ pub(crate) async fn choose(parts: &Parts) -> Result<Nodes> {
         RuntimeChoice::Process => Wanted::Process,
         RuntimeChoice::Simulated => {
             // Pods are not run; pipelines and builds take the simplest runtime if they are asked.
-            let runtime = detect::choose(Wanted::Process, &settings(parts)?).await?.runtime;
+            let runtime = detect::choose(Wanted::Process, &settings(parts)?)
+                .await?
+                .runtime;
             return Ok(Nodes {
                 reason: "pods are simulated, as asked; no processes are started".to_owned(),
                 reach: Reach::default(),
@@ -61,7 +66,11 @@ pub(crate) async fn choose(parts: &Parts) -> Result<Nodes> {
         }
     };
     let chosen = detect::choose(wanted, &settings(parts)?).await?;
-    Ok(Nodes { reason: chosen.reason, reach: Reach::default(), sandboxes: chosen.runtime })
+    Ok(Nodes {
+        reason: chosen.reason,
+        reach: Reach::default(),
+        sandboxes: chosen.runtime,
+    })
 }
 
 /// Starts the nodes; returns the agents of those that run processes.
@@ -73,10 +82,16 @@ pub(crate) async fn start(
     traffic: &Traffic,
     tasks: &mut JoinSet<()>,
 ) -> Result<Vec<Agent>> {
-    plane.server().state().read_logs_from(Arc::new(Logs(nodes.reach.clone())));
+    plane
+        .server()
+        .state()
+        .read_logs_from(Arc::new(Logs(nodes.reach.clone())));
     let count = parts.configuration.nodes;
     if parts.configuration.runtime == RuntimeChoice::Simulated {
-        let simulated = SimulatedNodes { count, ..SimulatedNodes::default() };
+        let simulated = SimulatedNodes {
+            count,
+            ..SimulatedNodes::default()
+        };
         let ctx = parts.ctx.clone();
         tasks.spawn(async move {
             let Err(error) = seatrial_node::simulated::run(ctx, simulated).await;
@@ -84,7 +99,6 @@ pub(crate) async fn start(
         });
         return Ok(Vec::new());
     }
-    let _ = traffic;
     let leftovers = parts.data.folder("nodes")?;
     let (capacity, system) = machine(&leftovers).context("cannot find out the machine's size")?;
     let mut agents = Vec::new();
@@ -93,7 +107,7 @@ pub(crate) async fn start(
         let directory: PathBuf = parts.data.folder(&format!("nodes/{}", node.name))?;
         let images = Arc::new(NodeImages(images.clone()));
         let config = NodeConfig {
-            environment: BTreeMap::new(),
+            drain: Some(Arc::new(Drain(traffic.gateway.clone()))),
             ..NodeConfig::new(node, nodes.sandboxes.clone(), images, directory)
         };
         let agent = Agent::new(&parts.ctx, config);
@@ -101,7 +115,10 @@ pub(crate) async fn start(
         agents.push(agent.clone());
         tasks.spawn(async move {
             if let Err(error) = agent.run().await {
-                tracing::error!("a node's agent stopped: {}", seatrial_controller::Chain(&error));
+                tracing::error!(
+                    "a node's agent stopped: {}",
+                    seatrial_controller::Chain(&error)
+                );
             }
         });
     }
@@ -118,7 +135,10 @@ fn describe(
     let runtime = nodes.sandboxes.name();
     let pods = if runtime == "process" {
         let root = parts.data.root().to_string_lossy();
-        Range::of_loopback(u64::from(seatrial_resources::pod_template::fnv32a(root.as_bytes())), index)
+        Range::of_loopback(
+            u64::from(seatrial_resources::pod_template::fnv32a(root.as_bytes())),
+            index,
+        )
     } else {
         let all = parts.configuration.nodes;
         Range::of_node(index, all, capacity.pods).context("there are too few pod addresses")?

@@ -25,6 +25,23 @@ impl Plane {
         self.server.client(identity)
     }
 
+    /// Makes a namespace where it is missing.
+    pub(crate) async fn make_namespace(&self, name: &str) -> Result<()> {
+        use k8s_openapi::api::core::v1::Namespace;
+        let namespace: Namespace =
+            serde_json::from_value(serde_json::json!({ "metadata": { "name": name } }))?;
+        let api: kube::Api<Namespace> = kube::Api::all(self.client("system:admin"));
+        match api
+            .create(&kube::api::PostParams::default(), &namespace)
+            .await
+        {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            outcome => outcome
+                .map(|_| ())
+                .with_context(|| format!("cannot make namespace {name}")),
+        }
+    }
+
     pub(crate) fn server(&self) -> &Server {
         &self.server
     }
@@ -44,12 +61,17 @@ pub(crate) async fn start(
 ) -> Result<Plane> {
     let store = Store::open(&data.folder("store")?)?;
     let state = seatrial_apiserver::State::new(store, clock.clone(), random.clone());
-    let server = Server::start(state).await.context("the API server cannot start")?;
+    let server = Server::start(state)
+        .await
+        .context("the API server cannot start")?;
     let definitions: Vec<_> = seatrial_resources::definitions()
         .iter()
         .map(serde_json::to_value)
         .collect::<Result<_, _>>()?;
-    server.define(definitions).await.context("the custom kinds cannot be installed")?;
+    server
+        .define(definitions)
+        .await
+        .context("the custom kinds cannot be installed")?;
     let secrets = data.secrets()?;
     let tls = tls::configuration(&secrets.server).context("the server's certificate is no good")?;
     let tokens = BearerTokens::new([(secrets.admin_token, Identity::admin())]);

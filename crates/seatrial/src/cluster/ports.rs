@@ -33,7 +33,9 @@ impl Ports {
     pub(crate) async fn bind(self, data: &Data) -> Result<Listeners> {
         let last = data.last_endpoints();
         let api = self.one("--api-port", self.api, &last.api, 6443).await?;
-        let gateway = self.one("--gateway-port", self.gateway, &last.gateway, 8080).await?;
+        let gateway = self
+            .one("--gateway-port", self.gateway, &last.gateway, 8080)
+            .await?;
         let git = self.one("", None, &last.git, 3000).await?;
         let registry = self.one("", None, &last.registry, 5000).await?;
         let metrics = self.one("", None, &last.metrics, 9090).await?;
@@ -47,7 +49,14 @@ impl Ports {
             registry: at("", &registry)?,
             metrics: at("http://", &metrics)?,
         };
-        Ok(Listeners { api, gateway, git, registry, metrics, endpoints })
+        Ok(Listeners {
+            api,
+            gateway,
+            git,
+            registry,
+            metrics,
+            endpoints,
+        })
     }
 
     async fn one(
@@ -61,7 +70,9 @@ impl Ports {
             return match listen(port).await {
                 Ok(listener) => Ok(listener),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    bail!("port {port} is in use: stop what listens there, or choose another with {flag}")
+                    bail!(
+                        "port {port} is in use: stop what listens there, or choose another with {flag}"
+                    )
                 }
                 Err(error) => bail!("cannot listen on port {port} ({flag}): {error}"),
             };

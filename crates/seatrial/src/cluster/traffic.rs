@@ -14,8 +14,10 @@ use super::Parts;
 use crate::adapter::{Reach, Targets};
 
 /// How often everything is scraped. Short, so that a demo of seconds has numbers.
-const RHYTHM: Rhythm =
-    Rhythm { interval: Duration::from_secs(1), timeout: Duration::from_secs(1) };
+const RHYTHM: Rhythm = Rhythm {
+    interval: Duration::from_secs(1),
+    timeout: Duration::from_secs(1),
+};
 
 /// The running gateway and metrics.
 pub(crate) struct Traffic {
@@ -40,8 +42,16 @@ pub(crate) fn start(
 
     let telemetry = Telemetry::new(parts.clock.clone(), Limits::default());
     let pods = parts.ctx.caches.of::<Pod>();
-    let targets = Targets { requests: Arc::clone(&requests), pods, reach };
-    tasks.spawn(seatrial_telemetry::scrape::run(telemetry.clone(), Arc::new(targets), RHYTHM));
+    let targets = Targets {
+        requests: Arc::clone(&requests),
+        pods,
+        reach,
+    };
+    tasks.spawn(seatrial_telemetry::scrape::run(
+        telemetry.clone(),
+        Arc::new(targets),
+        RHYTHM,
+    ));
     let router = seatrial_telemetry::http::router(telemetry.clone());
     let stop = parts.stop.clone();
     tasks.spawn(async move {
@@ -50,5 +60,9 @@ pub(crate) fn start(
             tracing::error!(%error, "the metrics server stopped");
         }
     });
-    Traffic { gateway, requests, telemetry }
+    Traffic {
+        gateway,
+        requests,
+        telemetry,
+    }
 }

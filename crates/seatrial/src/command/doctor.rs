@@ -10,7 +10,10 @@ use crate::arguments::{Doctor, Output};
 
 pub(crate) async fn run(doctor: Doctor) -> Result<ExitCode> {
     let data = super::data(&doctor.which)?;
-    let settings = Settings { directory: data.folder("runtime")?, executable: None };
+    let settings = Settings {
+        directory: data.folder("runtime")?,
+        executable: None,
+    };
     let checks = detect::report(&settings).await;
     let failed = checks.iter().any(|check| check.status == Status::Failed);
     if doctor.which.output == Output::Json {
@@ -45,5 +48,9 @@ pub(crate) async fn run(doctor: Doctor) -> Result<ExitCode> {
         };
         println!("\n{verdict}");
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

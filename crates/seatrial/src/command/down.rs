@@ -24,7 +24,11 @@ pub(crate) async fn run(down: Down) -> Result<ExitCode> {
         let deadline = Instant::now() + PATIENCE;
         while data.state().is_some() {
             if Instant::now() > deadline {
-                bail!("process {} does not stop; end it with `kill -9 {}`", state.pid, state.pid);
+                bail!(
+                    "process {} does not stop; end it with `kill -9 {}`",
+                    state.pid,
+                    state.pid
+                );
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -37,11 +41,17 @@ pub(crate) async fn run(down: Down) -> Result<ExitCode> {
             .with_context(|| format!("cannot delete {}", data.root().display()))?;
     }
     if down.which.output == Output::Json {
-        println!("{}", serde_json::json!({ "stopped": state.is_some(), "deleted": down.delete }));
+        println!(
+            "{}",
+            serde_json::json!({ "stopped": state.is_some(), "deleted": down.delete })
+        );
     } else {
         let what = match (state.is_some(), down.delete) {
             (true, true) => "stopped and deleted".to_owned(),
-            (true, false) => format!("stopped; `seatrial up` continues from {}", data.root().display()),
+            (true, false) => format!(
+                "stopped; `seatrial up` continues from {}",
+                data.root().display()
+            ),
             (false, true) => "was not running; deleted".to_owned(),
             (false, false) => "was not running".to_owned(),
         };

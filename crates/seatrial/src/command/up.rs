@@ -24,7 +24,11 @@ pub(crate) async fn run(up: Up) -> Result<ExitCode> {
             named(&up)
         );
     }
-    if up.detach { detached(&up, &data).await } else { foreground(up, data).await }
+    if up.detach {
+        detached(&up, &data).await
+    } else {
+        foreground(up, data).await
+    }
 }
 
 fn named(up: &Up) -> String {
@@ -41,11 +45,17 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
         name: up.which.name.clone(),
         runtime: up.runtime,
         nodes: usize::from(up.nodes),
-        ports: Ports { api: up.api_port, gateway: up.gateway_port, any: false },
+        ports: Ports {
+            api: up.api_port,
+            gateway: up.gateway_port,
+            any: false,
+        },
         advisories: up.advisories.clone(),
     };
     let cluster = Cluster::start(configuration, data).await?;
-    cluster.nodes_ready(usize::from(up.nodes), Duration::from_secs(30)).await?;
+    cluster
+        .nodes_ready(usize::from(up.nodes), Duration::from_secs(30))
+        .await?;
     let took = begun.elapsed();
     let state = State {
         name: up.which.name.clone(),
@@ -53,13 +63,25 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
         runtime: cluster.runtime.clone(),
         endpoints: cluster.endpoints.clone(),
     };
-    let users = if up.no_kubeconfig { None } else { cluster::users_kubeconfig() };
-    cluster::write(cluster.data(), &up.which.name, &state.endpoints.api, users.as_deref())?;
+    let users = if up.no_kubeconfig {
+        None
+    } else {
+        cluster::users_kubeconfig()
+    };
+    cluster::write(
+        cluster.data(),
+        &up.which.name,
+        &state.endpoints.api,
+        users.as_deref(),
+    )?;
     cluster.data().note_state(&state)?;
     print(&up, &state, Some(took), cluster.data())?;
     stopped().await?;
     if up.which.output == Output::Text {
-        println!("stopping; everything stays in {}", cluster.data().root().display());
+        println!(
+            "stopping; everything stays in {}",
+            cluster.data().root().display()
+        );
     }
     cluster.stop().await?;
     Ok(ExitCode::SUCCESS)
@@ -77,9 +99,17 @@ fn print(up: &Up, state: &State, took: Option<Duration>, data: &Data) -> Result<
         return Ok(());
     }
     let context = cluster::context_name(&state.name);
-    let nodes = if up.nodes == 1 { "1 node" } else { &format!("{} nodes", up.nodes) };
+    let nodes = if up.nodes == 1 {
+        "1 node"
+    } else {
+        &format!("{} nodes", up.nodes)
+    };
     match took {
-        Some(took) => println!("cluster {} is ready: {nodes} in {} ms", state.name, took.as_millis()),
+        Some(took) => println!(
+            "cluster {} is ready: {nodes} in {} ms",
+            state.name,
+            took.as_millis()
+        ),
         None => println!("cluster {} is ready: {nodes}", state.name),
     }
     println!("  {}", state.runtime);
@@ -95,7 +125,10 @@ fn print(up: &Up, state: &State, took: Option<Duration>, data: &Data) -> Result<
         println!("  {name:<15} {value}");
     }
     let kubectl = if up.no_kubeconfig {
-        format!("kubectl --kubeconfig {} get nodes", data.root().join("kubeconfig").display())
+        format!(
+            "kubectl --kubeconfig {} get nodes",
+            data.root().join("kubeconfig").display()
+        )
     } else {
         format!("kubectl --context {context} get nodes")
     };
@@ -118,8 +151,8 @@ async fn stopped() -> Result<()> {
 /// Starts this program again in the background, and waits until it is ready.
 async fn detached(up: &Up, data: &Data) -> Result<ExitCode> {
     let log_path = data.root().join("seatrial.log");
-    let log = File::create(&log_path)
-        .with_context(|| format!("cannot write {}", log_path.display()))?;
+    let log =
+        File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
     let mut command = Command::new(std::env::current_exe()?);
     let arguments = std::env::args_os().skip(1);
     command.args(arguments.filter(|word| word != "--detach" && word != "-d"));
@@ -142,7 +175,10 @@ async fn detached(up: &Up, data: &Data) -> Result<ExitCode> {
             bail!("the cluster did not start:\n{}", said.trim());
         }
         if Instant::now() > deadline {
-            bail!("the cluster is not ready after {PATIENCE:?}; see {}", log_path.display());
+            bail!(
+                "the cluster is not ready after {PATIENCE:?}; see {}",
+                log_path.display()
+            );
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

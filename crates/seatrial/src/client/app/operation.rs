@@ -338,7 +338,7 @@ impl Progress {
                 namespace => format!("{} {namespace}/{}", result.kind, result.name),
             };
             let message = result.message.as_deref().unwrap_or_default();
-            let news = format!("{:<10} {name}  {message}", word);
+            let news = format!("{word:<10} {name}  {message}");
             if self.said.get(&name) != Some(&news) {
                 lines.push(format!(
                     "  {}{} {name}  {message}",

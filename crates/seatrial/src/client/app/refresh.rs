@@ -13,7 +13,7 @@ use super::Place;
 use crate::client::connect::{Session, failed, is_missing};
 
 /// How long `get --refresh` waits.
-pub(super) const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// How often the object is looked at.
 pub(super) const INTERVAL: Duration = Duration::from_millis(200);

@@ -83,8 +83,8 @@ impl Wait {
         if !any {
             wanted.push(HealthStatusCode::Healthy);
         }
-        let synced = !(self.sync || !any) || state::sync(app) == SyncStatusCode::Synced;
-        let at_rest = !(self.operation || !any) || !state::is_busy(app);
+        let synced = (any && !self.sync) || state::sync(app) == SyncStatusCode::Synced;
+        let at_rest = (any && !self.operation) || !state::is_busy(app);
         let healthy = wanted.is_empty() || wanted.contains(&state::health(app));
         synced && at_rest && healthy
     }

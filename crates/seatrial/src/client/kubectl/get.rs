@@ -259,7 +259,7 @@ fn table(answers: &[Value], view: &View) -> Option<String> {
     let mut table = Table::new(&header);
     for row in answers
         .iter()
-        .flat_map(|answer| answer["rows"].as_array())
+        .filter_map(|answer| answer["rows"].as_array())
         .flatten()
     {
         let mut cells: Vec<String> = shown
