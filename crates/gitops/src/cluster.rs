@@ -144,7 +144,6 @@ impl Cluster {
         let params = PostParams {
             dry_run: how.effect == Effect::DryRun,
             field_manager: Some(MANAGER.to_owned()),
-            ..PostParams::default()
         };
         let request = Self::request(kind, at).create(&params, encode(object)?);
         let request = request.map(|request| with_validation(request, how.validation));
@@ -161,7 +160,6 @@ impl Cluster {
         let params = PostParams {
             dry_run: how.effect == Effect::DryRun,
             field_manager: Some(MANAGER.to_owned()),
-            ..PostParams::default()
         };
         let request = Self::request(kind, at).replace(&at.name, &params, encode(object)?);
         let request = request.map(|request| with_validation(request, how.validation));

@@ -161,7 +161,7 @@ pub(crate) fn conclude(
                 return None;
             }
             Err(malformed) => {
-                state.message = Some(format!("{message}; not tried again: {malformed}"))
+                state.message = Some(format!("{message}; not tried again: {malformed}"));
             }
         }
     } else if failed && tried > 0 {

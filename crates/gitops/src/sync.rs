@@ -8,6 +8,8 @@
 //! The order is Argo CD's: phase, wave, prunes, kind, name. What each task came to is kept in
 //! `status.operationState.syncResult`, so every pass begins with nothing but the API.
 
+mod act;
+mod first;
 mod order;
 mod pass;
 mod plan;

@@ -1,6 +1,6 @@
 //! Applications against a real API server, in virtual time.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // Tests.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_raw_string_hashes)] // Tests.
 
 mod support;
 
@@ -620,4 +620,146 @@ async fn differences_are_shown_as_text() {
         -  namespace: test
     "#]]
     .assert_eq(&text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn weights_that_a_rollout_moves_can_be_left_to_it() {
+    let world = World::start().await;
+    let route = |weights: [i32; 2]| {
+        json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "shop"},
+            "spec": {"hosts": ["shop"], "http": [{"name": "primary", "route": [
+                {"destination": {"host": "stable"}, "weight": weights[0]},
+                {"destination": {"host": "canary"}, "weight": weights[1]},
+            ]}]},
+        })
+    };
+    world.commit("c1", &[("k8s/route.yaml", route([100, 0]))]);
+    let mut spec = automated();
+    spec["ignoreDifferences"] = json!([{
+        "group": "networking.istio.io", "kind": "VirtualService",
+        "jqPathExpressions": [".spec.http[].route[].weight"],
+    }]);
+    spec["syncPolicy"]["syncOptions"] = json!(["RespectIgnoreDifferences=true"]);
+    world.app(spec).await;
+    world.synced("c1").await;
+    let routes: Api<seatrial_resources::istio::VirtualService> =
+        Api::namespaced(world.client.clone(), "test");
+    let patch = Patch::Merge(json!({"spec": route([70, 30])["spec"]}));
+    routes
+        .patch("shop", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    let mut changed = route([100, 0]);
+    changed["spec"]["hosts"] = json!(["shop", "shop.test"]);
+    world.commit("c2", &[("k8s/route.yaml", changed)]);
+    world.refresh().await;
+    world.synced("c2").await;
+    let live = serde_json::to_value(routes.get("shop").await.unwrap()).unwrap();
+    assert_eq!(live["spec"]["hosts"], json!(["shop", "shop.test"]));
+    assert_eq!(
+        live.pointer("/spec/http/0/route/1/weight"),
+        Some(&json!(30))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_keeps_its_applications_within_bounds() {
+    let world = World::start().await;
+    world.commit("c1", &[("k8s/a.yaml", map("a", "1"))]);
+    world
+        .cluster
+        .create(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject",
+            "metadata": {"name": "team", "namespace": "argocd"},
+            "spec": {
+                "sourceRepos": ["https://github.com/other/*"],
+                "destinations": [{"server": "*", "namespace": "team-*"}],
+            },
+        }))
+        .await
+        .unwrap();
+    world.app(json!({"project": "team"})).await;
+    let status = world
+        .until("refused", |status| !complaints(status).is_empty())
+        .await;
+    expect![[r#"
+        InvalidSpecError: application repo https://github.com/org/shop.git is not permitted in project 'team'
+        InvalidSpecError: application destination server 'https://kubernetes.default.svc' and namespace 'test' do not match any of the allowed destinations in project 'team'"#]].assert_eq(&complaints(&status));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repository_that_appears_later_is_found() {
+    let world = World::start().await;
+    world.app(automated()).await;
+    world
+        .until("complained", |status| !complaints(status).is_empty())
+        .await;
+    world.commit("c1", &[("k8s/a.yaml", map("a", "1"))]);
+    let start = tokio::time::Instant::now();
+    world
+        .cluster
+        .create(json!({
+            "apiVersion": "seatrial.dev/v1alpha1", "kind": "Repository",
+            "metadata": {"name": "shop", "namespace": "seatrial-system"},
+            "spec": {"standsInFor": [support::URL]},
+        }))
+        .await
+        .unwrap();
+    let status = world.synced("c1").await;
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(complaints(&status), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_of_some_objects_leaves_the_others() {
+    let world = World::start().await;
+    world.commit(
+        "c1",
+        &[("k8s/all.yaml", json!([map("a", "1"), map("b", "1")]))],
+    );
+    world.app(json!({})).await;
+    world
+        .sync(json!({"resources": [{"kind": "ConfigMap", "name": "b"}]}))
+        .await;
+    let status = world
+        .until("ended", |status| {
+            status
+                .operation_state
+                .as_ref()
+                .is_some_and(|state| state.phase == OperationPhase::Succeeded)
+        })
+        .await;
+    expect![[r#"
+        Succeeded: successfully synced (all tasks run)
+        ConfigMap b Synced: configmap/b created"#]].assert_eq(&told(&status));
+    assert_eq!(world.map("a").await, None);
+    assert_eq!(status.history, None);
+    assert_eq!(status.sync.status, SyncStatusCode::OutOfSync);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_changes_nothing() {
+    let world = World::start().await;
+    world.commit("c1", &[("k8s/a.yaml", map("a", "1"))]);
+    world.app(json!({})).await;
+    world.sync(json!({"dryRun": true})).await;
+    let status = world
+        .until("ended", |status| {
+            status
+                .operation_state
+                .as_ref()
+                .is_some_and(|state| state.phase == OperationPhase::Succeeded)
+        })
+        .await;
+    expect![[r#"
+        Succeeded: successfully synced (dry run)
+        ConfigMap a Synced: dry run: accepted by the server"#]].assert_eq(&told(&status));
+    assert_eq!(world.map("a").await, None);
 }

@@ -186,9 +186,10 @@ impl Pass<'_> {
         };
         let (mut resources, mut differs) = (Vec::new(), false);
         for pair in &pairs {
-            let verdict = match known {
-                true => comparison.verdict(pair, &mut memory.verdicts).await,
-                false => SyncStatusCode::Unknown,
+            let verdict = if known {
+                comparison.verdict(pair, &mut memory.verdicts).await
+            } else {
+                SyncStatusCode::Unknown
             };
             self.warn_of_shared(pair, wrong);
             differs |= verdict == SyncStatusCode::OutOfSync && !is_spared(pair);

@@ -1,3 +1,5 @@
+#![allow(clippy::needless_raw_string_hashes)] // As the snapshots' tool writes them.
+
 use expect_test::{Expect, expect};
 use seatrial_render::Files;
 use seatrial_resources::argoproj::ApplicationSource;
