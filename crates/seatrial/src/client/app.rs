@@ -1,7 +1,9 @@
 //! `seatrial app`: Applications, in the manner of `argocd app`.
 
+mod details;
 mod diff;
 mod operation;
+mod progress;
 mod refresh;
 mod state;
 mod view;
@@ -153,7 +155,7 @@ impl AppCommand {
     /// What went wrong, with the object and the next step.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let session = self.connection.open(Preference::Seatrial).await?;
-        let done = self.execute(&session).await;
+        let done = Box::pin(self.execute(&session)).await;
         done.map_err(|error| explain(error, &session.place))
     }
 
@@ -288,7 +290,7 @@ async fn get(session: &Session, place: &Place, output: Format) -> anyhow::Result
     let app = place.read().await?;
     let text = match encoded(output, &object(&app))? {
         Some(text) => text,
-        None => view::details(&app, session.screen.paint(), session.clock.now()),
+        None => details::details(&app, session.screen.paint(), session.clock.now()),
     };
     session.screen.print(&text);
     Ok(ExitCode::SUCCESS)

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_units() {
-        assert_eq!(parse("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse("1h30m"), Ok(Duration::from_mins(90)));
         assert_eq!(parse("45"), Ok(Duration::from_secs(45)));
         assert_eq!(parse("1.5s"), Ok(Duration::from_millis(1500)));
         assert!(parse("soon").unwrap_err().contains("90s"));

@@ -22,7 +22,7 @@ impl Canvas {
 
     /// Draws `text`, if it differs from what stands there.
     pub(crate) fn draw(&mut self, text: &str) {
-        let (rows, columns) = self.screen.size();
+        let (rows, columns) = Screen::size();
         let text = fitted(text, rows, columns);
         if self.drawn.as_deref() == Some(text.as_str()) {
             return;

@@ -100,10 +100,14 @@ impl KustomizeApplet {
     /// What is wrong with the files, by file and field.
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let directory = std::env::current_dir().context("finding the current directory")?;
-        match applet::parse::<Kustomize>(&ORIGINAL, &self.arguments) {
-            Ok(kustomize) => kustomize.execute(&directory, &Screen::standard()),
-            Err(refusal) => Ok(refusal.report()),
-        }
+        let kustomize: Kustomize = match applet::parse(&ORIGINAL, &self.arguments) {
+            Ok(kustomize) => kustomize,
+            Err(refusal) => return Ok(refusal.report()),
+        };
+        let work = move || kustomize.execute(&directory, &Screen::standard());
+        tokio::task::spawn_blocking(work)
+            .await
+            .context("rendering")?
     }
 }
 

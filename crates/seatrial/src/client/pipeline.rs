@@ -205,9 +205,10 @@ impl Runs<'_> {
     async fn find(&self, name: Option<&str>) -> anyhow::Result<PipelineRun> {
         let mut runs = self.newest_first(None).await?;
         let Some(name) = name else {
-            return match runs.is_empty() {
-                false => Ok(runs.remove(0)),
-                true => bail!("there are no pipeline runs yet: push a commit with a workflow"),
+            return if runs.is_empty() {
+                bail!("there are no pipeline runs yet: push a commit with a workflow")
+            } else {
+                Ok(runs.remove(0))
             };
         };
         match runs

@@ -66,7 +66,7 @@ impl Screen {
     }
 
     /// Rows and columns.
-    pub(crate) fn size(&self) -> (usize, usize) {
+    pub(crate) fn size() -> (usize, usize) {
         let (rows, columns) = Term::stdout().size();
         (usize::from(rows), usize::from(columns))
     }

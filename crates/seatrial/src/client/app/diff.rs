@@ -23,8 +23,9 @@ pub(super) async fn print(
     let paint = session.screen.paint();
     let text = match repositories {
         Some(source) => {
-            let differences =
-                diff::of(session.client.clone(), &app, source, ARGOCD_NAMESPACE).await;
+            let compared = diff::of(session.client.clone(), &app, source, ARGOCD_NAMESPACE);
+            // Rendering and comparing is much at once; commands that do neither stay small.
+            let differences = Box::pin(compared).await;
             let differences =
                 differences.with_context(|| format!("comparing {}", place.describe()))?;
             differences

@@ -1,6 +1,5 @@
 //! `app sync` and `app rollback`: ask for an operation and follow it.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,11 +13,12 @@ use seatrial_resources::argoproj::{
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::progress::Progress;
 use super::refresh::INTERVAL;
 use super::{Place, state, view};
 use crate::client::connect::{Session, failed};
 use crate::client::duration;
-use crate::client::style::{Paint, short};
+use crate::client::style::short;
 
 /// The fact by which an operation is known again in the status.
 const REQUEST: &str = "seatrial.dev/request";
@@ -297,57 +297,4 @@ fn is_of(operation: &OperationState, request: &str) -> bool {
     let info = operation.operation.info.as_deref().unwrap_or_default();
     info.iter()
         .any(|info| info.name == REQUEST && info.value == request)
-}
-
-/// Remembers what was said of each object.
-struct Progress {
-    paint: Paint,
-    message: String,
-    said: BTreeMap<String, String>,
-}
-
-impl Progress {
-    fn new(paint: Paint) -> Self {
-        Self {
-            paint,
-            message: String::new(),
-            said: BTreeMap::new(),
-        }
-    }
-
-    /// The lines that are new.
-    fn news(&mut self, operation: &OperationState) -> Vec<String> {
-        let mut lines = Vec::new();
-        let message = operation.message.as_deref().unwrap_or_default();
-        if !state::is_final(operation.phase) && message != self.message {
-            message.clone_into(&mut self.message);
-            lines.push(format!(
-                "{}: {message}",
-                self.paint.word(&format!("{:?}", operation.phase))
-            ));
-        }
-        let results = operation
-            .sync_result
-            .as_ref()
-            .and_then(|result| result.resources.as_deref());
-        for result in results.unwrap_or_default() {
-            let phase = result.hook_phase.map(|phase| format!("{phase:?}"));
-            let word = result.status.clone().or(phase).unwrap_or_default();
-            let name = match result.namespace.as_str() {
-                "" => format!("{} {}", result.kind, result.name),
-                namespace => format!("{} {namespace}/{}", result.kind, result.name),
-            };
-            let message = result.message.as_deref().unwrap_or_default();
-            let news = format!("{word:<10} {name}  {message}");
-            if self.said.get(&name) != Some(&news) {
-                lines.push(format!(
-                    "  {}{} {name}  {message}",
-                    self.paint.word(&word),
-                    " ".repeat(10_usize.saturating_sub(word.len()))
-                ));
-                self.said.insert(name, news);
-            }
-        }
-        lines
-    }
 }

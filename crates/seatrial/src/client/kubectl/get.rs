@@ -99,14 +99,13 @@ impl Get {
             Some(name) => format!("{} \"{name}\"", kind.resource.plural),
             None => kind.resource.plural.clone(),
         };
-        let built = match &asked.name {
-            Some(name) => request.get(name, &kube::api::GetParams::default()),
-            None => {
-                let mut parameters = ListParams::default();
-                parameters.label_selector.clone_from(&self.selector);
-                parameters.field_selector.clone_from(&self.field_selector);
-                request.list(&parameters)
-            }
+        let built = if let Some(name) = &asked.name {
+            request.get(name, &kube::api::GetParams::default())
+        } else {
+            let mut parameters = ListParams::default();
+            parameters.label_selector.clone_from(&self.selector);
+            parameters.field_selector.clone_from(&self.field_selector);
+            request.list(&parameters)
         };
         let mut built: Request<Vec<u8>> = built.with_context(|| format!("asking for {what}"))?;
         let accept =
@@ -160,9 +159,10 @@ impl Get {
             return Ok(ExitCode::SUCCESS);
         }
         for (number, text) in texts.iter().enumerate() {
-            let text = match self.no_headers {
-                true => text.split_once('\n').map_or("", |(_, rows)| rows),
-                false => text.as_str(),
+            let text = if self.no_headers {
+                text.split_once('\n').map_or("", |(_, rows)| rows)
+            } else {
+                text.as_str()
             };
             let gap = if number > 0 && !self.no_headers {
                 "\n"

@@ -136,7 +136,7 @@ fn has(object: &Value, path: &Path, value: Option<&str>) -> bool {
         .any(|found| match (found, value) {
             (_, None) => true,
             (Value::String(text), Some(value)) => text == value,
-            (other, Some(value)) => other.to_string() == value,
+            (other, Some(value)) => *other == value,
         })
 }
 

@@ -14,7 +14,7 @@ const OLDER: &str = "ffffeeeeddddccccbbbbaaaa9999888877776666";
 
 async fn run(cluster: &Cluster, words: &str) -> String {
     let session = session(cluster);
-    let done = parsed::<AppCommand>(words).execute(&session).await;
+    let done = Box::pin(parsed::<AppCommand>(words).execute(&session)).await;
     outcome(&session, done)
 }
 
@@ -88,7 +88,7 @@ async fn patch_status(cluster: &Cluster, status: Value) {
 #[tokio::test(start_paused = true)]
 async fn lists_show_state_and_short_revisions() {
     let cluster = with_application(json!({ "prune": true, "selfHeal": true })).await;
-    tokio::time::advance(Duration::from_secs(300)).await;
+    tokio::time::advance(Duration::from_mins(5)).await;
     expect![[r#"
         NAME          SYNC        HEALTH     REVISION   DESTINATION   LAST SYNC   CONDITIONS
         argocd/shop   OutOfSync   Degraded   0a1b2c3    production    5m          SyncError
@@ -110,7 +110,7 @@ async fn lists_show_state_and_short_revisions() {
 #[tokio::test(start_paused = true)]
 async fn an_application_says_why_it_is_degraded() {
     let cluster = with_application(json!({ "prune": true, "selfHeal": true })).await;
-    tokio::time::advance(Duration::from_secs(300)).await;
+    tokio::time::advance(Duration::from_mins(5)).await;
     expect![[r#"
         Name:             argocd/shop
         Project:          default
@@ -172,7 +172,7 @@ async fn a_rollback_is_refused_while_syncs_are_automated() {
 
 /// Plays the controller: takes the operation and ends it in `phase`.
 async fn serve(cluster: Cluster, phase: &'static str) {
-    let app = eventually("an operation", Duration::from_secs(60), || async {
+    let app = eventually("an operation", Duration::from_mins(1), || async {
         let app = api(&cluster).get("shop").await.unwrap();
         app.operation.is_some().then_some(app)
     })

@@ -69,7 +69,7 @@ async fn a_server_that_does_not_answer_and_a_missing_file_say_what_to_do() {
     std::fs::write(&path, text).unwrap();
     let session = connection.open(Preference::Seatrial).await.unwrap();
     let command: super::super::AppCommand = super::parsed("list");
-    let error = command.execute(&session).await.unwrap_err();
+    let error = Box::pin(command.execute(&session)).await.unwrap_err();
     let error = super::super::connect::explain(error, &session.place);
     let text = error.to_string().replace(path.to_str().unwrap(), "CONFIG");
     expect![["cannot reach the API server at http://127.0.0.1:9 (context `seatrial` of CONFIG): is the cluster up? Start it with `seatrial up`, or choose another one with --context"]].assert_eq(&text);
