@@ -136,7 +136,11 @@ fn has(object: &Value, path: &Path, value: Option<&str>) -> bool {
         .any(|found| match (found, value) {
             (_, None) => true,
             (Value::String(text), Some(value)) => text == value,
-            (other, Some(value)) => *other == value,
+            // Numbers and truth values as they are written.
+            (other, Some(value)) => {
+                let written = other.to_string();
+                written == value
+            }
         })
 }
 
