@@ -73,7 +73,7 @@ impl Reconciler for Applications {
     fn delay(&self) -> Delay {
         // A rollout changes many objects at once: one look serves them all.
         Delay {
-            pace: Duration::from_millis(50),
+            pace: Duration::from_millis(20),
             ..Delay::default()
         }
     }

@@ -9,6 +9,8 @@ use seatrial_resources::argoproj::{
     SyncOperation, SyncStatusCode,
 };
 
+use serde_json::Value;
+
 use super::{GLANCE, Pass, Wrong, load};
 use crate::compare::{Comparison, is_extraneous};
 use crate::error::Error;
@@ -263,7 +265,10 @@ fn follow(state: &mut OperationState, wanted: &Result<Rendered, String>) {
     }
 }
 
-/// Whether an object that is no longer desired leaves the application in sync.
+/// Whether an object that is no longer desired leaves the application in sync: because it says so, or
+/// because it is on its way out already.
 fn is_spared(pair: &Pair) -> bool {
-    pair.target.is_none() && pair.live.as_ref().is_some_and(is_extraneous)
+    let going = |live: &Value| live.pointer("/metadata/deletionTimestamp").is_some();
+    let live = pair.live.as_ref();
+    pair.target.is_none() && live.is_some_and(|live| is_extraneous(live) || going(live))
 }

@@ -1,4 +1,4 @@
-#![allow(clippy::needless_raw_string_hashes)] // As the snapshots' tool writes them.
+#![allow(clippy::needless_raw_string_hashes, clippy::needless_pass_by_value)] // Reads as a table of cases.
 
 use expect_test::{Expect, expect};
 use seatrial_render::Files;

@@ -3,6 +3,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::match_wild_err_arm,
     clippy::missing_panics_doc,
     clippy::must_use_candidate
 )] // Each test uses a part.
@@ -101,10 +102,12 @@ impl World {
                 .as_array()
                 .cloned()
                 .unwrap_or_else(|| vec![objects.clone()]);
-            let text = list
-                .iter()
-                .map(|one| format!("---\n{one}\n"))
-                .collect::<String>();
+            let list: Vec<_> = list.iter().map(ToString::to_string).collect();
+            let text = list.join(
+                "
+---
+",
+            );
             ((*path).to_owned(), text.into_bytes())
         });
         let entry = (commit.to_owned(), Arc::new(Files::new(files)));
@@ -186,7 +189,7 @@ impl World {
         };
         match tokio::time::timeout(limit, seen).await {
             Ok(status) => status,
-            Err(_) => panic!(
+            Err(_elapsed) => panic!(
                 "{what}: {}",
                 serde_json::to_string_pretty(&self.status().await).unwrap()
             ),
@@ -207,7 +210,7 @@ impl World {
     }
 
     pub async fn gone(&self, name: &str) {
-        eventually("the object goes", Duration::from_secs(60), async || {
+        eventually("the object goes", Duration::from_mins(1), async || {
             self.map(name).await.is_none().then_some(())
         })
         .await;
@@ -280,4 +283,12 @@ pub fn complaints(status: &ApplicationStatus) -> String {
         .map(|one| format!("{}: {}", one.type_, one.message))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// Syncs, prunes and heals by itself; nothing here collects garbage, so prunes do not wait for it.
+pub fn automated() -> Value {
+    json!({"syncPolicy": {
+        "automated": {"prune": true, "selfHeal": true},
+        "syncOptions": ["PrunePropagationPolicy=background"],
+    }})
 }

@@ -1,4 +1,8 @@
-#![allow(clippy::needless_raw_string_hashes)] // As the snapshots' tool writes them.
+#![allow(
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string
+)] // Reads as a table of cases.
 
 use expect_test::{Expect, expect};
 use seatrial_resources::argoproj::OperationPhase;
