@@ -160,7 +160,7 @@ impl Logs for Outside {
 
 fn workflow() -> Workflow {
     let text = std::fs::read_to_string(shop().join(WORKFLOW)).unwrap();
-    Workflow::parse(WORKFLOW, &text).unwrap_or_else(|error| panic!("{error}"))
+    Workflow::parse(WORKFLOW, &text).unwrap()
 }
 
 fn request(directory: PathBuf) -> Request {
