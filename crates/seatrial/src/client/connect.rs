@@ -19,7 +19,8 @@ pub(crate) struct Connection {
     /// The kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// The context in it [default: `seatrial` where there is one, else the current one]
+    /// The context in it [default: `seatrial` where there is one, else the current one; kubectl takes
+    /// the current one]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
     pub(crate) context: Option<String>,
 }

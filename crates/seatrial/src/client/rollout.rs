@@ -18,10 +18,17 @@ use clap::{Args, Subcommand};
 use kube::Api;
 use kube::api::ListParams;
 use seatrial_resources::argoproj::Rollout;
+use tokio::time::Instant;
 
 use super::connect::{Connection, Preference, Session, explain, failed, is_missing, said};
 use super::duration;
 use super::output::{Format, encoded, list};
+
+/// How often a rollout is looked at.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long a verb waits for the controller to have seen what was changed before.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Rollouts: versions that take over step by step
 #[derive(Args, Debug, Clone)]
@@ -239,6 +246,19 @@ impl Place {
 
     fn describe(&self) -> String {
         format!("rollout {}/{}", self.namespace, self.name)
+    }
+
+    /// The rollout once its controller has seen its newest spec: a verb that is meant for an update
+    /// just made must not be answered by the status before it. After a while, as it is.
+    async fn settled(&self) -> anyhow::Result<Rollout> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let rollout = self.read().await?;
+            if info::is_observed(&rollout) || Instant::now() >= deadline {
+                return Ok(rollout);
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
     }
 
     async fn read(&self) -> anyhow::Result<Rollout> {

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use seatrial_gitops::Source;
 use seatrial_gitops::diff::{self, ObjectDiff};
-use seatrial_resources::argoproj::ARGOCD_NAMESPACE;
+use seatrial_resources::argoproj::{ARGOCD_NAMESPACE, SyncStatusCode};
 
-use super::{Place, view};
+use super::{Place, state, view};
 use crate::client::connect::Session;
 use crate::client::style::{Paint, Tone};
 
@@ -33,6 +33,13 @@ pub(super) async fn print(
                 .map(|difference| unified(difference, paint))
                 .collect()
         }
+        None if state::sync(&app) == SyncStatusCode::Unknown => bail!(
+            "{} was not compared yet{}",
+            place.describe(),
+            state::complaint(&app)
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default()
+        ),
         None => view::differences(&app, paint).unwrap_or_default(),
     };
     if text.is_empty() {

@@ -137,3 +137,9 @@ pub(super) fn reason(app: &Application) -> Option<String> {
         .collect();
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
+
+/// The first condition in words.
+pub(super) fn complaint(app: &Application) -> Option<String> {
+    let condition = app.status.as_ref()?.conditions.as_ref()?.first()?;
+    Some(format!("{}: {}", condition.type_, condition.message))
+}

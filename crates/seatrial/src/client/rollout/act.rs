@@ -90,7 +90,7 @@ pub(super) async fn promote(
     place: &Place,
     how: Promotion,
 ) -> anyhow::Result<()> {
-    let rollout = place.read().await?;
+    let rollout = place.settled().await?;
     let status = rollout.status.clone().unwrap_or_default();
     if status.abort {
         bail!(
@@ -121,7 +121,7 @@ pub(super) async fn promote(
 
 /// `abort`.
 pub(super) async fn abort(session: &Session, place: &Place) -> anyhow::Result<()> {
-    let rollout = place.read().await?;
+    let rollout = place.settled().await?;
     let status = rollout.status.unwrap_or_default();
     if status.stable_rs.is_none() || status.current_pod_hash == status.stable_rs {
         bail!(
@@ -142,7 +142,7 @@ pub(super) async fn abort(session: &Session, place: &Place) -> anyhow::Result<()
 
 /// `retry`.
 pub(super) async fn retry(session: &Session, place: &Place) -> anyhow::Result<()> {
-    let rollout = place.read().await?;
+    let rollout = place.settled().await?;
     if !rollout.status.unwrap_or_default().abort {
         bail!(
             "{} was not aborted: there is nothing to try again",

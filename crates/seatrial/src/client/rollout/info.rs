@@ -42,17 +42,20 @@ pub(super) struct Image {
     pub(super) roles: Vec<&'static str>,
 }
 
+/// Whether the status speaks of the spec as it is.
+pub(super) fn is_observed(rollout: &Rollout) -> bool {
+    let status = rollout.status.as_ref();
+    let observed = status.and_then(|status| status.observed_generation.as_ref());
+    observed.and_then(|text| text.parse::<i64>().ok()) == rollout.metadata.generation
+}
+
 /// Phase and message; a spec that the controller has not seen yet is progress.
 pub(super) fn phase(rollout: &Rollout) -> (RolloutPhase, String) {
-    let status = rollout.status.clone().unwrap_or_default();
-    let observed = status
-        .observed_generation
-        .as_ref()
-        .and_then(|text| text.parse::<i64>().ok());
-    if observed != rollout.metadata.generation {
+    if !is_observed(rollout) {
         let message = "waiting for rollout spec update to be observed";
         return (RolloutPhase::Progressing, message.to_owned());
     }
+    let status = rollout.status.clone().unwrap_or_default();
     (
         status.phase.unwrap_or_default(),
         status.message.unwrap_or_default(),

@@ -7,10 +7,8 @@ use anyhow::bail;
 use seatrial_resources::argoproj::RolloutPhase;
 use tokio::time::Instant;
 
-use super::{Place, info};
+use super::{INTERVAL, Place, info};
 use crate::client::connect::Session;
-
-const INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -161,6 +161,17 @@ async fn history_and_differences_are_listed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_not_compared_has_no_known_differences() {
+    let cluster = with_application(json!({})).await;
+    patch_status(&cluster, json!({ "sync": { "status": "Unknown" } })).await;
+    expect![[r"
+        error: application argocd/shop was not compared yet: SyncError: one thing
+        failed
+    "]]
+    .assert_eq(&run(&cluster, "diff shop").await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rollback_is_refused_while_syncs_are_automated() {
     let cluster = with_application(json!({ "prune": true })).await;
     expect![[r#"
