@@ -65,8 +65,14 @@ impl Get {
         let kinds = Kinds::load(&session.client).await?;
         let mut asked = Vec::new();
         for one in named(&self.words)? {
+            let category = kinds.in_category(&one.kind);
+            if one.name.is_none() && !category.is_empty() {
+                asked.extend(category.into_iter().map(|kind| Asked { kind, name: None }));
+                continue;
+            }
+            let kind = kinds.called(&one.kind)?;
             asked.push(Asked {
-                kind: kinds.called(&one.kind)?,
+                kind,
                 name: one.name,
             });
         }

@@ -11,6 +11,7 @@ pub(super) struct Kind {
     pub(super) scope: Scope,
     singular: String,
     short_names: Vec<String>,
+    categories: Vec<String>,
 }
 
 /// Whether objects are in namespaces.
@@ -92,6 +93,12 @@ impl Kinds {
         }
     }
 
+    /// The kinds of a category, such as `all`.
+    pub(super) fn in_category(&self, name: &str) -> Vec<&Kind> {
+        let belongs = |kind: &&Kind| kind.categories.iter().any(|category| category == name);
+        self.0.iter().filter(belongs).collect()
+    }
+
     /// The kind of a manifest.
     pub(super) fn of(&self, api_version: &str, kind: &str) -> Option<&Kind> {
         let fits =
@@ -137,5 +144,6 @@ fn kind(
         },
         singular: resource.singular_resource.unwrap_or_default(),
         short_names: resource.short_names,
+        categories: resource.categories,
     })
 }

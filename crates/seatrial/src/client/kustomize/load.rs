@@ -23,7 +23,7 @@ pub(crate) fn render(directory: &Path) -> anyhow::Result<Vec<Object>> {
     loop {
         let files = Files::new(tree.files.clone());
         match kustomize::build(&files, &key(&root)?) {
-            Ok(objects) => return Ok(objects),
+            Ok(objects) => return Ok(placed(objects, &key(&root)?)),
             Err(Error::Missing { path, .. }) if tree.is_new(&path) => {
                 tree.add(&Path::new("/").join(&path))?;
             }
@@ -79,6 +79,18 @@ fn key(path: &Path) -> anyhow::Result<String> {
         .to_str()
         .with_context(|| format!("{} is not UTF-8", path.display()))?;
     Ok(text.trim_start_matches('/').to_owned())
+}
+
+/// The objects with their files as seen from the folder, or from the top of the file system.
+fn placed(mut objects: Vec<Object>, root: &str) -> Vec<Object> {
+    for object in &mut objects {
+        let inner = object
+            .origin
+            .strip_prefix(&format!("{root}/"))
+            .map(str::to_owned);
+        object.origin = inner.unwrap_or_else(|| format!("/{}", object.origin));
+    }
+    objects
 }
 
 /// The message with paths as seen from the folder, where they lie in it.

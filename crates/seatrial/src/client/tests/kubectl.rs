@@ -115,6 +115,12 @@ async fn manifests_are_applied_shown_changed_and_deleted() {
             .collect::<Vec<_>>()
             .join("\n"),
     );
+    expect![[r#"
+        NAME                  READY   UP-TO-DATE   AVAILABLE   AGE
+        deployment.apps/web   0/3     0            0           0s
+        exit 0
+    "#]]
+    .assert_eq(&run(&cluster, "get all").await);
     let web: Api<Deployment> = Api::namespaced(cluster.client.clone(), "test");
     let spec = web.get("web").await.unwrap().spec.unwrap();
     assert_eq!(spec.replicas, Some(3));
