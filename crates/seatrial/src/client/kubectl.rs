@@ -102,13 +102,6 @@ enum Command {
 }
 
 impl KubectlApplet {
-    /// The applet with the arguments behind the program's name.
-    pub(crate) fn with(arguments: impl IntoIterator<Item = OsString>) -> Self {
-        Self {
-            arguments: arguments.into_iter().collect(),
-        }
-    }
-
     /// Runs.
     ///
     /// # Errors

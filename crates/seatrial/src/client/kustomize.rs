@@ -87,13 +87,6 @@ enum Set {
 }
 
 impl KustomizeApplet {
-    /// The applet with the arguments behind the program's name.
-    pub(crate) fn with(arguments: impl IntoIterator<Item = OsString>) -> Self {
-        Self {
-            arguments: arguments.into_iter().collect(),
-        }
-    }
-
     /// Runs in the current directory.
     ///
     /// # Errors

@@ -1,7 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
 use kube::api::{Api, Patch, PatchParams};
+use seatrial_gitops::{Fetched, Source, SourceError};
+use seatrial_render::Files;
 use seatrial_resources::argoproj::Application;
 use seatrial_testkit::{Cluster, eventually};
 use serde_json::{Value, json};
@@ -275,4 +278,74 @@ async fn without_a_controller_commands_end_in_time() {
         shop  OutOfSync  0a1b2c3  Degraded: Rollout production/shop: RolloutAborted: metric "success-rate" assessed Failed
         exit 0
     "#]].assert_eq(&run(&cluster, "wait shop --degraded").await);
+}
+
+/// A repository with one changed object and one that is not in the cluster.
+struct Repository;
+
+#[async_trait::async_trait]
+impl Source for Repository {
+    async fn fetch(&self, _: &str, _: &str) -> Result<Fetched, SourceError> {
+        let map = |name: &str, colour: &str| {
+            format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{colour: {colour}}}\n"
+            )
+        };
+        let file =
+            |name: &str, text: String| (format!("k8s/production/{name}.yaml"), text.into_bytes());
+        let files = [file("a", map("a", "green")), file("b", map("b", "red"))];
+        Ok(Fetched {
+            commit: COMMIT.to_owned(),
+            subject: "Paint".to_owned(),
+            author: "Ada".to_owned(),
+            files: Arc::new(Files::new(files)),
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_repository_at_hand_differences_are_shown_by_field() {
+    let cluster = with_application(json!({})).await;
+    cluster.namespace("production").await.unwrap();
+    cluster
+        .create(json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": { "colour": "blue" },
+            "metadata": { "name": "a", "namespace": "production" },
+        }))
+        .await
+        .unwrap();
+    let session = session(&cluster);
+    let command = parsed::<AppCommand>("diff shop").with_repositories(Arc::new(Repository));
+    let done = Box::pin(command.execute(&session)).await;
+    expect![[r#"
+        ===== ConfigMap production/a =====
+        --- live/configmap/a
+        +++ target/configmap/a
+        @@ -1,7 +1,9 @@
+         apiVersion: v1
+         data:
+        -  colour: blue
+        +  colour: green
+         kind: ConfigMap
+         metadata:
+        +  annotations:
+        +    argocd.argoproj.io/tracking-id: shop:/ConfigMap:production/a
+           name: a
+           namespace: production
+        ===== ConfigMap production/b =====
+        --- live/configmap/b
+        +++ target/configmap/b
+        @@ -0,0 +1,9 @@
+        +apiVersion: v1
+        +data:
+        +  colour: red
+        +kind: ConfigMap
+        +metadata:
+        +  annotations:
+        +    argocd.argoproj.io/tracking-id: shop:/ConfigMap:production/b
+        +  name: b
+        +  namespace: production
+        exit 1
+    "#]]
+    .assert_eq(&outcome(&session, done));
 }
