@@ -59,6 +59,7 @@ pub(crate) struct Cluster {
     /// The requests that the gateway carried.
     pub(crate) requests: Arc<seatrial_network::RequestLog>,
     data: Data,
+    _lock: data::Lock,
     plane: plane::Plane,
     agents: Vec<seatrial_node::agent::Agent>,
     tasks: JoinSet<()>,
@@ -72,6 +73,7 @@ impl Cluster {
     /// A directory in use, a port in use, a missing `git`, a runtime that does not work here: each
     /// says what to do.
     pub(crate) async fn start(configuration: Configuration, data: Data) -> Result<Self> {
+        let lock = data.lock()?;
         let clock: SharedClock = Arc::new(SystemClock);
         let random = Random::from_entropy();
         let stop = CancellationToken::new();
@@ -126,6 +128,7 @@ impl Cluster {
             endpoints,
             runtime,
             data: parts.data,
+            _lock: lock,
             plane,
             agents,
             tasks,

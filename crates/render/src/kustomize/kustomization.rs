@@ -167,11 +167,11 @@ pub(crate) fn parse(path: &str, bytes: &[u8]) -> Result<Kustomization, Error> {
         return Err(malformed(None, "more than one document".to_owned()));
     }
     if let Some(fields) = documents.first().and_then(Value::as_object) {
-        for later in LATER
+        let later = LATER
             .iter()
             .chain(&["vars"])
-            .filter(|later| fields.contains_key(**later))
-        {
+            .find(|later| fields.contains_key(**later));
+        if let Some(later) = later {
             return Err(Error::Unsupported {
                 file: path.to_owned(),
                 field: (*later).to_owned(),

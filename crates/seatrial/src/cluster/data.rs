@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustix::fs::{FlockOperation, flock};
 use seatrial_apiserver::tls;
 use serde::{Deserialize, Serialize};
 
@@ -193,27 +194,35 @@ impl Data {
         }
     }
 
-    /// What runs; `None` where nothing does. A process that was killed leaves its note behind, so
-    /// the process itself is asked.
+    /// What runs; `None` where nothing does. A process that was killed leaves its note behind, but not
+    /// its lock.
     pub(crate) fn state(&self) -> Option<State> {
         let state: State = serde_json::from_str(&self.text("state.json")?).ok()?;
-        is_alive(state.pid).then_some(state)
+        self.lock().is_err().then_some(state)
+    }
+
+    /// Claims the directory for this process until the result is dropped. The kernel gives it back
+    /// when the process ends, however it ends.
+    pub(crate) fn lock(&self) -> Result<Lock> {
+        let path = self.root.join("lock");
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options
+            .open(&path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).with_context(|| {
+            format!(
+                "the data directory {} is in use by another process: stop that cluster with `seatrial down`, or choose another with --data-dir",
+                self.root.display()
+            )
+        })?;
+        Ok(Lock(file))
     }
 }
 
-/// Whether a process of this id runs.
-pub(crate) fn is_alive(pid: u32) -> bool {
-    let Some(pid) = i32::try_from(pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw)
-    else {
-        return false;
-    };
-    !matches!(
-        rustix::process::test_kill_process(pid),
-        Err(rustix::io::Errno::SRCH)
-    )
-}
+/// A claimed directory.
+#[derive(Debug)]
+pub(crate) struct Lock(#[allow(dead_code, reason = "held, not read")] fs::File);
 
 /// 256 bits from the TLS library's generator, as text.
 fn random_token() -> Result<String> {

@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) async fn run(down: Down) -> Result<ExitCode> {
     let data = super::data(&down.which)?;
     let state = data.state();
+    let name = state
+        .as_ref()
+        .map_or(down.which.name.clone(), |state| state.name.clone());
     if let Some(state) = &state {
         let pid = i32::try_from(state.pid).ok().and_then(Pid::from_raw);
         let pid = pid.context("the state file names no process")?;
@@ -34,7 +37,7 @@ pub(crate) async fn run(down: Down) -> Result<ExitCode> {
         }
     }
     if let Some(users) = cluster::users_kubeconfig() {
-        cluster::remove(&users, &down.which.name)?;
+        cluster::remove(&users, &name)?;
     }
     if down.delete {
         seatrial_node::runtime::sandbox::remove_tree(data.root())
@@ -55,7 +58,7 @@ pub(crate) async fn run(down: Down) -> Result<ExitCode> {
             (false, true) => "was not running; deleted".to_owned(),
             (false, false) => "was not running".to_owned(),
         };
-        println!("cluster {} {what}", down.which.name);
+        println!("cluster {name} {what}");
     }
     Ok(ExitCode::SUCCESS)
 }

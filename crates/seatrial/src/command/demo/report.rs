@@ -184,6 +184,21 @@ impl Report {
         Ok(())
     }
 
+    /// Which version answered the requests that failed, where it was one.
+    fn blame(&self) -> String {
+        let guilty: Vec<&Chapter> = self
+            .chapters
+            .iter()
+            .filter(|chapter| chapter.served.1 > 0)
+            .collect();
+        match guilty.as_slice() {
+            [one] if one.served.1 == self.failed => {
+                format!(", all of them answered by {}", one.version)
+            }
+            _ => String::new(),
+        }
+    }
+
     fn json(&self) -> Value {
         let chapter = |chapter: &Chapter| {
             json!({
