@@ -170,8 +170,10 @@ impl Report {
             seconds(first)
         );
         println!(
-            "users sent {} requests; {} failed, all of them answered by v3",
-            self.sent, self.failed
+            "users sent {} requests; {} failed{}",
+            self.sent,
+            self.failed,
+            self.blame()
         );
         for problem in self.broken() {
             println!("NOT AS PROMISED: {problem}");
