@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod down;
+mod local;
 mod status;
 mod up;
 
@@ -24,7 +25,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Doctor(doctor) => doctor::run(doctor).await,
         Command::Kubeconfig(which) => status::kubeconfig(which),
         Command::Demo(demo) => demo::run(demo).await,
-        Command::App(app) => app.run().await,
+        Command::App(app) => with_repositories(app).await.run().await,
         Command::Rollout(rollout) => rollout.run().await,
         Command::Pipeline(pipeline) => pipeline.run(client_state()).await,
         Command::Kubectl(kubectl) => kubectl.run().await,
@@ -46,12 +47,34 @@ pub(crate) fn data(which: &Which) -> Result<Data> {
     Data::open(std::path::absolute(root)?)
 }
 
-/// What the commands that speak to a cluster know of the one on this machine.
-fn client_state() -> client::State {
+/// Differences are shown by field where the repositories are on this machine; elsewhere the command
+/// says that it only knows which objects differ.
+async fn with_repositories(app: client::AppCommand) -> client::AppCommand {
+    let Some(root) = local_root() else { return app };
+    let Ok(data) = Data::open(root) else {
+        return app;
+    };
+    match local::repositories(&data).await {
+        Ok(Some(source)) => app.with_repositories(source),
+        Ok(None) => app,
+        Err(error) => {
+            tracing::warn!("the repositories of this machine cannot be read: {error:#}");
+            app
+        }
+    }
+}
+
+/// The folder of the cluster that is meant, where it exists.
+fn local_root() -> Option<std::path::PathBuf> {
     let root = std::env::var_os("SEATRIAL_DATA_DIR").map(std::path::PathBuf::from);
     let name = std::env::var("SEATRIAL_NAME").unwrap_or_else(|_| "default".to_owned());
-    let root = root.or_else(|| Data::default_root(&name).ok());
+    root.or_else(|| Data::default_root(&name).ok())
+        .filter(|root| root.is_dir())
+}
+
+/// What the commands that speak to a cluster know of the one on this machine.
+fn client_state() -> client::State {
     client::State {
-        log_directory: root.map(|root| root.join("pipelines/logs")),
+        log_directory: local_root().map(|root| root.join("pipelines/logs")),
     }
 }
