@@ -5,76 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use seatrial_clock::Random;
-use serde_json::Value;
+use seatrial_resources::pod_template;
 
 /// The label that tells the pods and replica sets of one revision from those of another.
 pub(crate) const HASH_LABEL: &str = "pod-template-hash";
 
-/// The template as canonical JSON: sorted, without nulls and empty containers, without the hash
-/// label. Two templates that mean the same have the same text.
+/// The template as canonical text; two templates that mean the same have the same.
 pub(crate) fn fingerprint(template: &PodTemplateSpec) -> String {
-    let mut template = template.clone();
-    if let Some(labels) = template
-        .metadata
-        .as_mut()
-        .and_then(|meta| meta.labels.as_mut())
-    {
-        labels.remove(HASH_LABEL);
-    }
     // Serialising a plain struct into a tree cannot fail; an empty text would merely never match.
-    let value = serde_json::to_value(&template)
-        .map(prune)
-        .unwrap_or_default();
-    value.to_string()
+    let value = serde_json::to_value(template).unwrap_or_default();
+    pod_template::fingerprint(value, HASH_LABEL)
 }
 
-fn prune(value: Value) -> Value {
-    match value {
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| (name, prune(value)))
-            .filter(kept)
-            .collect(),
-        Value::Array(items) => items.into_iter().map(prune).collect(),
-        other => other,
-    }
-}
-
-fn kept((name, value): &(String, Value)) -> bool {
-    match value {
-        Value::Null => false,
-        // `emptyDir: {}` says something; an empty `metadata` or list does not.
-        Value::Object(members) => !members.is_empty() || name == "emptyDir",
-        Value::Array(items) => !items.is_empty(),
-        _ => true,
-    }
-}
-
-/// The revision hash of a template: FNV-32a of its fingerprint and the collision count, in the
-/// alphabet that spells no words (as upstream encodes it: each digit of the decimal number).
+/// The revision hash of a template.
 pub(crate) fn hash(template: &PodTemplateSpec, collisions: Option<i32>) -> String {
-    let mut text = fingerprint(template);
-    if let Some(count) = collisions {
-        text.push_str(&count.to_string());
-    }
-    safe(fnv32a(text.as_bytes()))
-}
-
-/// FNV-1a, 32 bits.
-pub(crate) fn fnv32a(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
-}
-
-/// A number as text without vowels and look-alikes (`k8s.io/apimachinery/pkg/util/rand`).
-pub(crate) fn safe(number: u32) -> String {
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let digits = number.to_string();
-    digits
-        .bytes()
-        .map(|digit| char::from(ALPHABET[usize::from(digit) % ALPHABET.len()]))
-        .collect()
+    pod_template::hash(&fingerprint(template), collisions)
 }
 
 /// A pod made from a template, not yet created.
@@ -126,7 +71,7 @@ pub(crate) fn with_label(
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

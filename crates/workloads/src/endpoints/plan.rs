@@ -8,8 +8,9 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::core::ObjectMeta;
 use seatrial_controller::owner_reference;
+use seatrial_resources::pod_template;
 
-use crate::{pod, template};
+use crate::pod;
 
 /// The most endpoints in one slice.
 const SLICE: usize = 1000;
@@ -131,7 +132,7 @@ fn slice(
 ) -> EndpointSlice {
     let name = service.metadata.name.clone().unwrap_or_default();
     let uid = service.metadata.uid.as_deref().unwrap_or_default();
-    let suffix = template::safe(template::fnv32a(format!("{uid}/{index}").as_bytes()));
+    let suffix = pod_template::safe(pod_template::fnv32a(format!("{uid}/{index}").as_bytes()));
     let mut labels = service.metadata.labels.clone().unwrap_or_default();
     labels.insert(SERVICE_NAME.to_owned(), name.clone());
     labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
