@@ -131,7 +131,7 @@ impl Images for Outside {
         Ok(json!({ "components": [] }).to_string())
     }
 
-    async fn scan(&self, _: &Subject) -> Result<Vec<Finding>, Error> {
+    async fn scan(&self, _: &Subject, _: Line<'_>) -> Result<Vec<Finding>, Error> {
         self.note("scan");
         Ok(Vec::new())
     }
@@ -214,12 +214,14 @@ async fn the_workflow_runs_from_test_to_production() {
         checkout main on main
         kustomize edit set image app=ghcr.io/acme/shop:0123456
         git push
+        kubectl apply -f deploy/shop-staging.yaml
         kubectl -n argocd wait --for=jsonpath='{.status.sync.revision}'="$commit" --timeout=90s application/shop-staging
         kubectl -n argocd wait --for=jsonpath='{.status.sync.status}'=Synced --timeout=90s application/shop-staging
         kubectl -n argocd wait --for=jsonpath='{.status.health.status}'=Healthy --timeout=90s application/shop-staging
         checkout main on main
         kustomize edit set image app=ghcr.io/acme/shop:0123456
-        git push"#]]
+        git push
+        kubectl apply -f deploy/shop-production.yaml"#]]
     .assert_eq(&outside.notes.lock().unwrap().join("\n"));
 }
 

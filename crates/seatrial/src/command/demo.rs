@@ -19,9 +19,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::PostParams;
 use seatrial_node::runtime::sandbox::detect::{self, Settings, Status};
-use seatrial_resources::argoproj::Application;
 use seatrial_resources::seatrial_dev::{Repository, SYSTEM_NAMESPACE};
 use serde_json::json;
 
@@ -120,9 +119,9 @@ async fn story(
         &secrets.git_token,
     );
     shop.fill(demo.source.as_deref(), SHOP)?;
-    prepare(cluster, &shop).await?;
+    prepare(cluster).await?;
     let traffic = Traffic::new(&cluster.endpoints.gateway, HOST);
-    let observer = Observer::new(cluster.client.clone());
+    let mut observer = Observer::new(cluster.client.clone());
     let mut report = Report::new(cluster.runtime.clone());
     for (version, expected) in [
         ("v1", Release::Promoted),
@@ -152,8 +151,8 @@ async fn story(
     Ok(report)
 }
 
-/// The repository and the Applications, before the first push.
-async fn prepare(cluster: &Cluster, shop: &repository::WorkingCopy) -> Result<()> {
+/// The repository, before the first push; the pipeline brings the Applications.
+async fn prepare(cluster: &Cluster) -> Result<()> {
     let repositories: Api<Repository> = Api::namespaced(cluster.client.clone(), SYSTEM_NAMESPACE);
     let repository: Repository = serde_json::from_value(json!({
         "apiVersion": "seatrial.dev/v1alpha1",
@@ -167,23 +166,6 @@ async fn prepare(cluster: &Cluster, shop: &repository::WorkingCopy) -> Result<()
     {
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         outcome => drop(outcome.context("cannot make the repository")?),
-    }
-    let applications: Api<Application> = Api::namespaced(
-        cluster.client.clone(),
-        seatrial_resources::argoproj::ARGOCD_NAMESPACE,
-    );
-    for (path, text) in shop.manifests("deploy")? {
-        let application: serde_json::Value =
-            serde_saphyr::from_str(&text).with_context(|| format!("{path} is no YAML"))?;
-        let name = application["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let parameters = PatchParams::apply("seatrial-demo").force();
-        let applied = applications
-            .patch(&name, &parameters, &Patch::Apply(&application))
-            .await;
-        applied.with_context(|| format!("cannot apply {path}"))?;
     }
     Ok(())
 }

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use futures::TryStreamExt as _;
 use kube::api::ListParams;
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
 use seatrial_resources::argoproj::{
     ARGOCD_NAMESPACE, Application, HealthStatusCode, Rollout, RolloutPhase, SyncStatusCode,
 };
 use seatrial_resources::seatrial_dev::{PipelineRun, RunPhase, SYSTEM_NAMESPACE};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::screen::Screen;
@@ -44,6 +48,10 @@ pub(crate) struct Observer {
     runs: Api<PipelineRun>,
     applications: Api<Application>,
     rollouts: Api<Rollout>,
+    /// Every state that the production Rollout went through, however briefly.
+    states: mpsc::UnboundedReceiver<Rollout>,
+    /// Ends the watch with this.
+    _watch: JoinSet<()>,
 }
 
 /// What has been told already.
@@ -57,10 +65,16 @@ struct Told {
 
 impl Observer {
     pub(crate) fn new(client: Client) -> Self {
+        let rollouts: Api<Rollout> = Api::namespaced(client.clone(), "production");
+        let (sender, states) = mpsc::unbounded_channel();
+        let mut watch = JoinSet::new();
+        watch.spawn(send_states(rollouts.clone(), sender));
         Self {
             runs: Api::namespaced(client.clone(), SYSTEM_NAMESPACE),
-            applications: Api::namespaced(client.clone(), ARGOCD_NAMESPACE),
-            rollouts: Api::namespaced(client, "production"),
+            applications: Api::namespaced(client, ARGOCD_NAMESPACE),
+            rollouts,
+            states,
+            _watch: watch,
         }
     }
 
@@ -69,7 +83,7 @@ impl Observer {
     /// # Errors
     /// A pipeline that fails, by job and reason.
     pub(crate) async fn follow(
-        &self,
+        &mut self,
         version: &str,
         commit: &str,
         pushed: Instant,
@@ -81,22 +95,23 @@ impl Observer {
             &format!("{} to main", &commit[..commit.len().min(7)]),
         );
         let old_hash = self.hash().await;
-        let (mut seen, mut told) = (Seen::default(), Told::default());
+        let (mut seen, mut told, mut done) = (Seen::default(), Told::default(), false);
         loop {
             tokio::time::sleep(RHYTHM).await;
             let busy = self
                 .pipeline(commit, pushed, &mut seen, &mut told, screen)
                 .await?;
             self.staging(version, &mut told, screen).await;
-            let rollout = self.rollouts.get_opt("shop").await?;
-            // Before that job the production branch still names the image of the version before.
-            let released = told.jobs.get("deploy-production") == Some(&RunPhase::Succeeded);
-            let done = match rollout.filter(|_| released) {
-                Some(rollout) => {
-                    self.production(&rollout, &old_hash, &mut seen, &mut told, traffic, screen)
-                }
-                None => false,
-            };
+            while let Ok(rollout) = self.states.try_recv() {
+                done = production(
+                    &rollout,
+                    old_hash.as_deref(),
+                    &mut seen,
+                    &mut told,
+                    traffic,
+                    screen,
+                );
+            }
             if seen.to_first_request.is_none() && version == "v1" {
                 seen.to_first_request = traffic
                     .first()
@@ -192,65 +207,6 @@ impl Observer {
         }
     }
 
-    /// Tells of the rollout; true when it has come to its end.
-    fn production(
-        &self,
-        rollout: &Rollout,
-        old_hash: &Option<String>,
-        seen: &mut Seen,
-        told: &mut Told,
-        traffic: &Traffic,
-        screen: &mut Screen,
-    ) -> bool {
-        let status = rollout.status.clone().unwrap_or_default();
-        let hash = status.current_pod_hash.clone();
-        if hash.is_none() || hash == *old_hash {
-            return false;
-        }
-        seen.hash = hash.clone().unwrap_or_default();
-        if told.revision != hash {
-            told.revision.clone_from(&hash);
-            screen.event(
-                "production",
-                "Argo CD synced the new version; the rollout begins",
-            );
-        }
-        let weight = status
-            .canary
-            .weights
-            .as_ref()
-            .map_or(0, |weights| weights.canary.weight);
-        if weight > 0 && seen.weights.last() != Some(&weight) {
-            seen.weights.push(weight);
-            screen.event("canary", &format!("{weight} % of the traffic"));
-        }
-        if status.available_replicas > 0 && status.stable_rs == hash {
-            traffic.begin();
-        }
-        let changed = told.phase != status.phase;
-        told.phase = status.phase;
-        match status.phase {
-            Some(RolloutPhase::Healthy) if status.stable_rs == hash => {
-                seen.promoted = true;
-                if changed {
-                    screen.event(
-                        "production",
-                        "promoted: all traffic goes to the new version",
-                    );
-                }
-                true
-            }
-            Some(RolloutPhase::Degraded) if status.abort => {
-                seen.reason = status.message.clone().unwrap_or_default();
-                if changed {
-                    screen.event("analysis", &seen.reason);
-                }
-                weight == 0
-            }
-            _ => false,
-        }
-    }
-
     /// What the application says once the rollout has come to its end.
     async fn conclude(&self, seen: &mut Seen, screen: &mut Screen) -> Result<()> {
         let wanted = if seen.promoted {
@@ -290,5 +246,80 @@ impl Observer {
             "the application shop-production says {}, not {wanted:?}",
             seen.application
         )
+    }
+}
+
+/// Sends each state of the Rollout `shop` until nobody listens.
+async fn send_states(rollouts: Api<Rollout>, states: mpsc::UnboundedSender<Rollout>) {
+    let one = watcher::Config::default().fields("metadata.name=shop");
+    let mut changes = std::pin::pin!(watcher(rollouts, one).default_backoff().applied_objects());
+    loop {
+        match changes.try_next().await {
+            Ok(Some(rollout)) => {
+                if states.send(rollout).is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => tracing::debug!("watch the rollout: {error}"),
+        }
+    }
+}
+
+/// Tells of the rollout; true when it has come to its end.
+fn production(
+    rollout: &Rollout,
+    old_hash: Option<&str>,
+    seen: &mut Seen,
+    told: &mut Told,
+    traffic: &Traffic,
+    screen: &mut Screen,
+) -> bool {
+    let status = rollout.status.clone().unwrap_or_default();
+    let hash = status.current_pod_hash.clone();
+    if hash.is_none() || hash.as_deref() == old_hash {
+        return false;
+    }
+    seen.hash = hash.clone().unwrap_or_default();
+    if told.revision != hash {
+        told.revision.clone_from(&hash);
+        screen.event(
+            "production",
+            "Argo CD synced the new version; the rollout begins",
+        );
+    }
+    let weight = status
+        .canary
+        .weights
+        .as_ref()
+        .map_or(0, |weights| weights.canary.weight);
+    if weight > 0 && seen.weights.last() != Some(&weight) {
+        seen.weights.push(weight);
+        screen.event("canary", &format!("{weight} % of the traffic"));
+    }
+    if status.available_replicas > 0 && status.stable_rs == hash {
+        traffic.begin();
+    }
+    let changed = told.phase != status.phase;
+    told.phase = status.phase;
+    match status.phase {
+        Some(RolloutPhase::Healthy) if status.stable_rs == hash => {
+            seen.promoted = true;
+            if changed {
+                screen.event(
+                    "production",
+                    "promoted: all traffic goes to the new version",
+                );
+            }
+            true
+        }
+        Some(RolloutPhase::Degraded) if status.abort => {
+            seen.reason = status.message.clone().unwrap_or_default();
+            if changed {
+                screen.event("analysis", &seen.reason);
+            }
+            weight == 0
+        }
+        _ => false,
     }
 }

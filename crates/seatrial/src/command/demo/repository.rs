@@ -45,24 +45,6 @@ impl WorkingCopy {
         Ok(())
     }
 
-    /// The manifests of a folder, by path.
-    pub(crate) fn manifests(&self, folder: &str) -> Result<Vec<(String, String)>> {
-        let mut found = Vec::new();
-        let place = self.folder.join(folder);
-        let entries = std::fs::read_dir(&place)
-            .with_context(|| format!("the application has no folder {folder}"))?;
-        for entry in entries {
-            let path = entry?.path();
-            let name = format!(
-                "{folder}/{}",
-                path.file_name().unwrap_or_default().display()
-            );
-            found.push((name, std::fs::read_to_string(&path)?));
-        }
-        found.sort();
-        Ok(found)
-    }
-
     /// Commits a version of the application; returns the commit and its subject.
     pub(crate) async fn release(&mut self, version: &str) -> Result<(String, String)> {
         let file = self.folder.join(format!("versions/{version}.py"));
