@@ -6,6 +6,7 @@
 //!   Service ──► Endpoints, EndpointSlice       Namespace ──► its contents, its ServiceAccount
 //!
 //!   garbage: whoever's owners are gone goes too     lost_pods: whoever's node is gone goes too
+//!   expired_events: what was not renewed for an hour goes
 //! ```
 //!
 //! Each controller has one folder: `observe` (reads), `plan` (pure `decide`), `act` (writes),
@@ -17,6 +18,7 @@
 pub mod deployment;
 pub mod discovery;
 pub mod endpoints;
+pub mod expired_events;
 pub mod garbage;
 pub mod job;
 pub mod lost_pods;
@@ -59,6 +61,10 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(ServiceAccounts, ctx),
         (garbage::NAME, Box::pin(garbage::run(ctx.clone()))),
         (lost_pods::NAME, Box::pin(lost_pods::run(ctx.clone()))),
+        (
+            expired_events::NAME,
+            Box::pin(expired_events::run(ctx.clone())),
+        ),
         (unsupported::NAME, Box::pin(unsupported::run(ctx.clone()))),
     ]
 }

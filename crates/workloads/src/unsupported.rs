@@ -31,8 +31,7 @@ async fn advise<K: Static>(ctx: &Context, instead: &str) {
         } = change
         {
             let kind = K::kind(&());
-            let text =
-                format!("This version stores a {kind} but does not act on it: {instead} for now");
+            let text = format!("This version stores a {kind} but does not act on it: {instead}");
             let notice = Notice::warning("NotSupported", text);
             ctx.recorder.publish(&object.object_ref(&()), &notice).await;
         }

@@ -453,6 +453,16 @@ async fn a_kind_that_nothing_runs_says_so() {
         .into_iter()
         .filter_map(|event| event.message)
         .collect();
-    expect!["This version stores a StatefulSet but does not act on it: use a Deployment for now"]
+    expect!["This version stores a StatefulSet but does not act on it: use a Deployment"]
         .assert_eq(&texts.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_go_an_hour_after_they_were_seen() {
+    let running = with_deployment(1).await;
+    tokio::time::sleep(Duration::from_mins(50)).await;
+    let before = running.names::<Event>().await;
+    assert!(!before.is_empty());
+    tokio::time::sleep(Duration::from_mins(16)).await;
+    assert_eq!(running.names::<Event>().await, Vec::<String>::new());
 }
