@@ -85,6 +85,7 @@ fn virtual_rule(source: &VirtualService, problems: &mut Vec<Problem>) -> Virtual
         .enumerate()
         .map(|(index, route)| compiler.route(index, route, problems))
         .collect();
+    problems.extend(compiler.visibility(&source.spec.export_to));
     VirtualRule {
         object: compiler.object,
         hosts,
@@ -140,6 +141,17 @@ impl Compiler<'_> {
             field,
             message: message.into(),
         }
+    }
+
+    /// One gateway serves every namespace, so a route cannot be kept to some.
+    fn visibility(&self, export_to: &[String]) -> Option<Problem> {
+        let restricted = !export_to.is_empty() && export_to.iter().all(|entry| entry != "*");
+        restricted.then(|| {
+            self.problem(
+                "spec.exportTo".to_owned(),
+                "the gateway serves every namespace and routes by this all the same; leave exportTo out or write \"*\"",
+            )
+        })
     }
 
     fn conditions(&self, field: &str, matches: &[HttpMatch]) -> Result<Vec<Condition>, Problem> {

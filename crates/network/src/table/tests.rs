@@ -352,3 +352,17 @@ fn a_service_without_selector_uses_its_endpoint_slices() {
     assert_eq!(backend.ports[0].endpoints.len(), 1);
     assert_eq!(backend.unready, ["address 10.0.0.2: not ready"]);
 }
+
+#[test]
+fn a_route_that_is_to_be_kept_to_some_namespaces_is_said_to_serve_all() {
+    let snapshot = shop(&json!({
+        "hosts": ["shop.example"],
+        "exportTo": ["."],
+        "http": [{ "route": [{ "destination": { "host": "web" } }] }],
+    }));
+    check(&snapshot, &["GET shop.example /"], expect![[r#"
+        GET shop.example /
+          -> production/web route app-vsvc timeout None: production/web Usual x100
+        problem: VirtualService production/app-vsvc: spec.exportTo: the gateway serves every namespace and routes by this all the same; leave exportTo out or write "*"
+    "#]]);
+}

@@ -30,13 +30,15 @@ pub struct VirtualServiceSpec {
     /// The host names that this applies to: DNS names, possibly with a leading `*.`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
-    /// The gateways that apply this; empty means every proxy of the mesh.
+    /// The gateways that apply this; empty means every proxy of the mesh. Seatrial's one gateway
+    /// stands for all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gateways: Vec<String>,
     /// HTTP routes, the first that matches wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<HttpRoute>,
-    /// The namespaces that may use this.
+    /// The namespaces that may use this. Seatrial's gateway serves all of them, and says so where
+    /// this restricts them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub export_to: Vec<String>,
 }
