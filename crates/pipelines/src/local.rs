@@ -164,7 +164,7 @@ impl Images for FakeImages {
         Ok(r#"{"bomFormat": "CycloneDX", "components": [{}, {}]}"#.to_owned())
     }
 
-    async fn scan(&self, _: &Subject) -> Result<Vec<Finding>, Error> {
+    async fn scan(&self, _: &Subject, _: Line<'_>) -> Result<Vec<Finding>, Error> {
         Ok(self.findings.clone())
     }
 }

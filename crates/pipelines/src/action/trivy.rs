@@ -66,8 +66,9 @@ impl Action for Trivy {
         let exit_code = exit_code(call.input("exit-code"))?;
         let format = report::Format::parse(call.input("format")).map_err(Error::Refused)?;
         let images = call.scope.run.ports.images.clone();
+        let session = &*call.session;
         let all = images
-            .scan(&subject)
+            .scan(&subject, &mut |note| session.warn(note))
             .await
             .map_err(|source| Error::Port(format!("cannot scan {shown}"), source))?;
         let total = all.len();

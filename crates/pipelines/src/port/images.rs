@@ -19,8 +19,9 @@ pub trait Images: Send + Sync {
     /// A bill of material.
     async fn sbom(&self, subject: &Subject, format: SbomFormat) -> Result<String, Error>;
 
-    /// What a scan finds: vulnerable packages and secrets, of every severity, ordered.
-    async fn scan(&self, subject: &Subject) -> Result<Vec<Finding>, Error>;
+    /// What a scan finds: vulnerable packages and secrets, of every severity, ordered. What it
+    /// could not look at (no advisories, an unreadable version) goes to `note`.
+    async fn scan(&self, subject: &Subject, note: Line<'_>) -> Result<Vec<Finding>, Error>;
 }
 
 /// Who logs in where.

@@ -1,7 +1,7 @@
 //! Images for the nodes, from the image store.
 
 use async_trait::async_trait;
-use seatrial_images::{HostBase, ImageStore, Origin, Pull};
+use seatrial_images::{Error, HostBase, ImageStore, Origin, Pull};
 use seatrial_node::images::{self as port, Image, ImageConfig, Images, PullPolicy};
 use seatrial_node::runtime;
 
@@ -17,10 +17,7 @@ impl Images for NodeImages {
             PullPolicy::Never => Pull::Never,
         };
         let found = self.0.resolve(reference, pull).await;
-        let image = found.map_err(|error| port::Error::Pull {
-            reference: reference.to_owned(),
-            reason: seatrial_controller::Chain(&error).to_string(),
-        })?;
+        let image = found.map_err(|error| refusal(reference, policy, &error))?;
         let process = &image.config.config;
         let config = ImageConfig {
             entrypoint: process.entrypoint.clone(),
@@ -45,6 +42,24 @@ impl Images for NodeImages {
                 Origin::Pulled => port::Origin::Pulled,
             },
         })
+    }
+}
+
+/// Why there is no image, in the node's words.
+fn refusal(reference: &str, policy: PullPolicy, error: &Error) -> port::Error {
+    let reference = reference.to_owned();
+    match error {
+        Error::Reference(invalid) => port::Error::InvalidName {
+            reference,
+            reason: invalid.reason.clone(),
+        },
+        Error::UnknownImage { asked: None, .. } if policy == PullPolicy::Never => {
+            port::Error::NeverPull { reference }
+        }
+        error => port::Error::Pull {
+            reference,
+            reason: seatrial_controller::Chain(error).to_string(),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Images for pipelines: builds, bills of materials, scans.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use seatrial_images::build::{Builder, Cache, Event, Request};
@@ -11,6 +11,7 @@ use seatrial_images::{ImageStore, Pull, Reference, sbom};
 use seatrial_pipelines::port::{
     Build, Built, Error, Finding, Images, Line, Login, SbomFormat, Severity, Subject, chain,
 };
+use tokio::sync::mpsc;
 
 /// The image store as pipelines see it.
 pub(crate) struct PipelineImages {
@@ -64,21 +65,26 @@ impl Images for PipelineImages {
             },
             ..Request::new(&build.context)
         };
-        let printed = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&printed);
+        let (printed, mut lines) = mpsc::unbounded_channel();
         let progress = Arc::new(move |event: Event<'_>| {
-            let mut lines = heard.lock().unwrap_or_else(PoisonError::into_inner);
-            match event {
-                Event::Step(text) | Event::Note(text) => lines.push(text.to_owned()),
-                Event::Output(_, bytes) => {
-                    let text = String::from_utf8_lossy(bytes);
-                    lines.extend(text.lines().map(str::to_owned));
-                }
-            }
+            let text = match event {
+                Event::Step(text) | Event::Note(text) => text.to_owned(),
+                Event::Output(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            };
+            // Nobody listens any more only when the build was given up.
+            let _ = printed.send(text);
         });
-        let built = self.builder.build(&request, progress).await;
-        let lines = std::mem::take(&mut *printed.lock().unwrap_or_else(PoisonError::into_inner));
-        lines.iter().for_each(|text| line(text));
+        let mut building = std::pin::pin!(self.builder.build(&request, progress));
+        let built = loop {
+            tokio::select! {
+                biased;
+                Some(text) = lines.recv() => text.lines().for_each(&mut *line),
+                built = &mut building => break built,
+            }
+        };
+        while let Ok(text) = lines.try_recv() {
+            text.lines().for_each(&mut *line);
+        }
         let built = built.map_err(|error| failed(&error))?;
         Ok(Built {
             digest: built.digest.to_string(),
@@ -92,13 +98,14 @@ impl Images for PipelineImages {
         serde_json::to_string_pretty(&bill).map_err(|error| failed(&error))
     }
 
-    async fn scan(&self, subject: &Subject) -> Result<Vec<Finding>, Error> {
+    async fn scan(&self, subject: &Subject, note: Line<'_>) -> Result<Vec<Finding>, Error> {
         let looked = self.subject(subject).await?;
         let options = Options {
             advisories: self.advisories.clone(),
             ..Options::default()
         };
         let report = scan::scan(&looked, &options).map_err(|error| failed(&error))?;
+        report.notes.iter().for_each(|text| note(text));
         Ok(report.all().map(finding).collect())
     }
 }
