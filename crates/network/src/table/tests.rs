@@ -360,9 +360,13 @@ fn a_route_that_is_to_be_kept_to_some_namespaces_is_said_to_serve_all() {
         "exportTo": ["."],
         "http": [{ "route": [{ "destination": { "host": "web" } }] }],
     }));
-    check(&snapshot, &["GET shop.example /"], expect![[r#"
+    check(
+        &snapshot,
+        &["GET shop.example /"],
+        expect![[r#"
         GET shop.example /
           -> production/web route app-vsvc timeout None: production/web Usual x100
         problem: VirtualService production/app-vsvc: spec.exportTo: the gateway serves every namespace and routes by this all the same; leave exportTo out or write "*"
-    "#]]);
+    "#]],
+    );
 }

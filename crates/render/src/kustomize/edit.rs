@@ -1,6 +1,8 @@
 //! `kustomize edit set image`: changes the `images` of a kustomization and leaves every other line
 //! as it is written.
 
+use std::fmt::Write as _;
+
 use super::ImageTransform;
 use super::image::split;
 use super::kustomization::parse;
@@ -70,7 +72,8 @@ fn block(images: &[ImageTransform]) -> String {
         let mut lead = "- ";
         for (key, value) in fields {
             if let Some(value) = value {
-                out.push_str(&format!("{lead}{key}: {}\n", quoted(value)));
+                // Writing to a text cannot fail.
+                let _ = writeln!(out, "{lead}{key}: {}", quoted(value));
                 lead = "  ";
             }
         }

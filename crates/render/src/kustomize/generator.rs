@@ -58,7 +58,7 @@ fn place(
 ) -> Result<(), Error> {
     let known = items.iter_mut().find(|item| {
         item.object.kind() == object.kind()
-            && item.names.iter().any(|name| *name == generator.name)
+            && item.names.contains(&generator.name)
             && generator
                 .namespace
                 .as_deref()
@@ -83,14 +83,14 @@ fn place(
             return Err(here.invalid(field, detail));
         }
         (behavior, Some(known)) => {
-            join(&mut known.object.value, object.value, behavior);
+            join(&mut known.object.value, &object.value, behavior);
             known.hashed |= hashed;
         }
     }
     Ok(())
 }
 
-fn join(known: &mut Value, new: Value, behavior: Behavior) {
+fn join(known: &mut Value, new: &Value, behavior: Behavior) {
     for section in ["data", "binaryData"] {
         if behavior == Behavior::Replace
             && let Some(fields) = known.as_object_mut()

@@ -171,7 +171,7 @@ fn check_selector(here: &Here<'_>, field: &str, selector: Option<&str>) -> Resul
         .split(',')
         .filter(|term| !term.trim().is_empty())
     {
-        if term.contains('(') || term.contains("!") || !term.contains('=') {
+        if term.contains('(') || term.contains('!') || !term.contains('=') {
             return Err(Error::Unsupported {
                 file: here.path.to_owned(),
                 field: format!("{field}: {term}"),

@@ -141,7 +141,7 @@ pub(crate) fn follow(items: &mut [Item]) {
         }
         for (_, target, field) in ELSEWHERE.iter().filter(|(referrer, ..)| *referrer == kind) {
             walk(&mut item.object.value, field, &mut |holder, last| {
-                change(target, holder, last)
+                change(target, holder, last);
             });
         }
     }

@@ -64,9 +64,9 @@ pub(crate) fn run(
             .filter(|item| item.object.kind() == "ServiceAccount")
             .map(|item| item.before.clone())
             .collect();
-        items
-            .iter_mut()
-            .for_each(|item| set_namespace(item, namespace, &accounts));
+        for item in &mut *items {
+            set_namespace(item, namespace, &accounts);
+        }
     }
     let (prefix, suffix) = (&kustomization.name_prefix, &kustomization.name_suffix);
     if !prefix.is_empty() || !suffix.is_empty() {
