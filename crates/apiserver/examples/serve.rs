@@ -25,12 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Random::from_entropy(),
     );
     let server = Server::start(state).await?;
-    let definitions = seatrial_resources::definitions();
-    let definitions = definitions
-        .iter()
-        .map(serde_json::to_value)
-        .collect::<Result<Vec<_>, _>>()?;
-    server.define(definitions).await?;
+    server.define(seatrial_resources::definitions()).await?;
     let authority = tls::authority()?;
     let configuration = tls::configuration(&tls::issue(&authority, &[])?)?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

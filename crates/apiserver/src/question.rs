@@ -1,6 +1,6 @@
 //! Kinds that are questions: the reply is the object with its status filled in, and nothing is stored.
 //!
-//! Every authenticated user is an administrator for now, so access is always granted; who may do what
+//! Every authenticated user is an administrator, so access is always granted; who may do what
 //! comes with RBAC.
 
 use axum::response::Response;

@@ -18,9 +18,22 @@ fn walk(schema: &serde_json::Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
+/// Run with `UPDATE_EXPECT=1` after a change of a type.
+#[test]
+fn the_written_definitions_are_those_of_the_types() {
+    let derived = derived();
+    assert_eq!(derived.len(), WRITTEN.len());
+    for definition in derived {
+        let name = definition.metadata.name.as_deref().unwrap();
+        let text = serde_json::to_string_pretty(&definition).unwrap() + "\n";
+        let path = format!("{}/definitions/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        expect_test::expect_file![path].assert_eq(&text);
+    }
+}
+
 #[test]
 fn schemas_are_structural() {
-    for definition in definitions() {
+    for definition in derived() {
         let mut found = Vec::new();
         let value = serde_json::to_value(&definition.spec.versions).unwrap();
         walk(&value, &definition.spec.names.kind, &mut found);

@@ -23,7 +23,7 @@
 //! ```
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -119,22 +119,10 @@ pub async fn start(store: Store, seed: u64) -> anyhow::Result<Cluster> {
     };
     cluster
         .server
-        .define(definitions().clone())
+        .define(seatrial_resources::definitions())
         .await
         .context("defining the custom kinds")?;
     Ok(cluster)
-}
-
-/// The definitions of the custom kinds; made once, since making them is slow in a debug build.
-fn definitions() -> &'static Vec<Value> {
-    static DEFINITIONS: OnceLock<Vec<Value>> = OnceLock::new();
-    DEFINITIONS.get_or_init(|| {
-        let definitions = seatrial_resources::definitions();
-        definitions
-            .iter()
-            .filter_map(|definition| serde_json::to_value(definition).ok())
-            .collect()
-    })
 }
 
 impl Cluster {

@@ -64,12 +64,8 @@ pub(crate) async fn start(
     let server = Server::start(state)
         .await
         .context("the API server cannot start")?;
-    let definitions: Vec<_> = seatrial_resources::definitions()
-        .iter()
-        .map(serde_json::to_value)
-        .collect::<Result<_, _>>()?;
     server
-        .define(definitions)
+        .define(seatrial_resources::definitions())
         .await
         .context("the custom kinds cannot be installed")?;
     let secrets = data.secrets()?;
