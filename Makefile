@@ -22,7 +22,11 @@ check: ## Formatting, lints, licences, edges between crates
 	$(CARGO) xtask tidy
 
 bench: ## Measure the figures of the README on this machine
-	$(CARGO) bench --workspace
+	$(CARGO) bench --package seatrial --bench figures
+	$(CARGO) bench --package seatrial-apiserver --bench api
+	$(CARGO) bench --package seatrial-node --bench pod_start
+	$(CARGO) bench --package seatrial-store --bench commit
+	$(CARGO) bench --package seatrial-network --bench gateway
 
 build: ## Build the release binary
 	$(CARGO) build --release --package seatrial

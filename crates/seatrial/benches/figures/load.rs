@@ -1,0 +1,167 @@
+//! Clients that cost little themselves: HTTP/1.1 over TLS, one connection each.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+
+use crate::program::Access;
+
+/// One connection.
+struct Client {
+    sender: SendRequest<Full<Bytes>>,
+    token: String,
+}
+
+impl Client {
+    async fn connect(access: &Access) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(&access.authority)?)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect((access.host.as_str(), access.port)).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from(access.host.clone())?;
+        let stream = TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self {
+            sender,
+            token: format!("Bearer {}", access.token),
+        })
+    }
+
+    async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<(StatusCode, Bytes)> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::AUTHORIZATION, &self.token)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+}
+
+/// Makes ConfigMaps of about one kilobyte; returns how many a second were acknowledged.
+pub(crate) async fn creates(access: &Access, clients: usize, total: usize) -> Result<f64> {
+    let mut connections = Vec::new();
+    for _ in 0..clients {
+        connections.push(Client::connect(access).await?);
+    }
+    let filler = "x".repeat(900);
+    let begun = Instant::now();
+    let mut tasks = JoinSet::new();
+    for (first, mut client) in connections.into_iter().enumerate() {
+        let filler = filler.clone();
+        tasks.spawn(async move {
+            for number in (first..total).step_by(clients) {
+                let object = json!({
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": { "name": format!("c-{number}") },
+                    "data": { "filler": filler },
+                });
+                let path = "/api/v1/namespaces/default/configmaps";
+                let (status, said) = client.call(Method::POST, path, object.to_string()).await?;
+                ensure!(
+                    status == StatusCode::CREATED,
+                    "{}",
+                    String::from_utf8_lossy(&said)
+                );
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    Ok(total as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// Makes a Deployment; returns how long it took until all of its pods were ready.
+pub(crate) async fn deployment(access: &Access, replicas: usize) -> Result<Duration> {
+    let mut client = Client::connect(access).await?;
+    let object = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": { "name": "web" },
+        "spec": {
+            "replicas": replicas,
+            "selector": { "matchLabels": { "app": "web" } },
+            "template": {
+                "metadata": { "labels": { "app": "web" } },
+                "spec": { "containers": [{ "name": "web", "image": "web:1",
+                    "resources": { "requests": { "cpu": "1m", "memory": "1Mi" } } }] },
+            },
+        },
+    });
+    let path = "/apis/apps/v1/namespaces/default/deployments";
+    let begun = Instant::now();
+    let (status, said) = client.call(Method::POST, path, object.to_string()).await?;
+    ensure!(
+        status == StatusCode::CREATED,
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
+    let limit = Duration::from_secs(120);
+    loop {
+        let (_, said) = client
+            .call(Method::GET, &format!("{path}/web"), String::new())
+            .await?;
+        let found: Value = serde_json::from_slice(&said)?;
+        if found["status"]["readyReplicas"] == replicas {
+            return Ok(begun.elapsed());
+        }
+        ensure!(
+            begun.elapsed() < limit,
+            "not in {limit:?}: {}",
+            found["status"]
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The fastest of five reads, and its size.
+pub(crate) async fn list(access: &Access, path: &str) -> Result<(Duration, usize)> {
+    let mut client = Client::connect(access).await?;
+    let mut best: Option<(Duration, usize)> = None;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        let (status, said) = client.call(Method::GET, path, String::new()).await?;
+        let took = begun.elapsed();
+        ensure!(
+            status == StatusCode::OK,
+            "{}",
+            String::from_utf8_lossy(&said)
+        );
+        if best.is_none_or(|(least, _)| took < least) {
+            best = Some((took, said.len()));
+        }
+    }
+    best.context("nothing was read")
+}
