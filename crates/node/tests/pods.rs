@@ -22,7 +22,7 @@ use seatrial_node::logs::{Follow, Options};
 use seatrial_node::registration::{Capacity, NodeDescription, SystemInfo};
 use seatrial_node::runtime::sandbox::detect::{Settings, Wanted, choose};
 use seatrial_node::runtime::{HostBase, Runtime};
-use seatrial_testkit::{Cluster, cluster, eventually};
+use seatrial_testkit::{Cluster, cluster, eventually, skipped};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
@@ -83,7 +83,7 @@ impl Test {
         let runtime = match choose(wanted, &settings).await {
             Ok(chosen) => chosen.runtime,
             Err(error) => {
-                println!("skipped: {error}");
+                skipped(error);
                 return None;
             }
         };

@@ -22,6 +22,8 @@
 //! # }
 //! ```
 
+mod skip;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,8 @@ use seatrial_clock::{Clock, Random, SharedClock};
 use seatrial_store::Store;
 use serde_json::Value;
 use tokio::time::Instant;
+
+pub use skip::skipped;
 
 /// The moment at which every test cluster starts: 2026-01-01T00:00:00Z.
 pub const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);

@@ -35,7 +35,7 @@ impl Machine {
         match machine.try_out().await {
             Ok(()) => Some(machine),
             Err(reason) => {
-                println!("skipped: containers are not possible here: {reason}");
+                seatrial_testkit::skipped(format!("containers are not possible here: {reason}"));
                 None
             }
         }

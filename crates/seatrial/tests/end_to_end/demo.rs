@@ -17,7 +17,7 @@ fn missing() -> Option<&'static str> {
 #[test]
 fn two_good_versions_go_to_production_and_a_bad_one_is_taken_back() {
     if let Some(program) = missing() {
-        println!("skipped: this machine has no {program}");
+        seatrial_testkit::skipped(format!("this machine has no {program}"));
         return;
     }
     let output = seatrial(&["demo", "--output", "json"]).output().unwrap();

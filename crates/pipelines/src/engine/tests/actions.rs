@@ -232,7 +232,7 @@ async fn python_is_the_machines_own() {
         .output()
         .is_err()
     {
-        println!("skipped: this machine has no python3");
+        seatrial_testkit::skipped("this machine has no python3");
         return;
     }
     let outcome = Setup::steps(
