@@ -15,6 +15,7 @@
 //! - Nothing panics on any input.
 //! - The tables are `'static`; looking something up costs no start-up.
 
+pub mod amount;
 pub mod apply;
 pub mod cause;
 pub mod custom;
@@ -28,6 +29,7 @@ pub mod patch;
 pub mod path;
 pub mod protobuf;
 pub mod quantity;
+pub mod quota;
 pub mod strict;
 mod structure;
 pub mod three_way;
