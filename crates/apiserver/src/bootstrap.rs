@@ -124,5 +124,6 @@ fn call(state: &Arc<State>, target: Target) -> Call {
         identity: Identity::component("system:apiserver"),
         form: Form::plain(),
         body: Bytes::new(),
+        annotations: crate::admission::Annotations::default(),
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::accept::Form;
+use crate::admission::Annotations;
 use crate::failure::{Cause, Failure};
 use crate::identity::Identity;
 use crate::registry::{Kind, Registry, Subresource, Version};
@@ -115,6 +116,8 @@ pub(crate) struct Call {
     pub form: Form,
     /// The body; empty for reads.
     pub body: Bytes,
+    /// For the audit event.
+    pub annotations: Annotations,
 }
 
 impl Call {

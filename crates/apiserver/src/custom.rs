@@ -329,6 +329,7 @@ pub(crate) async fn definition_marked(call: &Call, definition: &Object) {
             identity: call.identity.clone(),
             form: call.form.clone(),
             body: bytes::Bytes::new(),
+            annotations: call.annotations.clone(),
         };
         let removed = Box::pin(crate::verb::remove(
             &one,

@@ -51,7 +51,7 @@ pub mod tls;
 mod token;
 mod verb;
 
-pub use admission::Admission;
+pub use admission::{Admission, Annotations};
 pub use failure::{Cause, Failure, Reason};
 pub use identity::Identity;
 pub use object::Object;

@@ -65,6 +65,7 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
         .get::<Identity>()
         .cloned()
         .ok_or_else(|| Failure::new(Reason::Unauthorized, "Unauthorized"))?;
+    let annotations = parts.extensions.get().cloned().unwrap_or_default();
     let target = Target::parse(&state.registry(), parts.uri.path())?;
     let query = query(parts.uri.query());
     let log = target.subresource == "log";
@@ -90,6 +91,7 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
         identity,
         form,
         body,
+        annotations,
     })
 }
 

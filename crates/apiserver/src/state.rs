@@ -8,7 +8,7 @@ use seatrial_clock::{Random, SharedClock};
 use seatrial_store::{Expect, Key, Record, Store, Write};
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Chain};
 use crate::allocation::Allocation;
 use crate::failure::Failure;
 use crate::object::Object;
@@ -33,8 +33,8 @@ pub struct State {
     pub allocation: Allocation,
     /// OpenAPI documents made so far.
     pub documents: Documents,
-    /// Steps that see each object before it is stored, in order.
-    admission: RwLock<Vec<Arc<dyn Admission>>>,
+    /// The steps that see each object before it is stored.
+    admission: RwLock<Arc<Chain>>,
     /// Whoever has the logs of pods.
     logs: OnceLock<Arc<dyn PodLogs>>,
     registry: RwLock<Arc<Registry>>,
@@ -60,20 +60,23 @@ impl State {
         state
     }
 
-    /// Adds a step to the end of the admission chain.
+    /// Adds a step to the admission chain, after the webhooks and before the quota.
     pub fn admit_with(&self, step: Arc<dyn Admission>) {
-        self.admission
+        let mut chain = self
+            .admission
             .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(step);
+            .unwrap_or_else(PoisonError::into_inner);
+        *chain = Arc::new(chain.with(step));
     }
 
     /// The admission chain as it is now.
-    pub(crate) fn admission(&self) -> Vec<Arc<dyn Admission>> {
-        self.admission
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub(crate) fn admission(&self) -> Arc<Chain> {
+        Arc::clone(
+            &self
+                .admission
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Says who has the logs of pods; only the first to say so is heard.
@@ -127,13 +130,35 @@ impl State {
     /// # Errors
     /// Already exists, not found or conflict where the precondition does not hold.
     pub async fn commit(&self, kind: &Kind, write: Write) -> Result<Arc<Record>, Failure> {
-        let expect = write.expect;
-        let name = write.key.name.clone();
-        match self.store.commit(vec![write]).await {
+        match self.commit_with(kind, write, Vec::new()).await? {
+            Commit::Done(record) => Ok(record),
+            Commit::Disturbed => Err(Failure::internal("a lone write was disturbed")),
+        }
+    }
+
+    /// Commits one write about an object of `kind` together with others, all or none.
+    ///
+    /// # Errors
+    /// As [`State::commit`], where the precondition of the first does not hold.
+    pub(crate) async fn commit_with(
+        &self,
+        kind: &Kind,
+        write: Write,
+        others: Vec<Write>,
+    ) -> Result<Commit, Failure> {
+        let (expect, key) = (write.expect, write.key.clone());
+        let name = key.name.clone();
+        let mut writes = vec![write];
+        writes.extend(others);
+        match self.store.commit(writes).await {
             Ok(records) => records
                 .into_iter()
                 .next()
+                .map(Commit::Done)
                 .ok_or_else(|| Failure::internal("nothing was written")),
+            Err(seatrial_store::Error::Conflict { key: other, .. }) if other != key => {
+                Ok(Commit::Disturbed)
+            }
             Err(seatrial_store::Error::Conflict { found, .. }) => Err(match (expect, found) {
                 (Expect::Absent, _) => Failure::already_exists(kind, &name),
                 (_, None) => Failure::not_found(kind, &name),
@@ -142,6 +167,14 @@ impl State {
             Err(error) => Err(Failure::internal(error)),
         }
     }
+}
+
+/// What became of a commit of several writes.
+pub(crate) enum Commit {
+    /// It is done; the first record.
+    Done(Arc<Record>),
+    /// Nothing was written, since another object than the first has changed meanwhile.
+    Disturbed,
 }
 
 /// Reads a stored object.

@@ -19,19 +19,24 @@ struct Labels;
 
 #[async_trait]
 impl Admission for Labels {
-    async fn mutate(&self, _: &Change<'_>, object: &mut Object) -> Result<Vec<String>, Failure> {
+    fn handles(&self, change: &Change<'_>) -> bool {
+        change.is_about("configmaps")
+    }
+
+    async fn mutate(&self, change: &Change<'_>, object: &mut Object) -> Result<(), Failure> {
         object
             .metadata()
             .insert("labels".to_owned(), json!({ "team": "sea" }));
-        Ok(vec!["a team was set".to_owned()])
+        change.notes.warn("a team was set");
+        Ok(())
     }
 
-    async fn validate(&self, change: &Change<'_>, object: &Object) -> Result<Vec<String>, Failure> {
+    async fn validate(&self, change: &Change<'_>, object: &Object) -> Result<(), Failure> {
         if object.at(&["data", "key"]) == Some(&json!("forbidden")) {
             let detail = format!("{:?} by {}", change.operation, change.identity.user);
             return Err(Failure::new(Reason::Forbidden, detail));
         }
-        Ok(Vec::new())
+        Ok(())
     }
 }
 

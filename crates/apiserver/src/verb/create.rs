@@ -8,12 +8,12 @@ use seatrial_store::{Change as StoreChange, Expect, Key, Write};
 use serde_json::json;
 
 use super::Written;
-use super::write::{admit, draft, invalid_if_any, place, to_stored};
-use crate::admission::{Change, Operation};
+use super::write::{draft, invalid_if_any, place, to_stored};
+use crate::admission::{Notes, Operation, Passage, conclude};
 use crate::body;
 use crate::call::Call;
 use crate::facts;
-use crate::failure::{Cause, Failure, Reason};
+use crate::failure::{Failure, Reason};
 use crate::name;
 use crate::object::{Object, timestamp};
 use crate::registry::Generation;
@@ -29,29 +29,6 @@ pub(super) async fn create(call: &Call) -> Result<Written, Failure> {
     // Who owns which field is the server's to record.
     object.metadata().remove("managedFields");
     finish_create(call, object, warnings).await
-}
-
-/// A namespace must exist, and not be going, for something to be made in it.
-fn namespace_accepts(call: &Call, object: &Object) -> Result<(), Failure> {
-    let name = call.target.namespace.as_str();
-    if name.is_empty() {
-        return Ok(());
-    }
-    let record = match call.state.registry().get("", "namespaces") {
-        Some(namespaces) => call.state.find(namespaces, "", name)?,
-        None => return Err(Failure::internal("namespaces are not served")),
-    };
-    if !record.metadata.deleting {
-        return Ok(());
-    }
-    let detail =
-        format!("unable to create new content in namespace {name} because it is being terminated");
-    let cause = Cause::new(
-        "NamespaceTerminating",
-        "metadata.namespace",
-        format!("namespace {name} is being terminated"),
-    );
-    Err(Failure::forbidden(call.kind(), object.name(), &detail).with_causes(vec![cause]))
 }
 
 /// Stores a new object. `object` is the body, with unknown fields dealt with.
@@ -70,7 +47,6 @@ pub(crate) async fn finish_create(
             "resourceVersion should not be set on objects to be created",
         ));
     }
-    namespace_accepts(call, &object)?;
     facts::default(call.kind(), &mut object);
     let prefix = object.text(&["metadata", "generateName"]).to_owned();
     let bytes = if object.name().is_empty() && !prefix.is_empty() {
@@ -161,30 +137,39 @@ async fn store_new(
     warnings: &mut Vec<String>,
     dry_run: bool,
 ) -> Result<Bytes, Failure> {
-    let (state, kind) = (&call.state, call.kind());
-    let change = Change {
-        operation: Operation::Create,
-        kind,
-        subresource: "",
-        identity: &call.identity,
-        old: None,
-        dry_run,
-    };
-    admit(call, &change, object, warnings, |object| {
+    let kind = call.kind();
+    let (notes, name) = (Notes::default(), object.name().to_owned());
+    let passage = Passage::begin(call, Operation::Create, &name, None, dry_run, &notes);
+    let admitted = passage.admit(object, |object| {
         [
             facts::validate(kind, object),
             kind.strategy.validate(object),
         ]
         .concat()
-    })
-    .await?;
+    });
+    let stored = match admitted.await {
+        Ok(()) => store_admitted(call, &passage, object).await,
+        Err(failure) => Err(failure),
+    };
+    warnings.extend(conclude(call, notes));
+    stored
+}
+
+/// Stores what was admitted, unless it is a dry run.
+async fn store_admitted(
+    call: &Call,
+    passage: &Passage<'_>,
+    object: &Object,
+) -> Result<Bytes, Failure> {
+    let (state, kind) = (&call.state, call.kind());
     let draft = draft(object)?;
     let key = Key::new(
         Arc::clone(&kind.resource),
         object.namespace(),
         object.name(),
     );
-    if dry_run {
+    if call.dry_run()? {
+        passage.rehearse(Some(object)).await?;
         return match state.store.get(&key) {
             Some(_) => Err(Failure::already_exists(kind, object.name())),
             None => Ok(object.unstored()),
@@ -192,15 +177,11 @@ async fn store_new(
     }
     let metadata = object.selectable(&kind.selectable);
     let change = StoreChange::Put { draft, metadata };
-    let record = state
-        .commit(
-            kind,
-            Write {
-                key,
-                expect: Expect::Absent,
-                change,
-            },
-        )
-        .await?;
+    let write = Write {
+        key,
+        expect: Expect::Absent,
+        change,
+    };
+    let record = passage.commit(write, Some(object)).await?;
     Ok(record.bytes.clone())
 }

@@ -7,7 +7,7 @@ use seatrial_store::{Change as StoreChange, Expect, Write};
 use serde_json::{Value, json};
 
 use super::{Fixed, Written, list};
-use crate::admission::{Change, Operation};
+use crate::admission::{Notes, Operation, Passage};
 use crate::body;
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
@@ -147,6 +147,7 @@ pub(super) async fn delete_collection(call: &Call) -> Result<Response, Failure> 
             identity: call.identity.clone(),
             form: call.form.clone(),
             body: Bytes::new(),
+            annotations: call.annotations.clone(),
         };
         one.target.namespace = record.key.namespace.to_string();
         one.target.name = Some(record.key.name.to_string());
@@ -179,7 +180,16 @@ async fn remove_once(call: &Call, name: &str, options: &Options) -> Result<Remov
     let record = call.state.find(call.kind(), &call.target.namespace, name)?;
     let object = crate::state::decode(&record)?;
     let old = Fixed { record, object };
-    may_go(call, name, options, &old).await?;
+    let notes = Notes::default();
+    let passage = Passage::begin(
+        call,
+        Operation::Delete,
+        name,
+        Some(&old.object),
+        options.dry_run,
+        &notes,
+    );
+    may_go(call, name, options, &old, &passage).await?;
     let marked = mark(call, options, &old.object);
     let grace = marked
         .at(&["metadata", "deletionGracePeriodSeconds"])
@@ -193,28 +203,26 @@ async fn remove_once(call: &Call, name: &str, options: &Options) -> Result<Remov
         }
         (true, _) => keep_marked(call, &old, marked).await,
         (false, true) => Ok(Removed::Gone(old.record.bytes.clone(), marked)),
-        (false, false) => let_go(call, old).await,
+        (false, false) => {
+            let bytes = let_go(call, &old, &passage).await?;
+            Ok(Removed::Gone(bytes, old.object))
+        }
     }
 }
 
 /// Whether preconditions, the kind and the admission chain allow the deletion.
-async fn may_go(call: &Call, name: &str, options: &Options, old: &Fixed) -> Result<(), Failure> {
+async fn may_go(
+    call: &Call,
+    name: &str,
+    options: &Options,
+    old: &Fixed,
+    passage: &Passage<'_>,
+) -> Result<(), Failure> {
     check_preconditions(call, name, options, old)?;
     if let Some(reason) = call.kind().strategy.immortal(&old.object) {
         return Err(Failure::forbidden(call.kind(), name, reason));
     }
-    let change = Change {
-        operation: Operation::Delete,
-        kind: call.kind(),
-        subresource: "",
-        identity: &call.identity,
-        old: Some(&old.object),
-        dry_run: options.dry_run,
-    };
-    for step in call.state.admission() {
-        step.validate(&change, &old.object).await?;
-    }
-    Ok(())
+    passage.admit_deletion(&old.object).await
 }
 
 /// Stores that the deletion has begun.
@@ -243,26 +251,22 @@ async fn keep_marked(call: &Call, old: &Fixed, marked: Object) -> Result<Removed
 }
 
 /// Removes the object.
-async fn let_go(call: &Call, old: Fixed) -> Result<Removed, Failure> {
+async fn let_go(call: &Call, old: &Fixed, passage: &Passage<'_>) -> Result<Bytes, Failure> {
     let (state, kind) = (&call.state, call.kind());
     let change = StoreChange::Delete {
         draft: old.object.draft(),
     };
     let expect = Expect::Revision(old.record.revision);
-    let record = state
-        .commit(
-            kind,
-            Write {
-                key: old.record.key.clone(),
-                expect,
-                change,
-            },
-        )
-        .await?;
+    let write = Write {
+        key: old.record.key.clone(),
+        expect,
+        change,
+    };
+    let record = passage.commit(write, None).await?;
     kind.strategy
         .committed(state, kind, None, Some(&old.object));
     crate::custom::object_gone(state, kind).await;
-    Ok(Removed::Gone(record.bytes.clone(), old.object))
+    Ok(record.bytes.clone())
 }
 
 fn check_preconditions(

@@ -6,9 +6,9 @@ use seatrial_store::{Change as StoreChange, Expect, Write};
 use serde_json::Value;
 
 use super::keep::{count_generation, keep_system_metadata, separate_status};
-use super::write::{admit, draft, place, to_stored};
+use super::write::{draft, place, to_stored};
 use super::{Fixed, Written};
-use crate::admission::{Change, Operation};
+use crate::admission::{Notes, Operation, Passage, conclude};
 use crate::body;
 use crate::call::Call;
 use crate::facts;
@@ -115,27 +115,36 @@ async fn store_changed(
     warnings: &mut Vec<String>,
     dry_run: bool,
 ) -> Result<Bytes, Failure> {
-    let (state, kind) = (&call.state, call.kind());
-    let change = Change {
-        operation: Operation::Update,
-        kind,
-        subresource: &call.target.subresource,
-        identity: &call.identity,
-        old: Some(&old.object),
-        dry_run,
+    let (notes, name) = (Notes::default(), call.name()?);
+    let operation = Operation::Update;
+    let passage = Passage::begin(call, operation, name, Some(&old.object), dry_run, &notes);
+    let admitted = passage.admit(object, |object| wrong(call, object, &old.object));
+    let stored = match admitted.await {
+        Ok(()) => store_admitted(call, &passage, old, object).await,
+        Err(failure) => Err(failure),
     };
-    admit(call, &change, object, warnings, |object| {
-        wrong(call, object, &old.object)
-    })
-    .await?;
+    warnings.extend(conclude(call, notes));
+    stored
+}
+
+/// Stores what was admitted, where something changes and it is no dry run.
+async fn store_admitted(
+    call: &Call,
+    passage: &Passage<'_>,
+    old: &Fixed,
+    object: &Object,
+) -> Result<Bytes, Failure> {
+    let kind = call.kind();
     if *object == old.object {
         return Ok(old.record.bytes.clone());
     }
     let draft = draft(object)?;
-    if dry_run {
+    let left = (!gone(call, object)).then_some(object);
+    if call.dry_run()? {
+        passage.rehearse(left).await?;
         return Ok(draft.fill(old.record.revision));
     }
-    let change = if gone(call, object) {
+    let change = if left.is_none() {
         StoreChange::Delete { draft }
     } else {
         StoreChange::Put {
@@ -144,16 +153,12 @@ async fn store_changed(
         }
     };
     let expect = Expect::Revision(old.record.revision);
-    let record = state
-        .commit(
-            kind,
-            Write {
-                key: old.record.key.clone(),
-                expect,
-                change,
-            },
-        )
-        .await?;
+    let write = Write {
+        key: old.record.key.clone(),
+        expect,
+        change,
+    };
+    let record = passage.commit(write, left).await?;
     Ok(record.bytes.clone())
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use seatrial_store::{Draft, Record};
 use serde_json::json;
 
-use crate::admission::Change;
 use crate::call::{Call, OBJECT_LIMIT};
 use crate::failure::{Cause, Failure};
 use crate::object::Object;
@@ -109,26 +108,6 @@ pub(super) fn invalid_if_any(
         return Ok(());
     }
     Err(Failure::invalid(call.kind(), object.name(), causes))
-}
-
-/// Passes `object` through the admission chain, with the built-in validation in the middle.
-pub(super) async fn admit(
-    call: &Call,
-    change: &Change<'_>,
-    object: &mut Object,
-    warnings: &mut Vec<String>,
-    check: impl FnOnce(&mut Object) -> Vec<Cause>,
-) -> Result<(), Failure> {
-    let steps = call.state.admission();
-    for step in &steps {
-        warnings.extend(step.mutate(change, object).await?);
-    }
-    let causes = check(object);
-    invalid_if_any(call, object, causes)?;
-    for step in &steps {
-        warnings.extend(step.validate(change, object).await?);
-    }
-    Ok(())
 }
 
 pub(super) fn draft(object: &Object) -> Result<Draft, Failure> {
