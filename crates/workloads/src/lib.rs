@@ -1,7 +1,7 @@
 //! The controllers of built-in workloads.
 //!
 //! ```text
-//!   Deployment ──► ReplicaSet ──► Pod ◄── Job
+//!   Deployment ──► ReplicaSet ──► Pod ◄── StatefulSet, DaemonSet, Job
 //!                                  │
 //!   Service ──► Endpoints, EndpointSlice       Namespace ──► its contents, its ServiceAccount
 //!
@@ -15,32 +15,39 @@
 //! **Invariants**: names, annotations, conditions and events are upstream's, so that unmodified
 //! clients read them; every decision is a pure function of what was observed and the time.
 
+pub mod daemon_set;
 pub mod deployment;
 pub mod discovery;
 pub mod endpoints;
 pub mod expired_events;
 pub mod garbage;
+mod history;
 pub mod job;
 pub mod lost_pods;
 pub mod namespace;
 mod ownership;
 mod pod;
 pub mod replica_set;
+mod scaled;
 pub mod selector;
 pub mod service_account;
 mod shell;
+pub mod stateful_set;
+mod taint;
 mod template;
 pub mod unsupported;
 
 use futures::future::{BoxFuture, join_all};
 use seatrial_controller::Context;
 
+pub use self::daemon_set::DaemonSets;
 pub use self::deployment::Deployments;
 pub use self::endpoints::ServiceEndpoints;
 pub use self::job::Jobs;
 pub use self::namespace::Namespaces;
 pub use self::replica_set::ReplicaSets;
 pub use self::service_account::ServiceAccounts;
+pub use self::stateful_set::StatefulSets;
 
 /// Every controller of this crate, by name, ready to be run. Dropping a future stops its controller.
 pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
@@ -55,6 +62,8 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
     vec![
         one(Deployments, ctx),
         one(ReplicaSets, ctx),
+        one(StatefulSets, ctx),
+        one(DaemonSets::default(), ctx),
         one(Jobs, ctx),
         one(ServiceEndpoints, ctx),
         one(Namespaces, ctx),

@@ -2,7 +2,6 @@
 
 use futures::future::join_all;
 use futures::{FutureExt, future::BoxFuture};
-use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::CronJob;
 use seatrial_controller::{Change, Context, Notice, Static};
@@ -13,9 +12,7 @@ pub const NAME: &str = "workload-advisor";
 /// Emits one `NotSupported` event for each object of a kind that nothing runs, until dropped.
 pub async fn run(ctx: Context) {
     let ctx = ctx.named(NAME);
-    let watches: [BoxFuture<'_, ()>; 4] = [
-        advise::<StatefulSet>(&ctx, "use a Deployment").boxed(),
-        advise::<DaemonSet>(&ctx, "use a Deployment").boxed(),
+    let watches: [BoxFuture<'_, ()>; 2] = [
         advise::<CronJob>(&ctx, "use a Job").boxed(),
         advise::<HorizontalPodAutoscaler>(&ctx, "set the size with kubectl scale").boxed(),
     ];
