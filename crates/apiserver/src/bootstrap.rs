@@ -125,5 +125,6 @@ fn call(state: &Arc<State>, target: Target) -> Call {
         form: Form::plain(),
         body: Bytes::new(),
         annotations: crate::admission::Annotations::default(),
+        streaming: crate::stream::Streaming::default(),
     }
 }

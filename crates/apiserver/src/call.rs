@@ -12,6 +12,7 @@ use crate::failure::{Cause, Failure};
 use crate::identity::Identity;
 use crate::registry::{Kind, Registry, Subresource, Version};
 use crate::state::State;
+use crate::stream::Streaming;
 
 /// The largest request body, in bytes (upstream's `MaxRequestBodyBytes`).
 pub(crate) const BODY_LIMIT: usize = 3 << 20;
@@ -118,6 +119,8 @@ pub(crate) struct Call {
     pub body: Bytes,
     /// For the audit event.
     pub annotations: Annotations,
+    /// What only sessions need.
+    pub streaming: Streaming,
 }
 
 impl Call {

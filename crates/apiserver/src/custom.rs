@@ -330,6 +330,7 @@ pub(crate) async fn definition_marked(call: &Call, definition: &Object) {
             form: call.form.clone(),
             body: bytes::Bytes::new(),
             annotations: call.annotations.clone(),
+            streaming: crate::stream::Streaming::default(),
         };
         let removed = Box::pin(crate::verb::remove(
             &one,

@@ -179,6 +179,9 @@ fn part_kind<'a>(
     match part {
         Subresource::Scale(_) => ("autoscaling", "v1", "Scale"),
         Subresource::Eviction => ("policy", "v1", "Eviction"),
+        Subresource::Exec => ("", "v1", "PodExecOptions"),
+        Subresource::Attach => ("", "v1", "PodAttachOptions"),
+        Subresource::PortForward => ("", "v1", "PodPortForwardOptions"),
         Subresource::Binding => ("", "v1", "Binding"),
         Subresource::Token => ("authentication.k8s.io", "v1", "TokenRequest"),
         _ => (&kind.group, &version.name, &kind.kind),
@@ -192,6 +195,7 @@ fn part_verbs(part: &Subresource) -> &'static [&'static str] {
         }
         Subresource::Finalize => &["update"],
         Subresource::Log => &["get"],
+        Subresource::Exec | Subresource::Attach | Subresource::PortForward => &["create", "get"],
         Subresource::Binding | Subresource::Eviction | Subresource::Token => &["create"],
     }
 }

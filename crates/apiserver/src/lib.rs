@@ -45,6 +45,7 @@ mod serve;
 mod server;
 mod state;
 mod strategy;
+pub mod stream;
 mod subresource;
 mod table;
 pub mod tls;

@@ -83,6 +83,9 @@ pub enum Subresource {
     Binding,
     Eviction,
     Log,
+    Exec,
+    Attach,
+    PortForward,
     Token,
     Approval,
 }
@@ -97,6 +100,9 @@ impl Subresource {
             Self::Binding => "binding",
             Self::Eviction => "eviction",
             Self::Log => "log",
+            Self::Exec => "exec",
+            Self::Attach => "attach",
+            Self::PortForward => "portforward",
             Self::Token => "token",
             Self::Approval => "approval",
         }

@@ -18,6 +18,7 @@ use crate::discovery;
 use crate::failure::{Failure, Reason};
 use crate::identity::Identity;
 use crate::state::{State, query};
+use crate::stream::Streaming;
 use crate::verb;
 
 /// The router over `state`. Requests must carry an [`Identity`] as an extension.
@@ -59,7 +60,9 @@ async fn resource(Shared(state): Shared<Arc<State>>, request: Request) -> Respon
 }
 
 async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let streaming = Streaming::new(upgrade, parts.uri.query());
     let identity = parts
         .extensions
         .get::<Identity>()
@@ -68,8 +71,12 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
     let annotations = parts.extensions.get().cloned().unwrap_or_default();
     let target = Target::parse(&state.registry(), parts.uri.path())?;
     let query = query(parts.uri.query());
-    let log = target.subresource == "log";
-    let form = if log {
+    // Their replies are neither objects nor tables.
+    let raw = matches!(
+        target.subresource.as_str(),
+        "log" | "exec" | "attach" | "portforward"
+    );
+    let form = if raw {
         Form::plain()
     } else {
         Form::negotiate(
@@ -92,6 +99,7 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
         form,
         body,
         annotations,
+        streaming,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::object::Object;
 use crate::openapi::Documents;
 use crate::registry::{Kind, Registry};
+use crate::stream::PodStreams;
 use crate::subresource::PodLogs;
 use crate::token::Tokens;
 
@@ -37,6 +38,8 @@ pub struct State {
     admission: RwLock<Arc<Chain>>,
     /// Whoever has the logs of pods.
     logs: OnceLock<Arc<dyn PodLogs>>,
+    /// Whoever has the processes of pods.
+    streams: OnceLock<Arc<dyn PodStreams>>,
     registry: RwLock<Arc<Registry>>,
 }
 
@@ -50,6 +53,7 @@ impl State {
             random,
             admission: RwLock::default(),
             logs: OnceLock::new(),
+            streams: OnceLock::new(),
             stopping: CancellationToken::new(),
             tokens: Tokens::ephemeral(),
             allocation: Allocation::default(),
@@ -89,6 +93,18 @@ impl State {
     /// Whoever has the logs of pods.
     pub(crate) fn logs(&self) -> Option<&Arc<dyn PodLogs>> {
         self.logs.get()
+    }
+
+    /// Says who has the processes of pods; only the first to say so is heard.
+    pub fn stream_with(&self, streams: Arc<dyn PodStreams>) {
+        if self.streams.set(streams).is_err() {
+            tracing::warn!("the processes of pods have a source already");
+        }
+    }
+
+    /// Whoever has the processes of pods.
+    pub(crate) fn streams(&self) -> Option<&Arc<dyn PodStreams>> {
+        self.streams.get()
     }
 
     /// The kinds as they are now.
@@ -188,10 +204,11 @@ pub(crate) fn decode(record: &Record) -> Result<Object, Failure> {
 
 /// Query parameters, decoded; the last one wins where a name is repeated.
 pub(crate) fn query(text: Option<&str>) -> BTreeMap<String, String> {
-    form_pairs(text.unwrap_or_default()).collect()
+    pairs(text.unwrap_or_default()).collect()
 }
 
-fn form_pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
+/// Query parameters, decoded, in order.
+pub(crate) fn pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
     let decode = |part: &str| {
         let part = part.replace('+', " ");
         percent_encoding::percent_decode_str(&part)

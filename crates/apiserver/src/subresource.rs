@@ -10,12 +10,14 @@ mod token;
 use axum::response::Response;
 use http::Method;
 
+pub(crate) use log::container;
 pub use log::{LogError, LogOptions, PodLogs};
 pub(crate) use scale::selector_text;
 
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::registry::Subresource;
+use crate::stream;
 
 /// Does what the request asks of a subresource other than the status.
 ///
@@ -31,6 +33,11 @@ pub(crate) async fn dispatch(call: &Call) -> Result<Response, Failure> {
         (Subresource::Binding, &Method::POST) => binding::create(call).await,
         (Subresource::Eviction, &Method::POST) => eviction::create(call).await,
         (Subresource::Log, &Method::GET) => log::get(call).await,
+        (Subresource::Exec, &Method::GET | &Method::POST) => stream::exec(call).await,
+        (Subresource::Attach, &Method::GET | &Method::POST) => stream::attach(call).await,
+        (Subresource::PortForward, &Method::GET | &Method::POST) => {
+            stream::port_forward(call).await
+        }
         (Subresource::Token, &Method::POST) => token::create(call),
         _ => Err(Failure::method_not_allowed()),
     }

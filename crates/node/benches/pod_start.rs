@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use seatrial_node::runtime::process::ProcessRuntime;
 use seatrial_node::runtime::{
-    Discard, Error, HostBase, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec,
+    Console, Discard, Error, HostBase, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec,
+    Security,
 };
 
 const ROUNDS: usize = 40;
@@ -105,6 +106,8 @@ async fn start(runtime: &dyn Runtime, directory: PathBuf) -> Result<[Duration; 3
         user: String::new(),
         output: Arc::new(Discard),
         limits: Limits::default(),
+        console: Console::default(),
+        security: Security::default(),
     };
     let begun = now();
     let sandbox = runtime.create_sandbox(sandbox).await?;

@@ -15,6 +15,7 @@
 //!   one restart more, every container that its pods' status says was running.
 
 mod act;
+mod attach;
 mod decide;
 mod explain;
 mod follow;
@@ -53,6 +54,7 @@ use crate::registration::{HEARTBEAT, NodeDescription};
 use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Forward, Runtime};
 
+pub use attach::Attachment;
 pub use handle::{ConnectError, LogsError};
 
 /// Whoever routes requests to pods: asked before a pod's servers are told to end, so that no request

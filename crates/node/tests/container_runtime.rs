@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use seatrial_node::runtime::sandbox::run::{Ended, lines, run_to_end};
 use seatrial_node::runtime::{
-    Access, Error, ExecSpec, Exit, ExitStatus, Forward, Limits, Memory, Mount, Network, Signal,
-    Stream,
+    Access, Console, Error, ExecSpec, Exit, ExitStatus, Forward, Input, Limits, Memory, Mount,
+    Network, Signal, Stream,
 };
 use support::harness::{Captured, Machine, chain, run, shell};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -173,7 +173,10 @@ async fn a_process_is_executed_beside_another() {
         ]
         .map(String::from)
         .to_vec(),
-        input: Some(Box::new(&b"typed\n"[..])),
+        console: Console {
+            input: Some(Input::new(Box::new(&b"typed\n"[..]))),
+            terminal: None,
+        },
         output: beside.handle(),
     };
     let process = main.exec(exec).await.unwrap();
@@ -181,7 +184,7 @@ async fn a_process_is_executed_beside_another() {
     assert_eq!(beside.text(), "mine\n/srv/made\nblue\nsh\ntyped\n");
     let missing = ExecSpec {
         args: vec!["nothing".into()],
-        input: None,
+        console: Console::default(),
         output: beside.handle(),
     };
     assert!(matches!(
@@ -192,7 +195,7 @@ async fn a_process_is_executed_beside_another() {
     main.wait().await;
     let late = ExecSpec {
         args: vec!["true".into()],
-        input: None,
+        console: Console::default(),
         output: beside.handle(),
     };
     assert!(main.exec(late).await.is_err());
@@ -261,7 +264,7 @@ async fn users_and_privileges_are_limited() {
         ]
         .map(String::from)
         .to_vec(),
-        input: None,
+        console: Console::default(),
         output: beside.handle(),
     };
     assert_eq!(main.exec(exec).await.unwrap().wait().await, Exit::code(0));

@@ -6,7 +6,9 @@ mod support;
 use std::fs;
 use std::time::Duration;
 
-use seatrial_node::runtime::{Access, Error, ExecSpec, Exit, HostBase, Mount, Signal};
+use seatrial_node::runtime::{
+    Access, Console, Error, ExecSpec, Exit, HostBase, Input, Mount, Signal,
+};
 use support::harness::{Captured, Machine, chain, run, shell};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -144,7 +146,10 @@ async fn exits_output_and_neighbours_are_told() {
         args: ["sh", "-c", "cat /app/name; echo $COLOUR; cat; exit 4"]
             .map(String::from)
             .to_vec(),
-        input: Some(Box::new(&b"typed\n"[..])),
+        console: Console {
+            input: Some(Input::new(Box::new(&b"typed\n"[..]))),
+            terminal: None,
+        },
         output: beside.handle(),
     };
     let process = main.exec(exec).await.unwrap();

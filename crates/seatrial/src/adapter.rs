@@ -11,6 +11,7 @@ mod pipeline_images;
 mod pipeline_source;
 mod reach;
 mod steps;
+mod streams;
 mod targets;
 
 pub(crate) use application_source::ApplicationSource;
@@ -23,4 +24,5 @@ pub(crate) use pipeline_images::PipelineImages;
 pub(crate) use pipeline_source::PipelineSource;
 pub(crate) use reach::Reach;
 pub(crate) use steps::Steps;
+pub(crate) use streams::Streams;
 pub(crate) use targets::Targets;

@@ -164,6 +164,9 @@ fn core() -> Vec<Row> {
             .all()
             .status()
             .part(&Subresource::Log)
+            .part(&Subresource::Exec)
+            .part(&Subresource::Attach)
+            .part(&Subresource::PortForward)
             .part(&Subresource::Binding)
             .part(&Subresource::Eviction)
             .select(&[

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::call::Call;
 use crate::failure::{Failure, Reason};
+use crate::stream::names;
 use crate::verb::Fixed;
 
 /// Which part of a container's log is wanted: the query of `kubectl logs`.
@@ -117,21 +117,13 @@ fn since(call: &Call) -> Result<Option<Timestamp>, Failure> {
 }
 
 /// The container that is meant: the named one, or the only one.
-fn container(call: &Call, pod: &Fixed) -> Result<String, Failure> {
+pub(crate) fn container(call: &Call, pod: &Fixed) -> Result<String, Failure> {
     let name = call.name()?;
-    let names = |field: &str| {
-        let list = pod.object.at(&["spec", field]).and_then(Value::as_array);
-        let names = list.into_iter().flatten();
-        names
-            .filter_map(|one| one.get("name")?.as_str())
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let (containers, init) = (names("containers"), names("initContainers"));
+    let containers = names(pod, "containers");
+    let further = ["initContainers", "ephemeralContainers"].map(|field| names(pod, field));
+    let mut all = containers.iter().chain(further.iter().flatten());
     match call.parameter("container") {
-        Some(wanted) if containers.iter().chain(&init).any(|one| one == wanted) => {
-            Ok(wanted.to_owned())
-        }
+        Some(wanted) if all.any(|one| one == wanted) => Ok(wanted.to_owned()),
         Some(wanted) => Err(Failure::bad_request(format!(
             "container {wanted} is not valid for pod {name}"
         ))),

@@ -148,6 +148,7 @@ pub(super) async fn delete_collection(call: &Call) -> Result<Response, Failure> 
             form: call.form.clone(),
             body: Bytes::new(),
             annotations: call.annotations.clone(),
+            streaming: crate::stream::Streaming::default(),
         };
         one.target.namespace = record.key.namespace.to_string();
         one.target.name = Some(record.key.name.to_string());

@@ -9,6 +9,7 @@ use seatrial_controller::ObjectKey;
 use tokio::sync::mpsc;
 
 use super::Agent;
+use super::attach::Attachment;
 use super::sources::References;
 use super::worker::Message;
 use crate::logs::{Lines, Log, Options, Run};
@@ -42,6 +43,7 @@ pub(super) struct Part {
     pub(super) run: Option<u32>,
     pub(super) log: Option<Log>,
     pub(super) process: Option<Arc<dyn Process>>,
+    pub(super) attachment: Option<Attachment>,
     /// Why it waits.
     pub(super) waits: String,
 }
@@ -234,6 +236,32 @@ impl Agent {
                 }),
             None => Err(LogsError::NotRunning { pod, container }),
         }
+    }
+
+    /// The way to join in with a running container.
+    pub fn attach(
+        &self,
+        namespace: &str,
+        name: &str,
+        container: Option<&str>,
+    ) -> Result<Attachment, LogsError> {
+        let (container, part) = self.part(namespace, name, container)?;
+        part.attachment.ok_or_else(|| LogsError::NotRunning {
+            pod: name.to_owned(),
+            container,
+        })
+    }
+
+    /// The processes of a pod's running containers, by name: what their resources are measured by.
+    pub fn processes(&self, namespace: &str, name: &str) -> Vec<(String, Arc<dyn Process>)> {
+        let Some(live) = self.live(namespace, name) else {
+            return Vec::new();
+        };
+        let parts = live.parts();
+        let running = parts.containers.iter();
+        running
+            .filter_map(|(name, part)| Some((name.clone(), part.process.clone()?)))
+            .collect()
     }
 
     fn live(&self, namespace: &str, name: &str) -> Option<Live> {

@@ -112,6 +112,7 @@ impl Worker {
         };
         let Started {
             process,
+            attachment,
             log,
             image,
             ..
@@ -132,6 +133,7 @@ impl Worker {
             part.run = Some(run);
             part.log = Some(log.clone());
             part.process = Some(process.clone());
+            part.attachment = Some(attachment);
         }
         let probes = self.probe(slot, run, &target);
         let running = Running {
@@ -237,6 +239,7 @@ impl Worker {
             .unwrap_or_default();
         if let Some(part) = self.live.parts().part(&name) {
             part.process = None;
+            part.attachment = None;
         }
         let Some(unit) = self.world.unit_mut(slot) else {
             return;

@@ -3,6 +3,8 @@
 use k8s_openapi::api::core::v1::{Container, Pod};
 use serde_json::Value;
 
+use crate::runtime::{Calls, Capabilities, Escalation, RootAccess, Security};
+
 /// Why a container must not run as it would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Error {
@@ -53,6 +55,53 @@ pub(super) fn user(pod: &Pod, container: &Container, image: &str) -> Result<Stri
         (_, Some(gid)) if user.is_empty() => format!("0:{gid}"),
         (_, Some(gid)) => format!("{user}:{gid}"),
     })
+}
+
+/// What the container may do beyond its user's rights.
+pub(super) fn rights(pod: &Pod, container: &Container) -> Security {
+    let whole = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.security_context.as_ref());
+    let own = container.security_context.as_ref();
+    let privileged = own.and_then(|own| own.privileged) == Some(true);
+    let wanted = own.and_then(|own| own.capabilities.as_ref());
+    let mut capabilities = Capabilities {
+        add: wanted.and_then(|it| it.add.clone()).unwrap_or_default(),
+        drop: wanted.and_then(|it| it.drop.clone()).unwrap_or_default(),
+    };
+    if privileged {
+        capabilities.add = vec!["ALL".to_owned()];
+    }
+    let groups = whole.and_then(|it| it.supplemental_groups.clone());
+    let shared = whole.and_then(|it| it.fs_group);
+    let profile = own
+        .and_then(|it| it.seccomp_profile.as_ref())
+        .or(whole.and_then(|it| it.seccomp_profile.as_ref()));
+    let usual = profile.is_some_and(|it| it.type_ == "RuntimeDefault") && !privileged;
+    Security {
+        capabilities,
+        root: match own.and_then(|own| own.read_only_root_filesystem) {
+            Some(true) => RootAccess::ReadOnly,
+            _ => RootAccess::Writable,
+        },
+        groups: groups
+            .into_iter()
+            .flatten()
+            .chain(shared)
+            .filter_map(|group| group.try_into().ok())
+            .collect(),
+        escalation: match own.and_then(|own| own.allow_privilege_escalation) {
+            Some(true) => Escalation::Allowed,
+            _ if privileged => Escalation::Allowed,
+            _ => Escalation::Refused,
+        },
+        calls: if usual {
+            Calls::Usual
+        } else {
+            Calls::Unconfined
+        },
+    }
 }
 
 /// The fields of the pod that no runtime of ours enforces, for an event.

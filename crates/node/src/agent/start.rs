@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 use seatrial_controller::{Chain, Notice};
 use tokio_util::sync::CancellationToken;
 
+use super::attach::Attachment;
 use super::prepare::{hostname, limits};
 use super::{Shared, security, sources};
 use crate::environment::{self, Sources, command_line, complete};
@@ -18,7 +19,7 @@ use crate::images::{self, Image, Origin, PullPolicy};
 use crate::logs::Log;
 use crate::probe::{self, Action, Answer, Target, ask};
 use crate::runtime::sandbox::remove_tree;
-use crate::runtime::{self, Process, ProcessSpec, Root, Sandbox, Signal};
+use crate::runtime::{self, Console, Process, ProcessSpec, Root, Sandbox, Signal};
 
 /// A hook has this long where nothing else limits it.
 const HOOK: Duration = Duration::from_mins(10);
@@ -26,6 +27,7 @@ const HOOK: Duration = Duration::from_mins(10);
 /// A container that runs.
 pub(super) struct Started {
     pub(super) process: Arc<dyn Process>,
+    pub(super) attachment: Attachment,
     pub(super) log: Log,
     pub(super) image: Image,
     pub(super) termination: Option<PathBuf>,
@@ -92,7 +94,8 @@ impl Request {
         let sources = sources.map_err(Error::Sources)?;
         let termination = self.termination_file()?;
         let (log, output) = self.log()?;
-        let mut spec = self.process(&image, &sources, output)?;
+        let (attachment, console, output) = Attachment::new(&self.container, output);
+        let mut spec = self.process(&image, &sources, (console, output))?;
         spec.mounts
             .extend(termination.clone().map(|(_, mount)| mount));
         let name = &self.container.name;
@@ -108,6 +111,7 @@ impl Request {
         self.post_start(&process).await?;
         Ok(Started {
             process,
+            attachment,
             log,
             image,
             termination: termination.map(|(file, _)| file),
@@ -119,7 +123,7 @@ impl Request {
         &self,
         image: &Image,
         sources: &Sources,
-        output: Arc<dyn runtime::Output>,
+        (console, output): (Console, Arc<dyn runtime::Output>),
     ) -> Result<ProcessSpec, Error> {
         let container = &self.container;
         let facts = self.shared.facts(&self.pod, self.address);
@@ -151,6 +155,8 @@ impl Request {
             cwd: PathBuf::from(cwd.unwrap_or_default()),
             output,
             limits: limits(resources.and_then(|it| it.limits.as_ref())),
+            console,
+            security: security::rights(&self.pod, container),
         })
     }
 

@@ -15,7 +15,7 @@ use seatrial_controller::Chain;
 
 use super::tls::wrap;
 use super::{Action, Scheme};
-use crate::runtime::{Connection, ExecSpec, Output, Process, Sandbox, Signal, Stream};
+use crate::runtime::{Connection, Console, ExecSpec, Output, Process, Sandbox, Signal, Stream};
 
 /// Output of a command that an event shows (upstream's figure).
 const SHOWN: usize = 10 << 10;
@@ -158,7 +158,7 @@ async fn execute(target: &Target, command: &[String], timeout: Duration) -> Answ
     let output = Arc::new(Kept::default());
     let spec = ExecSpec {
         args: command.to_vec(),
-        input: None,
+        console: Console::default(),
         output: output.clone(),
     };
     let process = match target.process.exec(spec).await {

@@ -15,10 +15,12 @@
 //!   [`Runtime::remove_leftovers`] can end what an earlier process of ours left running.
 //! - What was asked for and cannot be enforced is told to [`SandboxSpec::notes`].
 
+mod console;
 #[cfg(target_os = "linux")]
 pub mod container;
 pub mod process;
 pub mod sandbox;
+mod security;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,7 +30,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use console::{Console, Input, Size, Source, Terminal};
+pub use security::{Calls, Capabilities, Escalation, RootAccess, Security};
 
 /// Makes sandboxes. One per node.
 #[async_trait]
@@ -148,6 +154,10 @@ pub struct ProcessSpec {
     pub output: Arc<dyn Output>,
     /// Limits of this process and its descendants.
     pub limits: Limits,
+    /// What it reads, and whether it has a terminal.
+    pub console: Console,
+    /// What it may do beyond its user's rights.
+    pub security: Security,
 }
 
 /// A root file system made of layers.
@@ -202,6 +212,12 @@ pub enum Access {
 pub trait Output: Send + Sync + 'static {
     /// Takes a chunk. An empty chunk says that the stream has ended.
     fn write(&self, stream: Stream, chunk: &[u8]);
+
+    /// Waits until a chunk of this stream can be taken. An output that cannot keep up waits here,
+    /// rather than in [`Output::write`], where it would hold up others.
+    fn ready(&self, _stream: Stream) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// An [`Output`] that drops everything.
@@ -244,8 +260,8 @@ pub trait Process: Send + Sync + 'static {
 pub struct ExecSpec {
     /// The program and its arguments.
     pub args: Vec<String>,
-    /// Its standard input; absent is the null device.
-    pub input: Option<Box<dyn AsyncRead + Send + Sync + Unpin>>,
+    /// What it reads, and whether it has a terminal.
+    pub console: Console,
     /// Receives its output.
     pub output: Arc<dyn Output>,
 }

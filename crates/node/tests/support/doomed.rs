@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use seatrial_node::runtime::{
-    HostBase, Limits, Network, Output, ProcessSpec, Root, Runtime, SandboxSpec, Stream,
+    Console, HostBase, Limits, Network, Output, ProcessSpec, Root, Runtime, SandboxSpec, Security,
+    Stream,
 };
 
 /// Prints what the process prints.
@@ -68,6 +69,8 @@ pub(crate) async fn run() -> ExitCode {
         user: String::new(),
         output: Arc::new(Echo),
         limits: Limits::default(),
+        console: Console::default(),
+        security: Security::default(),
     };
     let sandbox = runtime.create_sandbox(sandbox).await.unwrap();
     let process = sandbox.start(process).await.unwrap();

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seatrial_node::runtime::{
-    Exit, HostBase, Limits, Network, Output, ProcessSpec, Root, Runtime, Sandbox, SandboxSpec,
-    Stream,
+    Console, Exit, HostBase, Limits, Network, Output, ProcessSpec, Root, Runtime, Sandbox,
+    SandboxSpec, Security, Stream,
 };
 
 pub(crate) const INIT: &str = env!("CARGO_BIN_EXE_seatrial-sandbox-init");
@@ -172,6 +172,8 @@ pub(crate) fn shell(machine: &Machine, name: &str, script: &str) -> ProcessSpec 
         user: String::new(),
         output: Captured::default().handle(),
         limits: Limits::default(),
+        console: Console::default(),
+        security: Security::default(),
     }
 }
 

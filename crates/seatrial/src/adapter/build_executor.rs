@@ -8,7 +8,9 @@ use seatrial_clock::Random;
 use seatrial_images::build::{Executor, Outcome, RunStep, Stream, Unavailable};
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::{Ended, run_to_end};
-use seatrial_node::runtime::{self, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec};
+use seatrial_node::runtime::{
+    self, Console, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec, Security,
+};
 
 use super::node_images::host_base;
 
@@ -91,6 +93,8 @@ impl BuildExecutor {
             user: step.user,
             output: Arc::new(Output(step.output)),
             limits: Limits::default(),
+            console: Console::default(),
+            security: Security::default(),
         };
         let ended = run_to_end(&*sandbox, spec, None).await;
         let stopped = sandbox.stop().await;

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::lines;
 use seatrial_node::runtime::{
-    Access, HostBase, Limits, Mount, Network, ProcessSpec, Root, Runtime, SandboxSpec, Signal,
+    Access, Console, HostBase, Limits, Mount, Network, ProcessSpec, Root, Runtime, SandboxSpec,
+    Security, Signal,
 };
 use seatrial_pipelines::port::{Command, Error, Executor, Exit, Line, Sandbox, SandboxRequest};
 
@@ -123,6 +124,8 @@ impl Sandbox for Job {
             user: String::new(),
             output,
             limits: Limits::default(),
+            console: Console::default(),
+            security: Security::default(),
         };
         let failed = |error: seatrial_node::runtime::Error| {
             Error::new(seatrial_controller::Chain(&error).to_string())

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::Parts;
 use super::plane::Plane;
 use super::traffic::Traffic;
-use crate::adapter::{Drain, Logs, NodeImages, Reach};
+use crate::adapter::{Drain, Logs, NodeImages, Reach, Streams};
 
 /// Which runtime pods have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -86,6 +86,10 @@ pub(crate) async fn start(
         .server()
         .state()
         .read_logs_from(Arc::new(Logs(nodes.reach.clone())));
+    plane
+        .server()
+        .state()
+        .stream_with(Arc::new(Streams(nodes.reach.clone())));
     let count = parts.configuration.nodes;
     if parts.configuration.runtime == RuntimeChoice::Simulated {
         let simulated = SimulatedNodes {

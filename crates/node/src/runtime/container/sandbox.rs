@@ -182,7 +182,7 @@ impl Sandbox for ContainerSandbox {
             args: spec.args,
             env: env.clone(),
             cwd: spec.cwd.clone(),
-            input: None,
+            console: spec.console.clone(),
             output: spec.output,
             cgroups: group.entrances(),
             at_end: clear_up(Arc::clone(&group), plan, mountpoint),

@@ -143,7 +143,7 @@ impl Sandbox for ProcessSandbox {
             args: spec.args.iter().map(|arg| paths.map(arg)).collect(),
             env: env.clone(),
             cwd: cwd.clone(),
-            input: None,
+            console: spec.console.clone(),
             output: spec.output,
             cgroups: group.entrances(),
             at_end: clear_up(Arc::clone(&group), root),

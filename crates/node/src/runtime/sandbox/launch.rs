@@ -1,20 +1,21 @@
 //! Starting a process through a sandbox's init, and following it to its end.
 
 use std::collections::BTreeMap;
-use std::io::{self, PipeReader, PipeWriter};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::link::{Link, borrow_all};
-use super::protocol::{Answer, Command, Input, Place, Report, Start, Status};
-use crate::runtime::{Error, Exit, ExitStatus, Memory, Output, Stream};
+use super::protocol::{Answer, Command, Control, Input, Place, Report, Start, Status};
+use super::terminal;
+use crate::runtime::{Console, Error, Exit, ExitStatus, Memory, Output, Source, Stream, Terminal};
 
 /// How long the output of a process is awaited after its end, while a descendant of it holds the
 /// pipes open. A container's first process takes its descendants with it, so that one is awaited
@@ -27,7 +28,7 @@ pub(crate) struct Launch {
     pub(crate) args: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: PathBuf,
-    pub(crate) input: Option<Box<dyn AsyncRead + Send + Sync + Unpin>>,
+    pub(crate) console: Console,
     pub(crate) output: Arc<dyn Output>,
     /// `cgroup.procs` files to enter.
     pub(crate) cgroups: Vec<OwnedFd>,
@@ -67,57 +68,86 @@ pub(crate) async fn launch(link: &Arc<Link>, mut launch: Launch) -> Result<Launc
 /// A running process whose end is not followed yet.
 struct Begun {
     status: watch::Receiver<Option<Status>>,
-    followers: [JoinHandle<()>; 2],
+    followers: Vec<JoinHandle<()>>,
     /// How long its output may last after its end.
     patience: Option<Duration>,
     output: Arc<dyn Output>,
     report: Report,
 }
 
-/// The pipes to a process.
+/// Our ends of a process's input and outputs.
 struct Pipes {
-    output: PipeReader,
-    error: PipeReader,
-    input: Option<PipeWriter>,
+    outputs: Vec<(Stream, OwnedFd)>,
+    input: Option<OwnedFd>,
+    /// What changes the size of its terminal.
+    terminal: Option<(OwnedFd, Terminal)>,
     /// For the process.
     theirs: Vec<OwnedFd>,
 }
 
 impl Pipes {
-    fn open(input: Input) -> Result<Self, Error> {
-        let failed = |source| Error::CreateSandbox {
-            step: "make pipes".to_owned(),
-            source,
-        };
+    fn open(input: Input, terminal: Option<&Terminal>) -> io::Result<Self> {
+        match terminal {
+            Some(terminal) => Self::terminal(terminal),
+            None => Self::plain(input),
+        }
+    }
+
+    /// One terminal is all three.
+    fn terminal(wanted: &Terminal) -> io::Result<Self> {
+        let terminal::Ends { ours, theirs } = terminal::open(wanted)?;
+        Ok(Self {
+            outputs: vec![(Stream::Stdout, ours.try_clone()?)],
+            input: Some(ours.try_clone()?),
+            terminal: Some((ours, wanted.clone())),
+            theirs: vec![theirs.try_clone()?, theirs.try_clone()?, theirs],
+        })
+    }
+
+    fn plain(input: Input) -> io::Result<Self> {
         let mut theirs: Vec<OwnedFd> = Vec::new();
         let input = match input {
             Input::Null => None,
             Input::Descriptor => {
-                let (reader, writer) = io::pipe().map_err(failed)?;
+                let (reader, writer) = io::pipe()?;
                 theirs.push(reader.into());
-                Some(writer)
+                Some(nonblocking(writer.into())?)
             }
         };
-        let (output, writer) = io::pipe().map_err(failed)?;
-        theirs.push(writer.into());
-        let (error, writer) = io::pipe().map_err(failed)?;
-        theirs.push(writer.into());
+        let mut outputs = Vec::new();
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let (reader, writer) = io::pipe()?;
+            theirs.push(writer.into());
+            outputs.push((stream, nonblocking(reader.into())?));
+        }
         Ok(Self {
-            output,
-            error,
+            outputs,
             input,
+            terminal: None,
             theirs,
         })
     }
 }
 
+fn nonblocking(pipe: OwnedFd) -> io::Result<OwnedFd> {
+    rustix::io::ioctl_fionbio(&pipe, true)?;
+    Ok(pipe)
+}
+
 async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Error> {
-    let input = if launch.input.is_some() {
-        Input::Descriptor
-    } else {
-        Input::Null
+    let failed = |step: &'static str| {
+        move |source| Error::CreateSandbox {
+            step: step.to_owned(),
+            source,
+        }
     };
-    let mut pipes = Pipes::open(input)?;
+    let source = launch.console.input.as_ref().and_then(|input| input.take());
+    let terminal = launch.console.terminal.as_ref();
+    let input = match (&source, terminal) {
+        (None, None) => Input::Null,
+        _ => Input::Descriptor,
+    };
+    let mut pipes = Pipes::open(input, terminal).map_err(failed("make pipes"))?;
     let cgroups = launch.cgroups.len();
     pipes.theirs.extend(launch.cgroups);
     let patience = (!matches!(launch.place, Place::Container(_))).then_some(DRAIN);
@@ -129,21 +159,25 @@ async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Er
         env: launch.env,
         cwd: launch.cwd,
         input,
+        control: match terminal {
+            Some(_) => Control::Terminal,
+            None => Control::None,
+        },
         cgroups,
     };
     let descriptors = std::mem::take(&mut pipes.theirs);
     let (pid, report) = request(link, start, descriptors).await?;
-    if let (Some(writer), Some(reader)) = (pipes.input, launch.input) {
-        tokio::spawn(feed(writer.into(), reader));
+    if let (Some(writer), Some(source)) = (pipes.input, source) {
+        tokio::spawn(feed(writer, source));
     }
-    let failed = |source| Error::CreateSandbox {
-        step: "read from a pipe".to_owned(),
-        source,
-    };
-    let followers = [
-        follow(pipes.output, Stream::Stdout, &launch.output).map_err(failed)?,
-        follow(pipes.error, Stream::Stderr, &launch.output).map_err(failed)?,
-    ];
+    if let Some((ours, terminal)) = pipes.terminal {
+        tokio::spawn(terminal::follow_size(ours, terminal));
+    }
+    let mut followers = Vec::new();
+    for (stream, pipe) in pipes.outputs {
+        let follower = follow(pipe, stream, &launch.output).map_err(failed("read from a pipe"))?;
+        followers.push(follower);
+    }
     let (_, exit) = watch::channel(None);
     let launched = Launched {
         name,
@@ -190,24 +224,22 @@ async fn request(
 }
 
 /// Copies a process's input to it until either ends.
-async fn feed(pipe: OwnedFd, mut input: Box<dyn AsyncRead + Send + Sync + Unpin>) {
-    if let Ok(mut pipe) = pipe::Sender::from_owned_fd(pipe) {
+async fn feed(pipe: OwnedFd, mut input: Source) {
+    // Unchecked, since it may be a terminal rather than a pipe.
+    if let Ok(mut pipe) = pipe::Sender::from_owned_fd_unchecked(pipe) {
         // A process that does not read its input to the end is nothing unusual.
         let _ = tokio::io::copy(&mut input, &mut pipe).await;
     }
 }
 
-fn follow(
-    pipe: PipeReader,
-    stream: Stream,
-    output: &Arc<dyn Output>,
-) -> io::Result<JoinHandle<()>> {
-    let mut pipe = pipe::Receiver::from_owned_fd(pipe.into())?;
+fn follow(pipe: OwnedFd, stream: Stream, output: &Arc<dyn Output>) -> io::Result<JoinHandle<()>> {
+    let mut pipe = pipe::Receiver::from_owned_fd_unchecked(pipe)?;
     let output = Arc::clone(output);
     Ok(tokio::spawn(async move {
         let mut chunk = vec![0; 64 << 10];
-        // An error of a pipe's reading end says no more than its end does.
+        // An error of a pipe's reading end says no more than its end does; a terminal's end is one.
         while let Ok(length @ 1..) = pipe.read(&mut chunk).await {
+            output.ready(stream).await;
             output.write(stream, &chunk[..length]);
         }
     }))
@@ -228,11 +260,7 @@ async fn finish(mut begun: Begun, at_end: AtEnd, exit: watch::Sender<Option<Exit
     let deadline = begun
         .patience
         .map(|patience| tokio::time::Instant::now() + patience);
-    for (mut follower, stream) in begun
-        .followers
-        .into_iter()
-        .zip([Stream::Stdout, Stream::Stderr])
-    {
+    for mut follower in begun.followers {
         match deadline {
             None => drop(follower.await),
             Some(deadline) => {
@@ -244,6 +272,8 @@ async fn finish(mut begun: Begun, at_end: AtEnd, exit: watch::Sender<Option<Exit
                 }
             }
         }
+    }
+    for stream in [Stream::Stdout, Stream::Stderr] {
         begun.output.write(stream, &[]);
     }
     // It may delete many files.

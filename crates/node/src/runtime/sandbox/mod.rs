@@ -32,6 +32,7 @@ pub(crate) mod process;
 pub(crate) mod protocol;
 pub(crate) mod remove;
 pub mod run;
+mod terminal;
 pub(crate) mod tools;
 #[cfg(target_os = "linux")]
 mod users;

@@ -11,6 +11,9 @@ use super::link::Link;
 use super::protocol::{Command, Place, Users};
 use crate::runtime::{Error, ExecSpec, Exit, Memory, Process, Signal};
 
+/// What programs take a terminal for where nothing says more; other runtimes say the same.
+pub(crate) const TERMINAL_KIND: &str = "xterm";
+
 /// A process that an init has started.
 pub(crate) struct Started {
     link: Arc<Link>,
@@ -91,12 +94,17 @@ impl Process for Started {
             },
             Beside::Machine => Place::Machine,
         };
+        let mut env = self.context.env.clone();
+        if spec.console.terminal.is_some() {
+            env.entry("TERM".to_owned())
+                .or_insert_with(|| TERMINAL_KIND.to_owned());
+        }
         let beside = Launch {
             place,
             args: (self.context.map_args)(spec.args),
-            env: self.context.env.clone(),
+            env,
             cwd: self.context.cwd.clone(),
-            input: spec.input,
+            console: spec.console,
             output: spec.output,
             cgroups: (self.context.cgroups)(),
             at_end: Box::new(|_| Memory::Within),

@@ -62,6 +62,8 @@ pub(crate) struct Start {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: PathBuf,
     pub(crate) input: Input,
+    /// Whether its standard input is to be its controlling terminal.
+    pub(crate) control: Control,
     /// How many `cgroup.procs` descriptors follow.
     pub(crate) cgroups: usize,
 }
@@ -71,6 +73,13 @@ pub(crate) struct Start {
 pub(crate) enum Input {
     Null,
     Descriptor,
+}
+
+/// Whether a process is controlled by a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Control {
+    None,
+    Terminal,
 }
 
 /// Where a process runs.

@@ -34,7 +34,8 @@ mod linux {
     use crate::runtime::container::ContainerRuntime;
     use crate::runtime::sandbox::remove_tree;
     use crate::runtime::{
-        Discard, Error, HostBase, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec,
+        Console, Discard, Error, HostBase, Limits, Network, ProcessSpec, Root, Runtime,
+        SandboxSpec, Security,
     };
 
     /// A program that no image has. That it is missing shows only after all else has succeeded.
@@ -113,6 +114,8 @@ mod linux {
             user: String::new(),
             output: Arc::new(Discard),
             limits: Limits::default(),
+            console: Console::default(),
+            security: Security::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Pid;
 
-use crate::runtime::sandbox::protocol::{Failure, Input, Phase, Place, Report, Start};
+use crate::runtime::sandbox::protocol::{Control, Failure, Input, Phase, Place, Report, Start};
 
 /// The descriptors that come with a request, by their meaning.
 struct Descriptors {
@@ -116,6 +116,10 @@ fn enter(
     }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     rustix::process::setsid().map_err(Failure::at(Phase::Sandbox, "start a session"))?;
+    if start.control == Control::Terminal {
+        rustix::process::ioctl_tiocsctty(io::stdin())
+            .map_err(Failure::at(Phase::Sandbox, "take the terminal"))?;
+    }
     match &start.place {
         #[cfg(target_os = "linux")]
         Place::Container(container) => {
