@@ -44,7 +44,8 @@ fn with_value<T>(object: &mut Object, act: impl FnOnce(&mut Value) -> T) -> T {
     outcome
 }
 
-fn cause(cause: seatrial_schema::Cause) -> Cause {
+/// A cause as failures carry it.
+pub(crate) fn cause(cause: seatrial_schema::Cause) -> Cause {
     Cause {
         reason: cause.reason.name().to_owned(),
         message: cause.message,
@@ -188,6 +189,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) moment: &'a str,
     /// Whether fields of other managers are taken.
     pub(crate) force: bool,
+    /// The roots that the path cannot change, as elements of field sets.
+    pub(crate) reset: &'a [String],
 }
 
 /// Server-side apply: `live` with what the manager wants and without what it no longer wants; with
@@ -199,38 +202,36 @@ pub(crate) struct Applier<'a> {
 pub(crate) fn apply(
     kind: &Kind,
     version: &Version,
-    live: Option<Object>,
+    live: Option<&Object>,
     wanted: &Object,
     applier: &Applier<'_>,
 ) -> Result<Object, Failure> {
     let api_version = kind.api_version(version);
+    let reset: Vec<&str> = applier.reset.iter().map(String::as_str).collect();
     let manager = apply::Manager {
         name: applier.manager,
         operation: apply::Operation::Apply,
         api_version: &api_version,
         subresource: applier.subresource,
         time: applier.moment,
+        reset: &reset,
     };
     let force = if applier.force {
         apply::Force::Yes
     } else {
         apply::Force::No
     };
-    let live = live.map(|live| Value::Object(live.0));
-    let config = Value::Object(wanted.0.clone());
     let object_type = type_of(kind, version);
-    let merged = apply::apply(
-        live.as_ref(),
-        &config,
-        &manager,
-        force,
-        object_type.structure(),
-    );
-    match merged {
-        Ok(Value::Object(map)) => Ok(Object(map)),
-        Ok(_) => Err(Failure::internal("an applied object is none")),
-        Err(error) => Err(apply_refused(&error)),
-    }
+    let structure = object_type.structure();
+    let live = live.map(|live| &live.0);
+    apply::apply(live, &wanted.0, &manager, force, structure)
+        .map(Object)
+        .map_err(|error| apply_refused(&error))
+}
+
+/// Whether a write changes nothing but, at most, the times of the record of who owns what.
+pub(crate) fn unchanged(old: &Object, new: &Object) -> bool {
+    apply::same_but_times(&old.0, &new.0)
 }
 
 fn apply_refused(error: &apply::Error) -> Failure {

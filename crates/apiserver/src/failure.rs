@@ -230,6 +230,24 @@ impl Failure {
         failure
     }
 
+    /// The options of a request, such as `PatchOptions`, break their rules.
+    pub fn invalid_options(options: &str, causes: Vec<Cause>) -> Self {
+        let lines: Vec<String> = causes
+            .iter()
+            .map(|cause| format!("{}: {}", cause.field, cause.message))
+            .collect();
+        let detail = match lines.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let message = format!("{options}.meta.k8s.io \"\" is invalid: {detail}");
+        let mut failure = Self::new(Reason::Invalid, message);
+        options.clone_into(&mut failure.details.kind);
+        "meta.k8s.io".clone_into(&mut failure.details.group);
+        failure.details.causes = causes;
+        failure
+    }
+
     /// The revision that was asked for is forgotten.
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(Reason::Expired, message)

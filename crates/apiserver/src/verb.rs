@@ -59,6 +59,7 @@ pub(crate) async fn dispatch(call: Call) -> Result<Response, Failure> {
             _ => Err(Failure::method_not_allowed()),
         };
     }
+    crate::ownership::check_options(&call)?;
     let part = call.target.subresource.as_str();
     match (&call.method, call.target.name.is_some(), part) {
         (&Method::GET, true, "" | "status") => get::get(&call),

@@ -7,24 +7,30 @@
 //!                                    unless another manager owns them
 //! ```
 //!
-//! Semantics: <https://kubernetes.io/docs/reference/using-api/server-side-apply/>.
+//! Semantics: <https://kubernetes.io/docs/reference/using-api/server-side-apply/>; where that is silent, those
+//! of `sigs.k8s.io/structured-merge-diff` and `k8s.io/apimachinery/pkg/util/managedfields`.
 //!
 //! # Caveats
 //! Field sets of other versions of a kind are compared by the names of their fields.
 
+mod check;
+mod client_side;
 mod collect;
+mod compare;
+mod conflict;
 mod entry;
 mod merge;
 mod remove;
 mod set;
 
-use std::fmt;
-
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::structure::Structure;
-pub use collect::fields_of;
-pub use entry::Entry;
+pub use check::{managed_fields, manager, manager_of_agent};
+pub use collect::{Problem, fields_of};
+pub use conflict::Conflict;
+use conflict::Conflicts;
+use entry::{Entry, Fields, Record};
 pub use set::FieldSet;
 
 /// How a manager writes.
@@ -58,6 +64,9 @@ pub struct Manager<'a> {
     pub subresource: &'a str,
     /// Now, as RFC 3339 in whole seconds.
     pub time: &'a str,
+    /// The elements of the root that its path cannot change, such as `f:status`: it does not come to own
+    /// them.
+    pub reset: &'a [&'a str],
 }
 
 /// Whether fields of others are taken.
@@ -66,36 +75,6 @@ pub struct Manager<'a> {
 pub enum Force {
     Yes,
     No,
-}
-
-/// A field that another manager owns and that would change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
-    /// The other manager.
-    pub manager: String,
-    /// Its version.
-    pub api_version: String,
-    /// Its subresource; empty for the object itself.
-    pub subresource: String,
-    /// When it last wrote, if it wrote by updates.
-    pub time: String,
-    /// The path of the field, such as `.spec.replicas`.
-    pub field: String,
-}
-
-impl Conflict {
-    /// The words of a cause with the reason `FieldManagerConflict`.
-    pub fn message(&self) -> String {
-        let mut text = format!("conflict with {:?}", self.manager);
-        if !self.subresource.is_empty() {
-            text.extend([" with subresource \"", &self.subresource, "\""]);
-        }
-        text.extend([" using ", &self.api_version]);
-        if !self.time.is_empty() {
-            text.extend([" at ", &self.time]);
-        }
-        text
-    }
 }
 
 /// Why something cannot be applied.
@@ -107,43 +86,36 @@ pub enum Error {
     /// The configuration carries `managedFields`.
     #[error("metadata.managedFields must be nil")]
     ManagedFields,
-    /// An item of a list lacks the fields that tell it from the others.
-    #[error("{field}: the item has none of the keys of the list: {keys}")]
-    Key {
-        /// The path of the item.
-        field: String,
-        /// The names of the keys.
-        keys: String,
-    },
-    /// Two items of a list are the same one.
-    #[error("{field}: duplicate entries for key {key}")]
-    Duplicate {
-        /// The path of the list.
-        field: String,
-        /// What the items share.
-        key: String,
+    /// A list of the configuration cannot be merged.
+    #[error("failed to create typed patch object ({object}): {problem}")]
+    Typed {
+        /// Namespace, name and type of the object.
+        object: String,
+        /// Where and why.
+        problem: Problem,
     },
 }
 
-struct Conflicts<'a>(&'a [Conflict]);
-
-impl fmt::Display for Conflicts<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.len();
-        let plural = if count == 1 { "" } else { "s" };
-        write!(formatter, "Apply failed with {count} conflict{plural}:")?;
-        for (index, conflict) in self.0.iter().enumerate() {
-            let first = index == 0 || self.0[index - 1].message() != conflict.message();
-            if first {
-                let gap = if index == 0 { "" } else { ";" };
-                write!(formatter, "{gap} {}:", conflict.message())?;
-            }
-            let gap = if first { "" } else { "," };
-            write!(formatter, "{gap} {}", conflict.field)?;
-        }
-        Ok(())
-    }
+/// Namespace, name and type, as upstream's errors name an object.
+fn named(config: &Map<String, Value>) -> String {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let metadata = |name: &str| text(config.get("metadata").and_then(|it| it.get(name)));
+    let version = text(config.get("apiVersion"));
+    let version = if version.contains('/') {
+        version
+    } else {
+        format!("/{version}")
+    };
+    format!(
+        "{}/{}; {version}, Kind={}",
+        metadata("namespace"),
+        metadata("name"),
+        text(config.get("kind"))
+    )
 }
+
+/// The manager of what was there before the first apply to an object whose fields nobody tracked.
+const BEFORE: &str = "before-first-apply";
 
 /// Applies a configuration: merges it into `live` (nothing, to create), removes what the same manager
 /// applied before and no more, and records the ownership in `metadata.managedFields`.
@@ -154,107 +126,179 @@ impl fmt::Display for Conflicts<'_> {
 /// # Errors
 /// [`Error::Conflicts`] unless `force`; configurations whose lists cannot be merged.
 pub fn apply(
-    live: Option<&Value>,
-    config: &Value,
+    live: Option<&Map<String, Value>>,
+    config: &Map<String, Value>,
     manager: &Manager<'_>,
     force: Force,
     structure: Structure<'_>,
-) -> Result<Value, Error> {
-    if config
-        .pointer("/metadata/managedFields")
-        .is_some_and(|fields| !fields.is_null())
-    {
+) -> Result<Map<String, Value>, Error> {
+    let given = config
+        .get("metadata")
+        .and_then(|it| it.get("managedFields"));
+    if given.is_some_and(|fields| !fields.is_null()) {
         return Err(Error::ManagedFields);
     }
-    let empty = Value::Object(serde_json::Map::new());
-    let live = live.unwrap_or(&empty);
-    let mut entries = entry::read(live);
-    let own = entries.iter().position(|entry| entry.is_of(manager));
-    let before = own
-        .map(|index| entries[index].fields.clone())
+    let mut fields = fields_of(config, structure).map_err(|problem| Error::Typed {
+        object: named(config),
+        problem,
+    })?;
+    let empty = Map::new();
+    let mut entries = live
+        .map(|live| tracked(live, manager, structure))
         .unwrap_or_default();
-    let fields = entry::without_server_fields(fields_of(config, structure)?);
-    let mut merged = merge::merge(live, config, structure)?;
-    let others = entries
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| Some(*index) != own);
-    let others = others.fold(FieldSet::default(), |all, (_, entry)| {
-        all.union(&entry.fields)
-    });
-    remove::remove(
-        &mut merged,
-        &before.difference(&fields),
-        &fields.union(&others),
-        structure,
-    );
-    let changed = fields.intersection(&collect::changes(live, &merged, structure).written);
-    let mut conflicts = Vec::new();
-    for (index, entry) in entries.iter_mut().enumerate() {
-        if Some(index) == own {
-            continue;
-        }
-        let disputed = entry.fields.intersection(&changed);
-        conflicts.extend(
-            disputed
-                .paths()
-                .into_iter()
-                .map(|field| entry.conflict(field)),
-        );
-        if force == Force::Yes {
-            entry.fields = entry.fields.difference(&disputed);
-        }
+    let live = live.unwrap_or(&empty);
+    let own = entries.iter().position(|entry| entry.is_of(manager));
+    let own = own.map(|index| entries.remove(index));
+    let mut merged = merge::merge(live, config, structure);
+    if let Some(own) = &own {
+        let kept = entries.iter().fold(fields.clone(), |mut all, entry| {
+            all.absorb(entry.fields.set());
+            all
+        });
+        remove::remove(&mut merged, &own.fields.set(), &kept, structure);
     }
+    entry::strip(&mut fields, manager.reset);
+    let changes = compare::between(live, &merged, structure);
+    let conflicts = conflict::between(&entries, &changes.written);
+    let conflicts = if manager.name == client_side::KUBECTL && !conflicts.is_empty() {
+        client_side::remaining(conflicts, live, manager.api_version, structure)
+    } else {
+        conflicts
+    };
     if force == Force::No && !conflicts.is_empty() {
         return Err(Error::Conflicts(conflicts));
     }
-    entry::record(&mut entries, manager, fields);
+    let mut same = changes.written.is_empty() && changes.removed.is_empty();
+    for entry in &mut entries {
+        entry.fields.subtract(&changes.written);
+        entry.fields.subtract(&changes.removed);
+    }
+    let mut new = Entry::of(manager, fields);
+    if let Some(own) = own {
+        same &= own.api_version == new.api_version && own.fields.set() == new.fields.set();
+        if same {
+            new.time = own.time;
+        }
+    }
+    entries.push(new);
     entry::write(&mut merged, entries);
+    if manager.name == client_side::KUBECTL {
+        client_side::follow(&mut merged, config);
+    }
     Ok(merged)
+}
+
+/// The entries of a live object that is applied to. One whose fields nobody tracked belongs to
+/// [`BEFORE`].
+fn tracked(
+    live: &Map<String, Value>,
+    manager: &Manager<'_>,
+    structure: Structure<'_>,
+) -> Vec<Entry> {
+    let entries = entry::entries_of(live);
+    if !entries.is_empty() {
+        return entries;
+    }
+    let mut fields = compare::all_of(live, structure);
+    entry::strip(&mut fields, manager.reset);
+    let before = Manager {
+        name: BEFORE,
+        operation: Operation::Update,
+        ..*manager
+    };
+    vec![Entry::of(&before, fields)]
 }
 
 /// Records in `new` who owns what after it was written by a create, an update or a patch that is not an
 /// apply: the manager owns what it has changed, and others own that no longer.
+///
+/// # Guarantees
+/// Where nothing changes, the record stays as it is. A record that `new` carries, as clients do that edit
+/// it, takes the place of the live one; an empty one ends the tracking until the next apply.
+///
+/// # Assumptions
+/// [`managed_fields`] found nothing wrong; a record that cannot be read counts as absent.
 pub fn updated(
-    live: Option<&Value>,
-    new: &mut Value,
+    live: Option<&Map<String, Value>>,
+    new: &mut Map<String, Value>,
     manager: &Manager<'_>,
     structure: Structure<'_>,
 ) {
-    let given = new
-        .pointer("/metadata/managedFields")
-        .and_then(Value::as_array)
-        .cloned();
-    let mut entries = match (&given, live) {
-        // A client may clear the record, or write it itself.
-        (Some(list), _)
-            if list
-                .iter()
-                .all(|entry| entry.as_object().is_none_or(serde_json::Map::is_empty)) =>
-        {
-            return entry::write(new, Vec::new());
-        }
-        (Some(_), _) => entry::read(new),
-        (None, Some(live)) => entry::read(live),
-        (None, None) => Vec::new(),
+    let mut entries = match (entry::take(new), live) {
+        (Record::Entries(entries), _) => entries,
+        (Record::Absent, Some(live)) => entry::entries_of(live),
+        (Record::Reset, _) | (Record::Absent, None) => Vec::new(),
     };
-    let empty = Value::Object(serde_json::Map::new());
-    let live = live.unwrap_or(&empty);
-    let changes = collect::changes(live, new, structure);
-    let written = entry::without_server_fields(changes.written);
-    for entry in &mut entries {
-        entry.fields = entry.fields.difference(&changes.removed);
-        if !entry.is_of(manager) {
-            entry.fields = entry.fields.difference(&written);
+    if entries.is_empty() && live.is_some() {
+        return;
+    }
+    let mut written = match live {
+        Some(live) => {
+            let changes = compare::between(live, new, structure);
+            for entry in &mut entries {
+                entry.fields.subtract(&changes.removed);
+            }
+            changes.written
+        }
+        None => compare::all_of(new, structure),
+    };
+    entry::strip(&mut written, manager.reset);
+    if !written.is_empty() {
+        for entry in &mut entries {
+            entry.fields.subtract(&written);
+        }
+        match entries.iter_mut().find(|entry| entry.is_of(manager)) {
+            Some(own) => {
+                own.fields = Fields::Set(own.fields.set().union(&written));
+                manager.time.clone_into(&mut own.time);
+            }
+            None => entries.push(Entry::of(manager, written)),
         }
     }
-    let own = entries.iter().find(|entry| entry.is_of(manager));
-    let mut fields = written;
-    fields.absorb(own.map(|entry| entry.fields.clone()).unwrap_or_default());
-    if !fields.is_empty() {
-        entry::record(&mut entries, manager, fields);
-    }
+    entry::cap(&mut entries);
     entry::write(new, entries);
+}
+
+/// Whether two objects differ at most in the times of their `managedFields`.
+///
+/// A write that changes nothing else is none: the stored object stays, with its times.
+pub fn same_but_times(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+    let other = |key: &&String| *key != "metadata";
+    old.keys().filter(other).eq(new.keys().filter(other))
+        && old
+            .iter()
+            .filter(|(key, _)| *key != "metadata")
+            .all(|(key, value)| new.get(key) == Some(value))
+        && match (old.get("metadata"), new.get("metadata")) {
+            (Some(Value::Object(old)), Some(Value::Object(new))) => same_metadata(old, new),
+            (old, new) => old == new,
+        }
+}
+
+fn same_metadata(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+    let other = |key: &&String| *key != "managedFields";
+    if !old.keys().filter(other).eq(new.keys().filter(other)) {
+        return false;
+    }
+    let same = |(key, value): (&String, &Value)| match (key.as_str(), value) {
+        ("managedFields", Value::Array(old)) => new
+            .get("managedFields")
+            .and_then(Value::as_array)
+            .is_some_and(|new| {
+                let timeless = |entry: &Value| {
+                    let mut entry = entry.clone();
+                    if let Value::Object(entry) = &mut entry {
+                        entry.remove("time");
+                    }
+                    entry
+                };
+                // A time decides the order, so the order says nothing either.
+                let new: Vec<Value> = new.iter().map(timeless).collect();
+                old.len() == new.len() && old.iter().all(|entry| new.contains(&timeless(entry)))
+            }),
+        _ => new.get(key) == Some(value),
+    };
+    old.contains_key("managedFields") == new.contains_key("managedFields") && old.iter().all(same)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::body;
 use crate::call::Call;
-use crate::facts;
+use crate::facts::{self, Applier};
 use crate::failure::{Cause, Failure, Reason};
-use crate::object::{Object, section};
+use crate::object::{Object, section, timestamp};
+use crate::ownership;
 use crate::registry::ScalePaths;
 use crate::reply;
 use crate::verb::{Fixed, commit_update};
@@ -97,8 +98,12 @@ pub(super) async fn patch(call: &Call, paths: &ScalePaths) -> Result<Response, F
             "application/merge-patch+json" | "application/strategic-merge-patch+json" => {
                 facts::merge_patch(&mut scale, &body::patch(call)?);
             }
-            "application/apply-patch+yaml" => {
+            ownership::APPLY => {
                 let wanted = body::applied(call)?.object;
+                if wanted.at(&["spec", "replicas"]).is_none() {
+                    let cause = Cause::required("spec.replicas", "");
+                    return Err(Failure::invalid(call.kind(), call.name()?, vec![cause]));
+                }
                 facts::merge_patch(&mut scale, &Value::Object(wanted.0));
             }
             _ => {
@@ -134,7 +139,11 @@ async fn write(
             return Err(Failure::invalid(call.kind(), call.name()?, vec![cause]));
         }
         let mut object = old.served(call);
-        set(&mut object, &paths.spec, json!(replicas));
+        if body::media_type(call) == ownership::APPLY {
+            object = applied(call, paths, &object, replicas)?;
+        } else {
+            set(&mut object, &paths.spec, json!(replicas));
+        }
         let revision = wanted.text(&["metadata", "resourceVersion"]).to_owned();
         let pinned = !revision.is_empty() && revision != old.record.revision.to_string();
         if pinned {
@@ -150,6 +159,29 @@ async fn write(
         }
     }
     Err(Failure::modified(call.kind(), call.name()?))
+}
+
+/// The object after an apply of its number of replicas, which the manager then owns by the scale.
+fn applied(
+    call: &Call,
+    paths: &ScalePaths,
+    live: &Object,
+    replicas: i64,
+) -> Result<Object, Failure> {
+    let (kind, version) = (call.kind(), call.version());
+    let mut wanted = Object::default();
+    set(&mut wanted, "apiVersion", json!(kind.api_version(version)));
+    set(&mut wanted, "kind", json!(kind.kind));
+    set(&mut wanted, "metadata.name", json!(call.name()?));
+    set(&mut wanted, &paths.spec, json!(replicas));
+    let applier = Applier {
+        manager: &ownership::manager(call),
+        subresource: &call.target.subresource,
+        moment: &timestamp(call.state.now()),
+        force: call.flag("force") == Some(true),
+        reset: &[],
+    };
+    facts::apply(kind, version, Some(live), &wanted, &applier)
 }
 
 fn set(object: &mut Object, path: &str, value: Value) {

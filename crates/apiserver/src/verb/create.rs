@@ -16,6 +16,7 @@ use crate::facts;
 use crate::failure::{Failure, Reason};
 use crate::name;
 use crate::object::{Object, timestamp};
+use crate::ownership;
 use crate::registry::Generation;
 
 /// How often another generated name is tried when one is taken.
@@ -25,9 +26,7 @@ const NAME_ATTEMPTS: usize = 8;
 const LONGEST_PREFIX: usize = 58;
 
 pub(super) async fn create(call: &Call) -> Result<Written, Failure> {
-    let (mut object, warnings) = body::checked(call)?;
-    // Who owns which field is the server's to record.
-    object.metadata().remove("managedFields");
+    let (object, warnings) = body::checked(call)?;
     finish_create(call, object, warnings).await
 }
 
@@ -48,6 +47,7 @@ pub(crate) async fn finish_create(
         ));
     }
     facts::default(call.kind(), &mut object);
+    ownership::created(call, &mut object)?;
     let prefix = object.text(&["metadata", "generateName"]).to_owned();
     let bytes = if object.name().is_empty() && !prefix.is_empty() {
         create_with_generated_name(call, &object, &prefix, &mut warnings).await?

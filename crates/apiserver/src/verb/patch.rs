@@ -7,8 +7,9 @@ use super::{Fixed, Written, commit_update, finish_create};
 use crate::body::{self, Document};
 use crate::call::Call;
 use crate::facts::{self, Applier};
-use crate::failure::{Cause, Failure, Reason};
+use crate::failure::{Failure, Reason};
 use crate::object::{Object, timestamp};
+use crate::ownership;
 
 /// The four kinds of patches.
 enum Patch {
@@ -23,7 +24,6 @@ struct Apply {
     /// What the manager wants, with its fields checked.
     object: Object,
     warnings: Vec<String>,
-    manager: String,
 }
 
 const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, \
@@ -38,7 +38,7 @@ fn read(call: &Call) -> Result<Patch, Failure> {
         "application/strategic-merge-patch+json" if call.kind().built_in() => {
             body::patch(call).map(Patch::Strategic)
         }
-        "application/apply-patch+yaml" => read_apply(call).map(Patch::Apply),
+        ownership::APPLY => read_apply(call).map(Patch::Apply),
         _ if call.kind().built_in() => Err(body::unsupported(ACCEPTED)),
         _ => Err(body::unsupported(ACCEPTED_CUSTOM)),
     }
@@ -46,10 +46,6 @@ fn read(call: &Call) -> Result<Patch, Failure> {
 
 fn read_apply(call: &Call) -> Result<Apply, Failure> {
     let name = call.name()?;
-    let Some(manager) = call.parameter("fieldManager") else {
-        let cause = Cause::required("fieldManager", "is required for apply patch");
-        return Err(Failure::invalid(call.kind(), name, vec![cause]));
-    };
     let document = body::applied(call)?;
     for field in ["apiVersion", "kind"] {
         if document.object.text(&[field]).is_empty() {
@@ -72,11 +68,7 @@ fn read_apply(call: &Call) -> Result<Apply, Failure> {
     {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
-    Ok(Apply {
-        object,
-        warnings,
-        manager: manager.to_owned(),
-    })
+    Ok(Apply { object, warnings })
 }
 
 /// Drops what the path cannot change, so that the manager does not come to own it: the status on the
@@ -148,12 +140,13 @@ async fn create_by_apply(call: &Call, apply: &Apply) -> Result<Written, Failure>
     finish_create(call, object, apply.warnings.clone()).await
 }
 
-fn merge_applied(call: &Call, apply: &Apply, live: Option<Object>) -> Result<Object, Failure> {
+fn merge_applied(call: &Call, apply: &Apply, live: Option<&Object>) -> Result<Object, Failure> {
     let applier = Applier {
-        manager: &apply.manager,
+        manager: &ownership::manager(call),
         subresource: &call.target.subresource,
         moment: &timestamp(call.state.now()),
         force: call.flag("force") == Some(true),
+        reset: &ownership::reset(call, live.map(|live| &live.0)),
     };
     facts::apply(call.kind(), call.version(), live, &apply.object, &applier)
 }
@@ -162,7 +155,7 @@ fn merge_applied(call: &Call, apply: &Apply, live: Option<Object>) -> Result<Obj
 fn changed(call: &Call, patch: &Patch, old: &Fixed) -> Result<(Object, Vec<String>), Failure> {
     let served = old.served(call);
     if let Patch::Apply(apply) = patch {
-        let object = merge_applied(call, apply, Some(served))?;
+        let object = merge_applied(call, apply, Some(&served))?;
         return Ok((object, apply.warnings.clone()));
     }
     let mut value = Value::Object(served.0);

@@ -15,6 +15,7 @@ use crate::facts;
 use crate::failure::{Cause, Failure, Reason};
 use crate::name;
 use crate::object::Object;
+use crate::ownership;
 
 /// How often a change without a revision is tried again when others are faster.
 pub(super) const ATTEMPTS: usize = 5;
@@ -80,6 +81,7 @@ fn complete(call: &Call, old: &Fixed, mut object: Object) -> Result<Object, Fail
     keep_system_metadata(&mut object, &old.object);
     separate_status(call, &mut object, &old.object);
     facts::default(kind, &mut object);
+    ownership::changed(call, &mut object, &old.object)?;
     if call.target.subresource.is_empty() {
         kind.strategy
             .prepare_update(&call.state, &mut object, &old.object)?;
@@ -135,7 +137,7 @@ async fn store_admitted(
     object: &Object,
 ) -> Result<Bytes, Failure> {
     let kind = call.kind();
-    if *object == old.object {
+    if facts::unchanged(&old.object, object) {
         return Ok(old.record.bytes.clone());
     }
     let draft = draft(object)?;

@@ -1,13 +1,22 @@
-//! Which fields a value has, and which differ between two.
-
-use std::collections::BTreeMap;
+//! Which fields a configuration has, as the manager who applies it owns them.
 
 use serde_json::{Map, Value};
 
-use super::{Error, FieldSet};
+use super::FieldSet;
+use super::set::shown;
 use crate::fact::{Keys, ListKind, MapKind};
 use crate::path::Path;
 use crate::structure::Structure;
+
+/// A list in a configuration that cannot be merged, in upstream's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(".{path}: {detail}")]
+pub struct Problem {
+    /// The path of the list, such as `spec.ports`.
+    pub path: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
 
 /// How a value is owned.
 pub(super) enum Owned<'a> {
@@ -33,174 +42,115 @@ pub(super) fn owned<'a>(value: &'a Value, structure: Structure<'a>) -> Owned<'a>
 ///
 /// # Errors
 /// Where a list cannot be keyed.
-pub fn fields_of(config: &Value, structure: Structure<'_>) -> Result<FieldSet, Error> {
-    collect(config, structure, &mut Path::root())
-}
-
-/// The fields of an object that may have lists that cannot be keyed; those have none.
-pub(super) fn lenient(value: &Value, structure: Structure<'_>) -> FieldSet {
+pub fn fields_of(
+    config: &Map<String, Value>,
+    structure: Structure<'_>,
+) -> Result<FieldSet, Problem> {
     let mut set = FieldSet::default();
-    match owned(value, structure) {
-        Owned::Whole => {}
-        Owned::Fields(map) => {
-            for (name, value) in map {
-                let inner = structure.field(name).unwrap_or(Structure::Unknown);
-                // Every place counts as present, those above others too.
-                set.insert_all(field(name), lenient(value, inner));
-            }
-        }
-        Owned::Items(items, kind) => {
-            for item in items {
-                if let Some(element) = element(item, kind, structure.items()) {
-                    set.insert_all(element, lenient(item, structure.items()));
-                }
-            }
-        }
-    }
-    set
+    collect_fields(config, structure, &mut Path::root(), &mut set)?;
+    Ok(set)
 }
 
 pub(super) fn field(name: &str) -> String {
     ["f:", name].concat()
 }
 
-fn collect(value: &Value, structure: Structure<'_>, path: &mut Path) -> Result<FieldSet, Error> {
-    let mut set = FieldSet::default();
+fn collect(
+    value: &Value,
+    structure: Structure<'_>,
+    path: &mut Path,
+    set: &mut FieldSet,
+) -> Result<(), Problem> {
     match owned(value, structure) {
-        Owned::Whole => {}
-        Owned::Fields(map) => {
-            for (name, value) in map {
-                let inner = structure.field(name).unwrap_or(Structure::Unknown);
-                let below = path.with_field(name, |path| collect(value, inner, path))?;
-                if below.is_empty() || !structure.has_field(name) {
-                    set.insert(field(name));
-                }
-                set.insert_below(field(name), below);
-            }
-        }
+        Owned::Whole => Ok(()),
+        Owned::Fields(map) => collect_fields(map, structure, path, set),
         Owned::Items(items, kind) => {
             for (index, item) in items.iter().enumerate() {
-                let Some(element) = element(item, kind, structure.items()) else {
-                    let (field, keys) = (path.index(index).into(), names(kind));
-                    return Err(Error::Key { field, keys });
-                };
+                let inner = structure.items();
+                let element = element(item, kind, inner).map_err(|detail| Problem {
+                    path: path.as_str().to_owned(),
+                    detail: format!("element {index}: {detail}"),
+                })?;
                 if set.touches(&element) {
-                    return Err(Error::Duplicate {
-                        field: path.as_str().to_owned(),
-                        key: element,
+                    return Err(Problem {
+                        path: path.as_str().to_owned(),
+                        detail: format!("duplicate entries for key {}", shown(&element)),
                     });
                 }
-                let inner = structure.items();
-                let below = path.with_index(index, |path| collect(item, inner, path))?;
+                let mut below = FieldSet::default();
+                path.with_index(index, |path| collect(item, inner, path, &mut below))?;
                 set.insert_all(element, below);
             }
+            Ok(())
         }
     }
-    Ok(set)
 }
 
-fn names(kind: ListKind<'_>) -> String {
-    match kind {
-        ListKind::Map(keys) => keys.names().collect::<Vec<_>>().join(", "),
-        _ => String::new(),
+fn collect_fields(
+    map: &Map<String, Value>,
+    structure: Structure<'_>,
+    path: &mut Path,
+    set: &mut FieldSet,
+) -> Result<(), Problem> {
+    for (name, value) in map {
+        let inner = structure.field(name).unwrap_or(Structure::Unknown);
+        let mut below = FieldSet::default();
+        path.with_field(name, |path| collect(value, inner, path, &mut below))?;
+        // An empty list by items is owned by nobody: it says nothing of any item.
+        let nothing = matches!(owned(value, inner), Owned::Items([], _));
+        if !structure.has_field(name) || (below.is_empty() && !nothing) {
+            set.insert(field(name));
+        }
+        set.insert_below(field(name), below);
     }
+    Ok(())
 }
 
-/// The path element of an item; `None` if it has none of its keys.
+/// The path element of an item.
+///
+/// # Errors
+/// Why it has none, in upstream's words.
 pub(super) fn element(
     item: &Value,
     kind: ListKind<'_>,
     structure: Structure<'_>,
-) -> Option<String> {
-    match kind {
-        ListKind::Map(keys) => keyed(item, keys, structure),
-        ListKind::Set | ListKind::Atomic => Some(format!("v:{item}")),
+) -> Result<String, String> {
+    match (kind, item) {
+        (ListKind::Map(_), Value::Null) => {
+            Err("associative list with keys may not have a null element".to_owned())
+        }
+        (ListKind::Map(keys), Value::Object(item)) => keyed(item, keys, structure),
+        (ListKind::Map(_), _) => {
+            Err("associative list with keys may not have non-map elements".to_owned())
+        }
+        (_, Value::Object(_)) => {
+            Err("associative list without keys has an element that's a map type".to_owned())
+        }
+        (_, Value::Array(_)) => {
+            Err("not supported: associative list with lists as elements".to_owned())
+        }
+        (_, Value::Null) => {
+            Err("associative list without keys has an element that's an explicit null".to_owned())
+        }
+        (_, scalar) => Ok(format!("v:{scalar}")),
     }
 }
 
-fn keyed(item: &Value, keys: Keys<'_>, structure: Structure<'_>) -> Option<String> {
+fn keyed(
+    item: &Map<String, Value>,
+    keys: Keys<'_>,
+    structure: Structure<'_>,
+) -> Result<String, String> {
     let mut map = Map::new();
-    let mut given = false;
     for name in keys.names() {
-        let value = item.get(name).filter(|value| !value.is_null());
-        given |= value.is_some();
-        if let Some(value) = value.cloned().or_else(|| structure.key_default(name)) {
-            map.insert(name.to_owned(), value);
-        }
+        let given = item.get(name).filter(|value| !value.is_null()).cloned();
+        let Some(value) = given.or_else(|| structure.key_default(name)) else {
+            return Err(format!(
+                "associative list with keys has an element that omits key field {name:?} (and \
+                 doesn't have default value)"
+            ));
+        };
+        map.insert(name.to_owned(), value);
     }
-    given.then(|| format!("k:{}", Value::Object(map)))
-}
-
-/// What differs between two objects.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    /// The fields that are new or have another value.
-    pub(super) written: FieldSet,
-    /// The fields that are no more.
-    pub(super) removed: FieldSet,
-}
-
-impl Changes {
-    fn is_empty(&self) -> bool {
-        self.written.is_empty() && self.removed.is_empty()
-    }
-
-    fn note(
-        &mut self,
-        element: String,
-        old: Option<&Value>,
-        new: Option<&Value>,
-        structure: Structure<'_>,
-    ) {
-        match (old, new) {
-            (Some(old), Some(new)) if old != new => {
-                let below = changes(old, new, structure);
-                if below.is_empty() {
-                    self.written.insert(element);
-                } else {
-                    self.written.insert_below(element.clone(), below.written);
-                    self.removed.insert_below(element, below.removed);
-                }
-            }
-            (Some(old), None) => self.removed.insert_all(element, lenient(old, structure)),
-            (None, Some(new)) => self.written.insert_all(element, lenient(new, structure)),
-            _ => {}
-        }
-    }
-}
-
-/// What differs between two objects of one type.
-pub(super) fn changes(old: &Value, new: &Value, structure: Structure<'_>) -> Changes {
-    let mut found = Changes::default();
-    match (owned(old, structure), owned(new, structure)) {
-        (Owned::Fields(old), Owned::Fields(new)) => {
-            for name in old
-                .keys()
-                .chain(new.keys().filter(|name| !old.contains_key(*name)))
-            {
-                let inner = structure.field(name).unwrap_or(Structure::Unknown);
-                found.note(field(name), old.get(name), new.get(name), inner);
-            }
-        }
-        (Owned::Items(old, kind), Owned::Items(new, _)) => {
-            let inner = structure.items();
-            let name = |item: &Value| element(item, kind, inner);
-            let before: BTreeMap<String, &Value> = old
-                .iter()
-                .filter_map(|item| Some((name(item)?, item)))
-                .collect();
-            let after: BTreeMap<String, &Value> = new
-                .iter()
-                .filter_map(|item| Some((name(item)?, item)))
-                .collect();
-            for (key, old) in &before {
-                found.note(key.clone(), Some(old), after.get(key).copied(), inner);
-            }
-            for (key, new) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
-                found.note(key.clone(), None, Some(new), inner);
-            }
-        }
-        _ => {}
-    }
-    found
+    Ok(format!("k:{}", Value::Object(map)))
 }

@@ -3,22 +3,17 @@
 use serde_json::{Map, Value};
 
 use super::collect::{Owned, element, owned};
-use super::{Error, fields_of};
 use crate::fact::ListKind;
 use crate::structure::Structure;
 
-/// Merges `config` into `live`: objects by field, lists by their keys; the rest is replaced.
-///
-/// # Errors
-/// Where a list of the configuration cannot be keyed.
+/// Merges `config`, whose lists can all be keyed, into `live`: objects by field, lists by their keys; the
+/// rest is replaced.
 pub(super) fn merge(
-    live: &Value,
-    config: &Value,
+    live: &Map<String, Value>,
+    config: &Map<String, Value>,
     structure: Structure<'_>,
-) -> Result<Value, Error> {
-    // Reports items without keys, with their paths, before anything is merged.
-    fields_of(config, structure)?;
-    Ok(merged(live, config, structure))
+) -> Map<String, Value> {
+    merge_fields(live, config, structure)
 }
 
 fn merged(live: &Value, config: &Value, structure: Structure<'_>) -> Value {
@@ -58,7 +53,7 @@ fn merge_items(
     kind: ListKind<'_>,
     structure: Structure<'_>,
 ) -> Vec<Value> {
-    let name = |item: &Value| element(item, kind, structure);
+    let name = |item: &Value| element(item, kind, structure).ok();
     let wanted: Vec<Option<String>> = config.iter().map(name).collect();
     let before: Vec<Option<String>> = live.iter().map(name).collect();
     let mut result = Vec::with_capacity(live.len() + config.len());

@@ -1,4 +1,4 @@
-//! The removal of fields that a manager applied before and no more.
+//! The removal of what a manager applied before and no more.
 
 use serde_json::{Map, Value};
 
@@ -7,23 +7,15 @@ use super::collect::{element, field};
 use crate::fact::{ListKind, MapKind};
 use crate::structure::Structure;
 
-/// Removes the members of `gone` from `value`, except where `kept` has them or something below them.
-/// Objects and lists that become empty by that go too.
+/// Removes from `object` what `last` has and `kept` has not: each with all that is in it, unowned things
+/// too. Objects and lists that become empty by that go with it.
 pub(super) fn remove(
-    value: &mut Value,
-    gone: &FieldSet,
+    object: &mut Map<String, Value>,
+    last: &FieldSet,
     kept: &FieldSet,
     structure: Structure<'_>,
 ) {
-    match value {
-        Value::Object(map) if structure.map() == MapKind::Granular => {
-            remove_fields(map, gone, kept, structure);
-        }
-        Value::Array(items) if structure.list() != ListKind::Atomic => {
-            remove_items(items, gone, kept, structure);
-        }
-        _ => {}
-    }
+    remove_fields(object, last, kept, structure);
 }
 
 enum Verdict {
@@ -31,32 +23,35 @@ enum Verdict {
     Drop,
 }
 
+/// `structure` is that of the place in which `name` is; `inner` that of `value`.
 fn judge(
     value: &mut Value,
     name: &str,
-    gone: &FieldSet,
-    kept: &FieldSet,
-    structure: Structure<'_>,
+    (last, kept): (&FieldSet, &FieldSet),
+    (structure, inner): (Structure<'_>, Structure<'_>),
 ) -> Verdict {
-    if gone.has(name) && !kept.touches(name) {
-        return Verdict::Drop;
-    }
-    let Some(below) = gone.below(name).filter(|below| !below.is_empty()) else {
+    let Some(below) = last.below(name) else {
         return Verdict::Keep;
     };
+    if last.implies(name, structure) && !kept.implies(name, structure) {
+        return Verdict::Drop;
+    }
     let nothing = FieldSet::default();
-    remove(
-        value,
-        below,
-        kept.below(name).unwrap_or(&nothing),
-        structure,
-    );
+    let kept_below = kept.below(name).unwrap_or(&nothing);
     let empty = match value {
-        Value::Object(map) => map.is_empty(),
-        Value::Array(items) => items.is_empty(),
+        Value::Object(map) if inner.map() == MapKind::Granular => {
+            let before = map.len();
+            remove_fields(map, below, kept_below, inner);
+            map.is_empty() && before > 0
+        }
+        Value::Array(items) if inner.list() != ListKind::Atomic => {
+            let before = items.len();
+            remove_items(items, below, kept_below, inner);
+            items.is_empty() && before > 0
+        }
         _ => false,
     };
-    if empty && !kept.touches(name) {
+    if empty && !kept.has(name) {
         Verdict::Drop
     } else {
         Verdict::Keep
@@ -65,25 +60,29 @@ fn judge(
 
 fn remove_fields(
     map: &mut Map<String, Value>,
-    gone: &FieldSet,
+    last: &FieldSet,
     kept: &FieldSet,
     structure: Structure<'_>,
 ) {
     map.retain(|name, value| {
         let inner = structure.field(name).unwrap_or(Structure::Unknown);
-        !matches!(judge(value, &field(name), gone, kept, inner), Verdict::Drop)
+        let verdict = judge(value, &field(name), (last, kept), (structure, inner));
+        matches!(verdict, Verdict::Keep)
     });
 }
 
 fn remove_items(
     items: &mut Vec<Value>,
-    gone: &FieldSet,
+    last: &FieldSet,
     kept: &FieldSet,
     structure: Structure<'_>,
 ) {
     let (kind, inner) = (structure.list(), structure.items());
     items.retain_mut(|item| match element(item, kind, inner) {
-        Some(name) => !matches!(judge(item, &name, gone, kept, inner), Verdict::Drop),
-        None => true,
+        Ok(name) => {
+            let verdict = judge(item, &name, (last, kept), (structure, inner));
+            matches!(verdict, Verdict::Keep)
+        }
+        Err(_) => true,
     });
 }

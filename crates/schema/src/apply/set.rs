@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::structure::Structure;
+
 /// A set of fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldSet {
@@ -20,6 +22,13 @@ struct Node {
     below: FieldSet,
 }
 
+/// Whether the element that an encoded set stands below is itself a member.
+fn is_member(encoded: &Value) -> bool {
+    encoded
+        .as_object()
+        .is_none_or(|below| below.is_empty() || below.contains_key("."))
+}
+
 impl FieldSet {
     /// Reads the value of `fieldsV1`. What is malformed is left out.
     pub fn decode(value: &Value) -> Self {
@@ -28,30 +37,26 @@ impl FieldSet {
             if element == "." {
                 continue;
             }
-            let leaf = below.as_object().is_none_or(Map::is_empty);
-            let member = leaf || below.get(".").is_some();
-            set.nodes.insert(
-                element.clone(),
-                Node {
-                    member,
-                    below: Self::decode(below),
-                },
-            );
+            let node = Node {
+                member: is_member(below),
+                below: Self::decode(below),
+            };
+            set.nodes.insert(element.clone(), node);
         }
         set
     }
 
     /// The value of `fieldsV1`.
-    pub fn encode(&self) -> Value {
+    pub fn encode(self) -> Value {
         let mut map = Map::new();
-        for (element, node) in &self.nodes {
+        for (element, node) in self.nodes {
             let mut below = node.below.encode();
-            if let (true, false, Value::Object(below)) =
-                (node.member, node.below.is_empty(), &mut below)
+            if let (true, Value::Object(below)) = (node.member, &mut below)
+                && !below.is_empty()
             {
                 below.insert(".".to_owned(), Value::Object(Map::new()));
             }
-            map.insert(element.clone(), below);
+            map.insert(element, below);
         }
         Value::Object(map)
     }
@@ -108,6 +113,19 @@ impl FieldSet {
         self.nodes.contains_key(element)
     }
 
+    /// Whether the element is in the set, or implied by what is below it: a field with a name of its own
+    /// goes with the last thing in it, while the items of lists and free keys stand for themselves.
+    pub(super) fn implies(&self, element: &str, structure: Structure<'_>) -> bool {
+        self.nodes.get(element).is_some_and(|node| {
+            let named = || {
+                element
+                    .strip_prefix("f:")
+                    .is_some_and(|name| structure.has_field(name))
+            };
+            node.member || (!node.below.is_empty() && named())
+        })
+    }
+
     /// Removes an element and all below it.
     pub(super) fn cut(&mut self, element: &str) {
         self.nodes.remove(element);
@@ -121,13 +139,8 @@ impl FieldSet {
             .unwrap_or_default()
     }
 
-    /// Removes elements that are no members and have nothing below.
-    pub(super) fn tidy(&mut self) {
-        self.nodes
-            .retain(|_, node| node.member || !node.below.is_empty());
-    }
-
     /// What is in either set.
+    #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut set = self.clone();
         set.absorb(other.clone());
@@ -135,11 +148,13 @@ impl FieldSet {
     }
 
     /// What is in this set and not in the other.
+    #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         self.combine(other, |own, other| own && !other, Absent::Keep)
     }
 
     /// What is in both sets.
+    #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         self.combine(other, |own, other| own && other, Absent::Drop)
     }
@@ -162,7 +177,17 @@ impl FieldSet {
         set
     }
 
-    /// The paths of all members, such as `.spec.containers[name="a"].image`.
+    /// Whether this set has a member in common with an encoded one, which is not decoded for that.
+    pub(super) fn overlaps(&self, encoded: &Value) -> bool {
+        self.nodes.iter().any(|(element, node)| {
+            encoded.get(element).is_some_and(|other| {
+                (node.member && is_member(other)) || node.below.overlaps(other)
+            })
+        })
+    }
+
+    /// The paths of all members, such as `.spec.containers[name="a"].image`: those of one level before
+    /// those below.
     pub fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         self.collect_paths("", &mut paths);
@@ -170,11 +195,12 @@ impl FieldSet {
     }
 
     fn collect_paths(&self, prefix: &str, paths: &mut Vec<String>) {
+        let members = self.nodes.iter().filter(|(_, node)| node.member);
+        paths.extend(members.map(|(element, _)| format!("{prefix}{}", shown(element))));
         for (element, node) in &self.nodes {
-            let path = format!("{prefix}{}", shown(element));
-            node.below.collect_paths(&path, paths);
-            if node.member {
-                paths.push(path);
+            if !node.below.is_empty() {
+                let path = format!("{prefix}{}", shown(element));
+                node.below.collect_paths(&path, paths);
             }
         }
     }
@@ -186,7 +212,8 @@ enum Absent {
     Drop,
 }
 
-fn shown(element: &str) -> String {
+/// An element as paths show it.
+pub(super) fn shown(element: &str) -> String {
     match element.split_once(':') {
         Some(("f", name)) => format!(".{name}"),
         Some(("k", keys)) => match serde_json::from_str::<Map<String, Value>>(keys) {

@@ -18,17 +18,28 @@ fn manager<'a>(name: &'a str, operation: Operation, time: &'a str) -> Manager<'a
         api_version: "apps/v1",
         subresource: "",
         time,
+        reset: &[],
     }
 }
 
+fn map(value: &Value) -> &Map<String, Value> {
+    value.as_object().unwrap()
+}
+
+fn apply_by(
+    live: Option<&Value>,
+    config: &Value,
+    manager: &Manager<'_>,
+    force: Force,
+    kind: &Type,
+) -> Result<Value, Error> {
+    let merged = apply(live.map(map), map(config), manager, force, kind.structure());
+    merged.map(Value::Object)
+}
+
 fn applied(live: Option<&Value>, config: &Value, name: &str, force: Force) -> Result<Value, Error> {
-    apply(
-        live,
-        config,
-        &manager(name, Operation::Apply, "2025-01-01T00:00:00Z"),
-        force,
-        deployment().structure(),
-    )
+    let manager = manager(name, Operation::Apply, "2025-01-01T00:00:00Z");
+    apply_by(live, config, &manager, force, &deployment())
 }
 
 /// The object without its record, and the record as paths per manager.
@@ -37,7 +48,7 @@ fn show(result: Result<Value, Error>) -> String {
         Ok(object) => object,
         Err(error) => return format!("error: {error}\n"),
     };
-    let entries = entry::read(&object);
+    let entries = entry::entries_of(map(&object));
     object["metadata"]
         .as_object_mut()
         .unwrap()
@@ -49,7 +60,7 @@ fn show(result: Result<Value, Error>) -> String {
                 "{} {}: {}\n",
                 entry.manager,
                 entry.operation.name(),
-                entry.fields.paths().join(" ")
+                entry.fields.set().paths().join(" ")
             )
         })
         .collect();
@@ -94,8 +105,8 @@ fn what_is_applied_no_more_is_removed() {
         applied(Some(&live), &second, "me", Force::No),
         &expect![[r#"
             {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"progressDeadlineSeconds":600,"replicas":2,"template":{"spec":{"containers":[{"image":"a:2","imagePullPolicy":"Always","name":"a"},{"image":"s","name":"s"}]}}}}
-            me Apply: .spec.replicas .spec.template.spec.containers[name="a"].image .spec.template.spec.containers[name="a"].name .spec.template.spec.containers[name="a"]
-            mesh Apply: .spec.template.spec.containers[name="s"].image .spec.template.spec.containers[name="s"].name .spec.template.spec.containers[name="s"]
+            me Apply: .spec.replicas .spec.template.spec.containers[name="a"] .spec.template.spec.containers[name="a"].image .spec.template.spec.containers[name="a"].name
+            mesh Apply: .spec.template.spec.containers[name="s"] .spec.template.spec.containers[name="s"].image .spec.template.spec.containers[name="s"].name
         "#]],
     );
 }
@@ -114,9 +125,9 @@ fn ports_are_told_apart_by_their_defaulted_protocol() {
     check(
         applied(Some(&live), &config, "me", Force::No),
         &expect![[r#"
-        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"app":"web"},"name":"web"},"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"a","ports":[{"containerPort":53,"name":"dns","protocol":"TCP"}]}]}}}}
-        me Apply: .metadata.labels.app .spec.replicas .spec.template.spec.containers[name="a"].name .spec.template.spec.containers[name="a"].ports[containerPort=53,protocol="TCP"].containerPort .spec.template.spec.containers[name="a"].ports[containerPort=53,protocol="TCP"].name .spec.template.spec.containers[name="a"].ports[containerPort=53,protocol="TCP"].protocol .spec.template.spec.containers[name="a"].ports[containerPort=53,protocol="TCP"] .spec.template.spec.containers[name="a"]
-    "#]],
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"app":"web"},"name":"web"},"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"a","ports":[{"containerPort":53,"name":"dns","protocol":"TCP"}]}]}}}}
+            me Apply: .metadata.labels.app .spec.replicas .spec.template.spec.containers[name="a"] .spec.template.spec.containers[name="a"].name .spec.template.spec.containers[name="a"].ports[containerPort=53,protocol="TCP"] .spec.template.spec.containers[name="a"].ports[containerPort=53,protocol="TCP"].containerPort .spec.template.spec.containers[name="a"].ports[containerPort=53,protocol="TCP"].name .spec.template.spec.containers[name="a"].ports[containerPort=53,protocol="TCP"].protocol
+        "#]],
     );
 }
 
@@ -133,25 +144,27 @@ fn changing_what_another_owns_is_a_conflict_unless_forced() {
     check(
         applied(Some(&live), &same, "second", Force::No),
         &expect![[r#"
-        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"app":"web"},"name":"web"},"spec":{"replicas":2,"template":{"spec":{"containers":[{"image":"a:1","name":"a"}]}}}}
-        first Apply: .metadata.labels.app .spec.replicas .spec.template.spec.containers[name="a"].image .spec.template.spec.containers[name="a"].name .spec.template.spec.containers[name="a"]
-        second Apply: .spec.replicas
-    "#]],
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"app":"web"},"name":"web"},"spec":{"replicas":2,"template":{"spec":{"containers":[{"image":"a:1","name":"a"}]}}}}
+            first Apply: .metadata.labels.app .spec.replicas .spec.template.spec.containers[name="a"] .spec.template.spec.containers[name="a"].image .spec.template.spec.containers[name="a"].name
+            second Apply: .spec.replicas
+        "#]],
     );
     let mut config = web(&json!([{"name": "a", "image": "a:2"}]));
     config["spec"]["replicas"] = json!(5);
     check(
         applied(Some(&live), &config, "second", Force::No),
         &expect![[r#"
-            error: Apply failed with 2 conflicts: conflict with "first" using apps/v1: .spec.replicas, .spec.template.spec.containers[name="a"].image
+            error: Apply failed with 2 conflicts: conflicts with "first":
+            - .spec.replicas
+            - .spec.template.spec.containers[name="a"].image
         "#]],
     );
     check(
         applied(Some(&live), &config, "second", Force::Yes),
         &expect![[r#"
             {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"app":"web"},"name":"web"},"spec":{"replicas":5,"template":{"spec":{"containers":[{"image":"a:2","name":"a"}]}}}}
-            first Apply: .metadata.labels.app .spec.template.spec.containers[name="a"].name .spec.template.spec.containers[name="a"]
-            second Apply: .metadata.labels.app .spec.replicas .spec.template.spec.containers[name="a"].image .spec.template.spec.containers[name="a"].name .spec.template.spec.containers[name="a"]
+            first Apply: .metadata.labels.app .spec.template.spec.containers[name="a"] .spec.template.spec.containers[name="a"].name
+            second Apply: .metadata.labels.app .spec.replicas .spec.template.spec.containers[name="a"] .spec.template.spec.containers[name="a"].image .spec.template.spec.containers[name="a"].name
         "#]],
     );
 }
@@ -169,26 +182,36 @@ fn updates_take_what_they_change() {
     new["spec"]["replicas"] = json!(7);
     new["metadata"]["labels"] = json!({"tier": "x"});
     let editor = manager("edit", Operation::Update, "2025-02-02T00:00:00Z");
-    updated(Some(&live), &mut new, &editor, deployment().structure());
+    updated(
+        Some(map(&live)),
+        new.as_object_mut().unwrap(),
+        &editor,
+        deployment().structure(),
+    );
     check(
         Ok(new.clone()),
         &expect![[r#"
-        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"tier":"x"},"name":"web"},"spec":{"replicas":7,"template":{"spec":{"containers":[{"image":"a:1","name":"a"}]}}}}
-        me Apply: .spec.template.spec.containers[name="a"].image .spec.template.spec.containers[name="a"].name .spec.template.spec.containers[name="a"]
-        edit Update: .metadata.labels.tier .spec.replicas
-    "#]],
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"tier":"x"},"name":"web"},"spec":{"replicas":7,"template":{"spec":{"containers":[{"image":"a:1","name":"a"}]}}}}
+            me Apply: .spec.template.spec.containers[name="a"] .spec.template.spec.containers[name="a"].image .spec.template.spec.containers[name="a"].name
+            edit Update: .metadata.labels.tier .spec.replicas
+        "#]],
     );
     let mut config = web(&json!([{"name": "a", "image": "a:1"}]));
     config["metadata"]["labels"] = json!({});
     check(
         applied(Some(&new), &config, "me", Force::No),
         &expect![[r#"
-        error: Apply failed with 1 conflict: conflict with "edit" using apps/v1 at 2025-02-02T00:00:00Z: .spec.replicas
-    "#]],
+            error: Apply failed with 1 conflict: conflict with "edit" using apps/v1: .spec.replicas
+        "#]],
     );
     let mut cleared = new.clone();
     cleared["metadata"]["managedFields"] = json!([{}]);
-    updated(Some(&new), &mut cleared, &editor, deployment().structure());
+    updated(
+        Some(map(&new)),
+        cleared.as_object_mut().unwrap(),
+        &editor,
+        deployment().structure(),
+    );
     assert!(cleared["metadata"].get("managedFields").is_none());
 }
 
@@ -197,7 +220,7 @@ fn lists_that_cannot_be_keyed_are_refused() {
     check(
         applied(None, &web(&json!([{"image": "a"}])), "me", Force::No),
         &expect![[r#"
-            error: spec.template.spec.containers[0]: the item has none of the keys of the list: name
+            error: failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits key field "name" (and doesn't have default value)
         "#]],
     );
     check(
@@ -208,7 +231,7 @@ fn lists_that_cannot_be_keyed_are_refused() {
             Force::No,
         ),
         &expect![[r#"
-            error: spec.template.spec.containers: duplicate entries for key k:{"name":"a"}
+            error: failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]
         "#]],
     );
     let managed = json!({"metadata": {"managedFields": []}});
@@ -229,12 +252,12 @@ fn custom_kinds_merge_by_their_schema() {
         "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}}});
     let kind = Type::custom(&schema).unwrap();
     let apply_as = |live: Option<&Value>, config: &Value, name: &str| {
-        apply(
+        apply_by(
             live,
             config,
             &manager(name, Operation::Apply, ""),
             Force::No,
-            kind.structure(),
+            &kind,
         )
     };
     let first = json!({"metadata": {"name": "r"}, "spec": {"routes": [{"host": "a", "to": "x"}], "tags": ["p", "q"], "free": {"l": [1]}}});
@@ -245,9 +268,9 @@ fn custom_kinds_merge_by_their_schema() {
     check(
         apply_as(Some(&live), &third, "one"),
         &expect![[r#"
-        {"metadata":{"name":"r"},"spec":{"routes":[{"host":"b","path":"/","to":"y"}],"tags":["p","q","z"]}}
-        one Apply: .spec.tags[="p"]
-        two Apply: .spec.routes[host="b",path="/"].host .spec.routes[host="b",path="/"].path .spec.routes[host="b",path="/"].to .spec.routes[host="b",path="/"] .spec.tags[="q"] .spec.tags[="z"]
-    "#]],
+            {"metadata":{"name":"r"},"spec":{"routes":[{"host":"b","path":"/","to":"y"}],"tags":["p","q","z"]}}
+            one Apply: .spec.tags[="p"]
+            two Apply: .spec.routes[host="b",path="/"] .spec.routes[host="b",path="/"].host .spec.routes[host="b",path="/"].path .spec.routes[host="b",path="/"].to .spec.tags[="q"] .spec.tags[="z"]
+        "#]],
     );
 }
