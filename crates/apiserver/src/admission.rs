@@ -17,7 +17,16 @@
 //! - What a quota grants is stored in the same commit as the object that uses it.
 
 mod chain;
+mod ingress;
 mod lifecycle;
+mod limits;
+mod pod_security;
+pub(crate) mod priority;
+mod quota;
+mod reading;
+mod service_account;
+mod storage;
+mod toleration;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

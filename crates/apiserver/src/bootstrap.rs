@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use crate::accept::Form;
+use crate::admission::priority::SYSTEM;
 use crate::call::{Call, Target};
 use crate::failure::{Failure, Reason};
 use crate::identity::Identity;
@@ -35,6 +36,15 @@ pub(crate) async fn bootstrap(state: &Arc<State>) -> Result<(), Failure> {
     for name in NAMESPACES {
         let account = json!({ "metadata": { "name": "default" } });
         ensure(state, ("", "v1", "serviceaccounts"), name, account).await?;
+    }
+    for (name, value, description) in SYSTEM {
+        let path = ("scheduling.k8s.io", "v1", "priorityclasses");
+        let class = json!({
+            "metadata": { "name": name },
+            "value": value,
+            "description": description,
+        });
+        ensure(state, path, "", class).await?;
     }
     let service = json!({
         "metadata": {

@@ -36,6 +36,8 @@ pub struct State {
     pub documents: Documents,
     /// The steps that see each object before it is stored.
     admission: RwLock<Arc<Chain>>,
+    /// The certificates by which pods know this server, as PEM.
+    authority: OnceLock<String>,
     /// Whoever has the logs of pods.
     logs: OnceLock<Arc<dyn PodLogs>>,
     /// Whoever has the processes of pods.
@@ -52,6 +54,7 @@ impl State {
             clock,
             random,
             admission: RwLock::default(),
+            authority: OnceLock::new(),
             logs: OnceLock::new(),
             streams: OnceLock::new(),
             stopping: CancellationToken::new(),
@@ -81,6 +84,19 @@ impl State {
                 .read()
                 .unwrap_or_else(PoisonError::into_inner),
         )
+    }
+
+    /// Says by which certificates (PEM) pods know this server. From then on pods get the token of their
+    /// service account; without it they could not use one. Only the first to say so is heard.
+    pub fn be_known_by(&self, authority: String) {
+        if self.authority.set(authority).is_err() {
+            tracing::warn!("the server has a certificate authority already");
+        }
+    }
+
+    /// The certificates by which pods know this server, as PEM.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.get().map(String::as_str)
     }
 
     /// Says who has the logs of pods; only the first to say so is heard.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::amount::Amount;
 
-pub use pod::missing_requirements;
+pub use pod::{missing_requirements, total as pod_total};
 pub use scope::{Scope, covers, scopes_for};
 
 /// Amounts by the name of what is counted, such as `requests.cpu` or `count/deployments.apps`.

@@ -177,7 +177,8 @@ impl Cluster {
         Ok((api, object))
     }
 
-    /// Makes a namespace.
+    /// Makes a namespace with its `default` ServiceAccount, without which pods are refused and for
+    /// which no controller runs here.
     ///
     /// # Errors
     /// What the server refuses.
@@ -188,7 +189,18 @@ impl Cluster {
             "metadata": { "name": name },
         }))
         .await?;
-        Ok(())
+        let account = self.create(serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": { "name": "default", "namespace": name },
+        }));
+        match account.await.map_err(anyhow::Error::downcast) {
+            // A controller that does run was faster.
+            Err(Ok(kube::Error::Api(status))) if status.is_already_exists() => Ok(()),
+            Err(Ok(error)) => Err(error.into()),
+            Err(Err(error)) => Err(error),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// The API of any kind by group, version, kind and plural name.

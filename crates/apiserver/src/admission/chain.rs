@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use seatrial_store::{Record, Write};
 
-use super::{Admission, Change, Notes, Operation, lifecycle};
+use super::{
+    Admission, Change, Notes, Operation, ingress, lifecycle, limits, pod_security, priority, quota,
+    service_account, storage, toleration,
+};
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
 use crate::object::Object;
@@ -23,9 +26,18 @@ pub(crate) struct Chain {
 impl Default for Chain {
     fn default() -> Self {
         Self {
-            before: vec![Arc::new(lifecycle::Lifecycle)],
+            before: vec![
+                Arc::new(lifecycle::Lifecycle),
+                Arc::new(limits::Limits::default()),
+                Arc::new(service_account::ServiceAccounts),
+                Arc::new(pod_security::PodSecurity::default()),
+                Arc::new(priority::Priority::default()),
+                Arc::new(toleration::Tolerations),
+                Arc::new(storage::DefaultStorageClass),
+                Arc::new(ingress::DefaultIngressClass),
+            ],
             outside: Vec::new(),
-            after: Vec::new(),
+            after: vec![Arc::new(quota::Quota::default())],
         }
     }
 }

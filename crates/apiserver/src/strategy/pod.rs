@@ -19,11 +19,6 @@ impl Strategy for Pod {
         let class = quality_of_service(object);
         let status = json!({ "phase": "Pending", "qosClass": class });
         object.0.insert("status".to_owned(), status);
-        if object.text(&["spec", "serviceAccountName"]).is_empty() {
-            let spec = object.section("spec");
-            spec.insert("serviceAccountName".to_owned(), json!("default"));
-            spec.insert("serviceAccount".to_owned(), json!("default"));
-        }
         Ok(())
     }
 

@@ -36,9 +36,9 @@ fn ended(pod: &Value) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// What all containers want together: the sum of those that run at once, or what the largest step
+/// What all containers of a pod want together (`kind` is `requests` or `limits`): the sum of those that run at once, or what the largest step
 /// of the initialisation wants, whichever is more; the overhead on top.
-fn total(pod: &Value, kind: &str) -> Usage {
+pub fn total(pod: &Value, kind: &str) -> Usage {
     let wanted = |container: &Value| amounts(container.pointer(&format!("/resources/{kind}")));
     let list = |path: &str| {
         pod.pointer(path)
@@ -124,7 +124,10 @@ pub fn missing_requirements(pod: &Value, limited: &BTreeSet<String>) -> Vec<Stri
     missing.sort();
     missing
         .into_iter()
-        .map(|(lack, names)| format!("{lack} for: {}", names.join(",")))
+        .map(|(lack, mut names)| {
+            names.sort();
+            format!("{lack} for: {}", names.join(","))
+        })
         .collect()
 }
 
