@@ -1,7 +1,7 @@
 //! The controllers of built-in workloads.
 //!
 //! ```text
-//!   Deployment ──► ReplicaSet ──► Pod ◄── StatefulSet, DaemonSet, Job
+//!   Deployment ──► ReplicaSet ──► Pod ◄── StatefulSet, DaemonSet, Job ◄── CronJob
 //!                                  │
 //!   Service ──► Endpoints, EndpointSlice       Namespace ──► its contents, its ServiceAccount
 //!
@@ -15,6 +15,7 @@
 //! **Invariants**: names, annotations, conditions and events are upstream's, so that unmodified
 //! clients read them; every decision is a pure function of what was observed and the time.
 
+pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
 pub mod discovery;
@@ -40,6 +41,7 @@ pub mod unsupported;
 use futures::future::{BoxFuture, join_all};
 use seatrial_controller::Context;
 
+pub use self::cron_job::CronJobs;
 pub use self::daemon_set::DaemonSets;
 pub use self::deployment::Deployments;
 pub use self::endpoints::ServiceEndpoints;
@@ -65,6 +67,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(StatefulSets, ctx),
         one(DaemonSets::default(), ctx),
         one(Jobs, ctx),
+        one(CronJobs, ctx),
         one(ServiceEndpoints, ctx),
         one(Namespaces, ctx),
         one(ServiceAccounts, ctx),

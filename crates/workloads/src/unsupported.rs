@@ -3,7 +3,6 @@
 use futures::future::join_all;
 use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::CronJob;
 use seatrial_controller::{Change, Context, Notice, Static};
 
 /// The source of the events.
@@ -12,10 +11,8 @@ pub const NAME: &str = "workload-advisor";
 /// Emits one `NotSupported` event for each object of a kind that nothing runs, until dropped.
 pub async fn run(ctx: Context) {
     let ctx = ctx.named(NAME);
-    let watches: [BoxFuture<'_, ()>; 2] = [
-        advise::<CronJob>(&ctx, "use a Job").boxed(),
-        advise::<HorizontalPodAutoscaler>(&ctx, "set the size with kubectl scale").boxed(),
-    ];
+    let watches: [BoxFuture<'_, ()>; 1] =
+        [advise::<HorizontalPodAutoscaler>(&ctx, "set the size with kubectl scale").boxed()];
     join_all(watches).await;
 }
 
