@@ -391,26 +391,109 @@ async fn a_suspended_job_has_no_pods_until_it_is_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_job_cannot_do_is_named() {
+async fn an_indexed_job_runs_every_index_once() {
     let running = start(7, healthy).await;
-    let spec = json!({"completionMode": "Indexed", "completions": 2, "parallelism": 1});
+    let spec = json!({"completionMode": "Indexed", "completions": 3, "parallelism": 2});
     running.cluster.create(job(spec)).await.unwrap();
-    running
-        .until(|| async { !conditions(&running).await.is_empty() })
-        .await;
-    let events = running
-        .api::<Event>()
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let pods = running
+        .api::<Pod>()
         .list(&ListParams::default())
         .await
         .unwrap();
-    let texts: Vec<_> = events
+    let hosts: Vec<_> = pods
         .items
-        .into_iter()
-        .filter_map(|event| event.message)
+        .iter()
+        .filter_map(|pod| pod.spec.as_ref()?.hostname.clone())
         .collect();
-    expect!["spec.completionMode: Indexed is not supported: remove the field"]
-        .assert_eq(&texts.join("\n"));
-    assert!(running.names::<Pod>().await.is_empty());
+    assert_eq!(hosts, ["work-0", "work-1"]);
+    for _ in 0..2 {
+        end_pods(&running, "Succeeded").await;
+    }
+    assert_eq!(
+        conditions(&running).await,
+        ["SuccessCriteriaMet=True", "Complete=True"]
+    );
+    let status = running
+        .api::<Job>()
+        .get("work")
+        .await
+        .unwrap()
+        .status
+        .unwrap();
+    assert_eq!(status.completed_indexes.as_deref(), Some("0-2"));
+    assert_eq!(status.succeeded, Some(3));
+    // Deleting the job lets its pods go: no finalizer holds them.
+    running
+        .delete::<Job>("work", DeleteParams::background())
+        .await;
+    running.gone::<Pod>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_pod_of_a_job_is_counted_once_and_replaced() {
+    let running = start(7, healthy).await;
+    running
+        .cluster
+        .create(job(json!({"backoffLimit": 3})))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let pods = running.names::<Pod>().await;
+    running
+        .delete::<Pod>(&pods[0], DeleteParams::default())
+        .await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let now = running.names::<Pod>().await;
+    assert!(now.len() == 1 && now != pods, "{now:?}");
+    let status = running
+        .api::<Job>()
+        .get("work")
+        .await
+        .unwrap()
+        .status
+        .unwrap();
+    assert_eq!((status.failed, status.active), (Some(1), Some(1)));
+    running.delete::<Job>("work", DeleteParams::orphan()).await;
+    running.gone::<Job>().await;
+    running
+        .delete::<Pod>(&now[0], DeleteParams::default())
+        .await;
+    running.gone::<Pod>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cron_job_makes_its_jobs_on_time() {
+    let running = start(7, healthy).await;
+    let template = job(json!({}))["spec"].clone();
+    running.cluster.create(json!({
+        "apiVersion": "batch/v1", "kind": "CronJob",
+        "metadata": {"namespace": NAMESPACE, "name": "tick"},
+        "spec": {"schedule": "*/5 * * * *", "timeZone": "Asia/Kolkata", "concurrencyPolicy": "Forbid",
+            "successfulJobsHistoryLimit": 1, "jobTemplate": {"spec": template}},
+    })).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(299)).await;
+    assert!(running.names::<Job>().await.is_empty());
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let first = running.names::<Job>().await;
+    assert_eq!(first.len(), 1);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(
+        running.names::<Job>().await,
+        first,
+        "the first one still runs"
+    );
+    end_pods(&running, "Succeeded").await;
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(running.names::<Job>().await.len(), 2);
+    end_pods(&running, "Succeeded").await;
+    // The start that the second one held up is made up for; of ended jobs only the newest stays.
+    running
+        .until(|| async {
+            let now = running.names::<Job>().await;
+            now.len() == 2 && !now.contains(&first[0])
+        })
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -434,14 +517,16 @@ async fn a_pod_on_a_node_that_never_comes_goes() {
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_nothing_runs_says_so() {
     let running = start(7, healthy).await;
-    let mut object = deployment("db", 1, "db:1");
-    object["kind"] = json!("StatefulSet");
-    object["spec"]["serviceName"] = json!("db");
-    object["spec"]
-        .as_object_mut()
-        .unwrap()
-        .remove("progressDeadlineSeconds");
-    running.cluster.create(object).await.unwrap();
+    running
+        .cluster
+        .create(json!({
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"namespace": NAMESPACE, "name": "web"},
+            "spec": {"maxReplicas": 3, "scaleTargetRef":
+                {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+        }))
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let events = running
         .api::<Event>()
@@ -453,7 +538,7 @@ async fn a_kind_that_nothing_runs_says_so() {
         .into_iter()
         .filter_map(|event| event.message)
         .collect();
-    expect!["This version stores a StatefulSet but does not act on it: use a Deployment"]
+    expect!["This version stores a HorizontalPodAutoscaler but does not act on it: set the size with kubectl scale"]
         .assert_eq(&texts.join("\n"));
 }
 

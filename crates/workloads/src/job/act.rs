@@ -4,25 +4,41 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
-use kube::api::DeleteParams;
-use seatrial_controller::{Context, Notice, owner_reference, write};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, Patch};
+use seatrial_controller::{Context, Notice, Objects, key_of, owner_reference, write};
+use serde_json::json;
 
 use super::Error;
 use super::observe::World;
-use super::plan::Plan;
+use super::plan::{Fresh, Plan};
+use super::tally::FINALIZER;
+use super::{child, tally};
 use crate::template;
 
 /// How many requests are under way at once. They are issued and answered in order.
 const CONCURRENT: usize = 64;
 
-/// Deletes, then creates, pods. Returns the events to emit.
+/// Settles who belongs, lets counted pods go, deletes, then creates pods. Returns the events to emit.
 pub(super) async fn act(
     job: &Job,
     world: &World,
     plan: &Plan,
     ctx: &Context,
 ) -> Result<Vec<Notice>, Error> {
+    let pods = ctx.objects::<Pod>();
+    for pod in &plan.release {
+        own(&pods, pod, None, job).await.map_err(Error::Release)?;
+    }
+    for pod in &plan.adopt {
+        let owner = owner_reference(job);
+        own(&pods, pod, Some(owner), job)
+            .await
+            .map_err(Error::Adopt)?;
+    }
+    let stripped: Vec<_> = plan.strip.iter().map(|pod| strip(&pods, pod)).collect();
+    let stripped = stream::iter(stripped).buffered(CONCURRENT);
+    stripped.try_collect::<()>().await.map_err(Error::Strip)?;
     if plan.expire {
         let jobs = ctx.objects::<Job>();
         jobs.delete_with(job, DeleteParams::background())
@@ -30,7 +46,6 @@ pub(super) async fn act(
             .map_err(Error::Expire)?;
         return Ok(Vec::new());
     }
-    let pods = ctx.objects::<Pod>();
     let deletions: Vec<_> = plan.delete.iter().map(|pod| pods.delete(pod)).collect();
     let deleted = stream::iter(deletions)
         .buffered(CONCURRENT)
@@ -44,49 +59,82 @@ pub(super) async fn act(
             Notice::normal("SuccessfulDelete", format!("Deleted pod: {name}"))
         })
         .collect();
-    let names = names(job, world, plan.create, ctx);
-    let creations: Vec<_> = names.iter().map(|name| create(job, name, ctx)).collect();
+    let fresh = fresh(job, world, &plan.create, ctx);
+    let creations: Vec<_> = fresh.iter().map(|pod| create(&pods, pod)).collect();
     let created = stream::iter(creations)
         .buffered(CONCURRENT)
         .try_collect::<()>();
     created.await.map_err(Error::Create)?;
-    events.extend(
-        names
-            .iter()
-            .map(|name| Notice::normal("SuccessfulCreate", format!("Created pod: {name}"))),
-    );
+    events.extend(fresh.iter().map(|pod| {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        Notice::normal("SuccessfulCreate", format!("Created pod: {name}"))
+    }));
     Ok(events)
 }
 
-fn names(job: &Job, world: &World, count: usize, ctx: &Context) -> Vec<String> {
-    let pods = [
-        &world.active,
-        &world.succeeded,
-        &world.failed,
-        &world.terminating,
-    ];
-    let mut taken: BTreeSet<String> = pods
-        .into_iter()
-        .flatten()
+fn fresh(job: &Job, world: &World, wanted: &[Fresh], ctx: &Context) -> Vec<Pod> {
+    let mut taken: BTreeSet<String> = world
+        .pods
+        .iter()
         .filter_map(|pod| pod.metadata.name.clone())
         .collect();
     let parent = job.metadata.name.as_deref().unwrap_or_default();
-    (0..count)
-        .map(|_| template::child_name(parent, &ctx.random, &mut taken))
+    wanted
+        .iter()
+        .map(|fresh| {
+            let base = match fresh.index {
+                Some(index) => format!("{parent}-{index}"),
+                None => parent.to_owned(),
+            };
+            let name = template::child_name(&base, &ctx.random, &mut taken);
+            child::pod(job, fresh, name)
+        })
         .collect()
 }
 
-async fn create(job: &Job, name: &str, ctx: &Context) -> Result<(), write::Error> {
-    let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
-    let nothing = PodTemplateSpec::default();
-    let template = job.spec.as_ref().map_or(&nothing, |spec| &spec.template);
-    let mut pod = template::pod(template, namespace, name.to_owned(), owner_reference(job));
-    let labels = pod.metadata.labels.get_or_insert_default();
-    let uid = job.metadata.uid.clone().unwrap_or_default();
-    let job_name = job.metadata.name.clone().unwrap_or_default();
-    for (label, value) in [("controller-uid", uid), ("job-name", job_name)] {
-        labels.insert(label.to_owned(), value.clone());
-        labels.insert(format!("batch.kubernetes.io/{label}"), value);
+async fn create(pods: &Objects<Pod>, pod: &Pod) -> Result<(), write::Error> {
+    pods.create(pod).await.map(|_| ())
+}
+
+/// Takes a pod over, with the finalizer that keeps it until it is counted, or lets it go.
+async fn own(
+    pods: &Objects<Pod>,
+    pod: &Pod,
+    owner: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference>,
+    job: &Job,
+) -> Result<(), write::Error> {
+    let meta = &pod.metadata;
+    let mut owners = meta.owner_references.clone().unwrap_or_default();
+    owners.retain(|one| Some(&one.uid) != job.metadata.uid.as_ref());
+    let mut finalizers = others(pod);
+    if let Some(owner) = owner {
+        owners.push(owner);
+        finalizers.push(FINALIZER.to_owned());
     }
-    ctx.objects::<Pod>().create(&pod).await.map(|_| ())
+    let patch = json!({"metadata": {"uid": meta.uid, "resourceVersion": meta.resource_version,
+        "ownerReferences": owners, "finalizers": finalizers}});
+    match pods.patch(&key_of(pod), &Patch::Merge(patch)).await {
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn others(pod: &Pod) -> Vec<String> {
+    let mut finalizers = pod.metadata.finalizers.clone().unwrap_or_default();
+    finalizers.retain(|one| one != FINALIZER);
+    finalizers
+}
+
+/// Removes the finalizer of a pod that is counted.
+pub(super) async fn strip(pods: &Objects<Pod>, pod: &Pod) -> Result<(), write::Error> {
+    if !tally::has_finalizer(pod) {
+        return Ok(());
+    }
+    let meta = json!({"uid": pod.metadata.uid, "finalizers": others(pod)});
+    let patch = Patch::Merge(json!({"metadata": meta}));
+    match pods.patch(&key_of(pod), &patch).await {
+        // Gone, or another of the same name: nothing to count.
+        Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
+        result => result.map(|_| ()),
+    }
 }

@@ -8,9 +8,15 @@ pub enum Error {
     /// The object has no spec.
     #[error("the Job has no spec")]
     NoSpec,
-    /// The job asks for something that is not done here.
-    #[error("spec.{0} is not supported: remove the field")]
-    Unsupported(&'static str),
+    /// A matching orphan could not be taken over.
+    #[error("adopt a pod")]
+    Adopt(#[source] write::Error),
+    /// A pod that no longer matches could not be let go.
+    #[error("release a pod")]
+    Release(#[source] write::Error),
+    /// A counted pod's finalizer could not be removed.
+    #[error("remove the finalizer of a pod")]
+    Strip(#[source] write::Error),
     /// A pod could not be created.
     #[error("Error creating")]
     Create(#[source] write::Error),
@@ -25,15 +31,18 @@ pub enum Error {
 impl Classify for Error {
     fn class(&self) -> Class {
         match self {
-            Self::NoSpec | Self::Unsupported(_) => Class::Terminal,
+            Self::NoSpec => Class::Terminal,
             Self::Create(error) => error.class(),
-            Self::Delete(_) | Self::Expire(_) => Class::Retry,
+            _ => Class::Retry,
         }
     }
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::NoSpec | Self::Unsupported(_) => "InvalidSpec",
+            Self::NoSpec => "InvalidSpec",
+            Self::Adopt(_) => "FailedAdopt",
+            Self::Release(_) => "FailedRelease",
+            Self::Strip(_) => "FailedUpdate",
             Self::Create(_) => "FailedCreate",
             Self::Delete(_) => "FailedDelete",
             Self::Expire(_) => "FailedExpire",

@@ -6,35 +6,46 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use seatrial_controller::{Context, is_controlled_by};
 
-use super::Error;
-use crate::pod;
+use crate::selector;
 
-/// The pods of one job, each list in the order of names.
+/// The pods that concern one job, each list in the order of names.
 #[derive(Debug, Default)]
 pub(super) struct World {
-    /// Neither ended nor on their way out.
-    pub(super) active: Vec<Arc<Pod>>,
-    pub(super) succeeded: Vec<Arc<Pod>>,
-    /// Failed, or deleted before they ended.
-    pub(super) failed: Vec<Arc<Pod>>,
-    /// On their way out, not ended.
-    pub(super) terminating: Vec<Arc<Pod>>,
+    /// Owned and matching.
+    pub(super) pods: Vec<Arc<Pod>>,
+    /// Owned, but their labels no longer match.
+    pub(super) strays: Vec<Arc<Pod>>,
+    /// Matching, and nobody's.
+    pub(super) orphans: Vec<Arc<Pod>>,
 }
 
-pub(super) async fn observe(job: &Job, ctx: &Context) -> Result<World, Error> {
-    let pods = ctx.cache::<Pod>().await;
-    let mut world = World::default();
-    for pod in pods.owned_by(job.metadata.uid.as_deref().unwrap_or_default()) {
-        if !is_controlled_by(&*pod, job) {
-            continue;
-        }
-        let list = match pod::phase(&pod) {
-            "Succeeded" => &mut world.succeeded,
-            "Failed" => &mut world.failed,
-            _ if pod.metadata.deletion_timestamp.is_some() => &mut world.terminating,
-            _ => &mut world.active,
+pub(super) async fn observe(job: &Job, ctx: &Context) -> World {
+    let cache = ctx.cache::<Pod>().await;
+    let owned = cache.owned_by(job.metadata.uid.as_deref().unwrap_or_default());
+    let owned = owned
+        .into_iter()
+        .filter(|pod| is_controlled_by(&**pod, job));
+    let spec = job.spec.as_ref();
+    let selector = spec
+        .and_then(|spec| spec.selector.as_ref())
+        .and_then(|selector| selector::parse(selector).ok());
+    let Some(selector) = selector else {
+        return World {
+            pods: owned.collect(),
+            ..World::default()
         };
-        list.push(pod);
+    };
+    let (pods, strays) = owned.partition(|pod| selector::matches(&selector, &pod.metadata));
+    let orphans = cache
+        .orphans(job.metadata.namespace.as_deref().unwrap_or_default())
+        .into_iter()
+        .filter(|pod| {
+            pod.metadata.deletion_timestamp.is_none() && selector::matches(&selector, &pod.metadata)
+        })
+        .collect();
+    World {
+        pods,
+        strays,
+        orphans,
     }
-    Ok(world)
 }

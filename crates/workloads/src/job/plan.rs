@@ -1,6 +1,7 @@
 //! What a Job does next. Pure.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,20 +10,33 @@ use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
 use k8s_openapi::api::core::v1::Pod;
 use seatrial_controller::Notice;
 
-use super::Error;
 use super::observe::World;
 use super::status::{self, End};
+use super::tally::{self, Tally};
+use super::{Error, backoff, policy};
 use crate::pod;
 
-/// The first wait after a failed pod; each further failure doubles it, up to [`LONGEST`].
-const FIRST: SignedDuration = SignedDuration::from_secs(10);
-const LONGEST: SignedDuration = SignedDuration::from_mins(10);
+/// Jobs that name another controller are not ours.
+const OURS: &str = "kubernetes.io/job-controller";
+
+/// One pod to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Fresh {
+    /// Its completion index.
+    pub(super) index: Option<i32>,
+    /// Where failures are counted by index: how often it failed, and how often that was ignored.
+    pub(super) failures: Option<(i32, i32)>,
+}
 
 /// What to do, in this order.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
+    pub(super) release: Vec<Arc<Pod>>,
+    pub(super) adopt: Vec<Arc<Pod>>,
+    /// Pods whose finalizer goes.
+    pub(super) strip: Vec<Arc<Pod>>,
     pub(super) delete: Vec<Arc<Pod>>,
-    pub(super) create: usize,
+    pub(super) create: Vec<Fresh>,
     /// Delete the job itself: its time to live is over.
     pub(super) expire: bool,
     pub(super) events: Vec<Notice>,
@@ -30,142 +44,203 @@ pub(super) struct Plan {
     pub(super) next: Option<Duration>,
 }
 
-/// Fields that ask for counting which is not done here. Running such a job another way than asked
-/// would be worse than refusing it.
-fn refuse(spec: &JobSpec) -> Result<(), Error> {
-    let refused = [
-        ("podFailurePolicy", spec.pod_failure_policy.is_some()),
-        ("successPolicy", spec.success_policy.is_some()),
-        (
-            "backoffLimitPerIndex",
-            spec.backoff_limit_per_index.is_some(),
-        ),
-        (
-            "completionMode: Indexed",
-            spec.completion_mode.as_deref() == Some("Indexed"),
-        ),
-    ];
-    match refused.iter().find(|(_, present)| *present) {
-        Some((field, _)) => Err(Error::Unsupported(field)),
-        None => Ok(()),
-    }
-}
-
 pub(super) fn decide(job: &Job, world: &World, now: Timestamp) -> Result<Plan, Error> {
     let spec = job.spec.as_ref().ok_or(Error::NoSpec)?;
-    refuse(spec)?;
-    if let Some(finished) = status::finished_at(job) {
-        return Ok(expire(spec, finished, now));
+    if spec.managed_by.as_deref().is_some_and(|by| by != OURS) {
+        return Ok(Plan::default());
     }
-    let suspended = spec.suspend.unwrap_or(false);
-    let mut status = status::counts(job, world, suspended, now);
-    let mut plan = Plan::default();
-    if let Some(end) = end(spec, world, &status, now) {
+    let finished = status::finished_at(job);
+    if finished.is_some() || job.metadata.deletion_timestamp.is_some() {
+        let mut plan = finished.map_or_else(Plan::default, |finished| expire(spec, finished, now));
+        let held = world.pods.iter().filter(|pod| tally::has_finalizer(pod));
+        plan.strip = held.cloned().collect();
+        return Ok(plan);
+    }
+    let tally = Tally::of(job, spec, &world.pods);
+    let mut status = status::counts(job, spec, &tally, now);
+    let mut plan = Plan {
+        release: world.strays.clone(),
+        adopt: world.orphans.clone(),
+        strip: tally.strip.clone(),
+        ..Plan::default()
+    };
+    if let Some(end) = status::decided(job).or_else(|| end(spec, &tally, &status, now)) {
         // What still runs is stopped; the job is over once nothing is left of it.
-        plan.delete.clone_from(&world.active);
-        plan.events.push(end.notice());
-        status::conclude(&mut status, end, now);
-        plan.next = ttl(spec);
-    } else if suspended {
-        plan.delete.clone_from(&world.active);
+        plan.delete.clone_from(&tally.active);
+        status::target(&mut status, &end, now);
+        if tally.is_quiet() {
+            plan.events.extend(status::conclude(&mut status, &end, now));
+            plan.next = ttl(spec);
+        }
+    } else if spec.suspend == Some(true) {
+        plan.delete.clone_from(&tally.active);
         plan.events.extend(status::suspend(&mut status, now));
     } else {
         plan.events.extend(status::resume(&mut status, now));
-        (plan.create, plan.delete) = balance(spec, world, status.succeeded.unwrap_or(0));
-        let wait = if plan.create > 0 {
-            wait_after_failure(world, now)
-        } else {
-            None
-        };
-        if wait.is_some() {
-            plan.create = 0;
-        }
-        plan.next = soonest(wait, deadline_left(spec, &status, now));
+        balance(spec, world, &tally, now, &mut plan);
+        plan.next = soonest(plan.next, deadline_left(spec, &status, now));
     }
-    status.active = positive(world.active.len() - plan.delete.len() + plan.create);
+    let active = (tally.active.len() + plan.create.len()).saturating_sub(plan.delete.len());
+    status.active = i32::try_from(active).ok().filter(|count| *count > 0);
     plan.status = Some(status);
     Ok(plan)
 }
 
-fn positive(count: usize) -> Option<i32> {
-    i32::try_from(count).ok().filter(|count| *count > 0)
-}
-
 /// Whether and how the job is over.
-fn end(spec: &JobSpec, world: &World, status: &JobStatus, now: Timestamp) -> Option<End> {
+fn end(spec: &JobSpec, tally: &Tally, status: &JobStatus, now: Timestamp) -> Option<End> {
+    if let Some(text) = &tally.verdict {
+        return Some(End::failed("PodFailurePolicy", text.as_str()));
+    }
     let limit = spec.backoff_limit.unwrap_or(6);
-    if failures(spec, world, status) > limit {
-        return Some(End::BackoffLimit);
+    if tally.failed() > limit || restarted_too_often(spec, tally, limit) {
+        let text = "Job has reached the specified backoff limit";
+        return Some(End::failed("BackoffLimitExceeded", text));
     }
-    if deadline_left(spec, status, now) == Some(Duration::ZERO) {
-        return Some(End::Deadline);
+    if spec.suspend != Some(true) && deadline_left(spec, status, now) == Some(Duration::ZERO) {
+        let text = "Job was active longer than specified deadline";
+        return Some(End::failed("DeadlineExceeded", text));
     }
-    let succeeded = status.succeeded.unwrap_or(0);
+    if tally::is_indexed(spec) {
+        return end_of_indexes(spec, tally);
+    }
     let complete = match spec.completions {
-        Some(completions) => succeeded >= completions,
+        Some(completions) => tally.succeeded() >= completions,
         // Without a number, the first success says that the work is done; the rest may finish.
-        None => succeeded > 0 && world.active.is_empty() && world.terminating.is_empty(),
+        None => tally.succeeded() > 0 && tally.active.is_empty() && tally.terminating.is_empty(),
     };
-    complete.then_some(End::Complete)
+    complete.then(End::complete)
 }
 
-/// Failed pods; with `restartPolicy: OnFailure`, restarts of those that run as well.
-fn failures(spec: &JobSpec, world: &World, status: &JobStatus) -> i32 {
+fn end_of_indexes(spec: &JobSpec, tally: &Tally) -> Option<End> {
+    let failed = tally.failed_indexes.count();
+    if spec.max_failed_indexes.is_some_and(|most| failed > most) {
+        let text = "Job has exceeded the specified maximal number of failed indexes";
+        return Some(End::failed("MaxFailedIndexesExceeded", text));
+    }
+    if let Some(rule) = policy::success(spec, &tally.completed) {
+        return Some(End::success_policy(rule));
+    }
+    let completions = spec.completions.unwrap_or(0);
+    if tally.completed.count() >= completions {
+        return Some(End::complete());
+    }
+    (failed > 0 && tally.completed.count() + failed >= completions)
+        .then(|| End::failed("FailedIndexes", "Job has failed indexes"))
+}
+
+/// With `restartPolicy: OnFailure` restarts count as failures do.
+fn restarted_too_often(spec: &JobSpec, tally: &Tally, limit: i32) -> bool {
     let policy = spec
         .template
         .spec
         .as_ref()
         .and_then(|spec| spec.restart_policy.as_deref());
-    let restarts: i32 = match policy {
-        Some("OnFailure") => world.active.iter().map(|pod| pod::restarts(pod)).sum(),
-        _ => 0,
-    };
-    status.failed.unwrap_or(0) + restarts
+    let restarts: i32 = tally.active.iter().map(|pod| pod::restarts(pod)).sum();
+    policy == Some("OnFailure") && restarts > 0 && restarts >= limit
 }
 
-/// How many pods to create, or which to delete, to have as many active as wanted.
-fn balance(spec: &JobSpec, world: &World, succeeded: i32) -> (usize, Vec<Arc<Pod>>) {
+/// Which pods to create or delete, to have as many active as wanted.
+fn balance(spec: &JobSpec, world: &World, tally: &Tally, now: Timestamp, plan: &mut Plan) {
     let size = |number: i32| usize::try_from(number).unwrap_or(0);
     let parallelism = size(spec.parallelism.unwrap_or(1));
-    let active = world.active.len();
+    let indexed = tally::is_indexed(spec);
+    let mut active = tally.active.clone();
+    if indexed {
+        let misplaced = misplaced(spec, tally);
+        active.retain(|pod| misplaced.iter().all(|one| !Arc::ptr_eq(one, pod)));
+        plan.delete.extend(misplaced);
+    }
     let wanted = match spec.completions {
-        Some(completions) => size(completions)
-            .saturating_sub(world.succeeded.len())
-            .min(parallelism),
-        None if succeeded == 0 => parallelism,
-        None => active.min(parallelism),
+        Some(completions) if indexed => {
+            let over = tally.completed.count() + tally.failed_indexes.count();
+            size(completions - over).min(parallelism)
+        }
+        Some(completions) => size(completions - tally.succeeded()).min(parallelism),
+        None if tally.succeeded() == 0 => parallelism,
+        None => active.len().min(parallelism),
     };
-    if active > wanted {
-        let mut surplus = world.active.clone();
+    if active.len() > wanted {
+        let surplus = active.len() - wanted;
         // Those that got least far go first.
-        surplus.sort_by_key(|pod| {
+        active.sort_by_key(|pod| {
             (
                 pod::is_ready(pod),
                 Reverse(pod.metadata.creation_timestamp.as_ref().map(|t| t.0)),
             )
         });
-        surplus.truncate(active - wanted);
-        return (0, surplus);
+        active.truncate(surplus);
+        plan.delete.extend(active);
+        return;
     }
-    // Terminating pods still take their place, so that no more than `parallelism` ever run.
-    (
-        wanted.saturating_sub(active + world.terminating.len()),
-        Vec::new(),
-    )
+    let mut taken = active.len();
+    if tally::replaces_only_failed(spec) {
+        taken += tally.terminating.len();
+    }
+    let room = wanted.saturating_sub(taken);
+    if room == 0 {
+        return;
+    }
+    let wait = backoff::after_failures(spec, world, now);
+    if indexed {
+        create_indexes(spec, world, tally, &active, room, now, plan);
+    } else if wait.is_none() {
+        plan.create = vec![Fresh::default(); room];
+    }
+    if spec.backoff_limit_per_index.is_none() && wait.is_some() {
+        plan.create.clear();
+        plan.next = soonest(plan.next, wait);
+    }
 }
 
-/// After the newest failure: 10 s, doubling with each pod that failed.
-fn wait_after_failure(world: &World, now: Timestamp) -> Option<Duration> {
-    let newest = world
-        .failed
-        .iter()
-        .filter_map(|pod| status::ended_at(pod))
-        .max()?;
-    let doublings = u32::try_from(world.failed.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    let factor = 1_i32.checked_shl(doublings.min(30)).unwrap_or(i32::MAX);
-    let wait = FIRST.saturating_mul(factor).min(LONGEST);
-    let left = wait - now.duration_since(newest);
-    Duration::try_from(left).ok().filter(|left| !left.is_zero())
+/// Active pods whose index is wanted no more, or by another pod already.
+fn misplaced(spec: &JobSpec, tally: &Tally) -> Vec<Arc<Pod>> {
+    let mut seen = BTreeSet::new();
+    let completions = spec.completions.unwrap_or(0);
+    let is_wanted = |index: i32| {
+        index < completions
+            && !tally.completed.0.contains(&index)
+            && !tally.failed_indexes.0.contains(&index)
+    };
+    let active = tally.active.iter();
+    active
+        .filter(|pod| !tally::index(pod).is_some_and(|one| is_wanted(one) && seen.insert(one)))
+        .cloned()
+        .collect()
+}
+
+/// The lowest indexes that have no pod and whose wait is over.
+fn create_indexes(
+    spec: &JobSpec,
+    world: &World,
+    tally: &Tally,
+    active: &[Arc<Pod>],
+    room: usize,
+    now: Timestamp,
+    plan: &mut Plan,
+) {
+    let mut busy: BTreeSet<i32> = active.iter().filter_map(|pod| tally::index(pod)).collect();
+    if tally::replaces_only_failed(spec) {
+        busy.extend(tally.terminating.iter().filter_map(|pod| tally::index(pod)));
+    }
+    for index in 0..spec.completions.unwrap_or(0) {
+        if plan.create.len() == room {
+            break;
+        }
+        let over = tally.completed.0.contains(&index) || tally.failed_indexes.0.contains(&index);
+        if over || busy.contains(&index) {
+            continue;
+        }
+        let per_index = spec.backoff_limit_per_index.is_some();
+        let so_far = tally.failures.get(&index).copied().unwrap_or_default();
+        if per_index && let Some(wait) = backoff::of_index(spec, world, index, so_far, now) {
+            plan.next = soonest(plan.next, Some(wait));
+            continue;
+        }
+        plan.create.push(Fresh {
+            index: Some(index),
+            failures: per_index.then_some(so_far),
+        });
+    }
 }
 
 /// What is left of `activeDeadlineSeconds`; `None` without one.
