@@ -174,6 +174,27 @@ impl Reconciler for Failing {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn caught_up_caches_hold_what_was_just_written() {
+    let (_cluster, ctx) = start().await;
+    let ctx = ctx.named("writer").scoped();
+    let maps = ctx.cache::<ConfigMap>().await;
+    for number in 0..20 {
+        let name = format!("map-{number}");
+        let map = ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                namespace: Some(NAMESPACE.to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..ConfigMap::default()
+        };
+        ctx.objects::<ConfigMap>().create(&map).await.unwrap();
+        ctx.caught_up().await;
+        assert!(maps.find(NAMESPACE, &name).is_some(), "{name}");
+    }
+}
+
 async fn events(cluster: &Cluster) -> Vec<String> {
     let events: Api<Event> = Api::namespaced(cluster.client.clone(), NAMESPACE);
     let list = events.list(&ListParams::default()).await.unwrap();

@@ -194,10 +194,9 @@ async fn list<K: Object, R: Reading<K>>(
         let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else {
             let version = page.metadata.resource_version.unwrap_or_default();
             cache.update(revision(&version), |state| state.replace(objects));
-            cache
-                .0
-                .progress
-                .send_modify(|progress| progress.synced = true);
+            cache.0.progress.send_modify(|progress| {
+                (progress.synced, progress.served) = (true, true);
+            });
             return Ok(version);
         };
         params = params.continue_token(&token);
