@@ -4,39 +4,45 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-/// Amounts by resource name: `cpu` in thousandths of a core, everything else in its own unit
-/// (bytes, pieces). Text that is no quantity counts as zero; the API refuses such text.
+/// Amounts by resource: processor in thousandths of a core, everything else in its own unit (bytes,
+/// pieces). Text that is no quantity counts as zero; the API refuses such text.
+///
+/// The four resources that every node has are fields, since every decision compares them on every
+/// node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Amounts(BTreeMap<String, i64>);
+pub(crate) struct Amounts {
+    pub(crate) cpu: i64,
+    pub(crate) memory: i64,
+    pub(crate) storage: i64,
+    pub(crate) pods: i64,
+    /// Extended resources and huge pages, by name.
+    pub(crate) others: BTreeMap<String, i64>,
+}
 
 impl Amounts {
     pub(crate) fn of(quantities: Option<&BTreeMap<String, Quantity>>) -> Self {
-        let quantities = quantities.into_iter().flatten();
-        Self(
-            quantities
-                .map(|(name, quantity)| (name.clone(), amount(name, quantity)))
-                .collect(),
-        )
-    }
-
-    pub(crate) fn get(&self, name: &str) -> i64 {
-        self.0.get(name).copied().unwrap_or(0)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.0.iter().map(|(name, amount)| (name.as_str(), *amount))
+        let mut amounts = Self::default();
+        for (name, quantity) in quantities.into_iter().flatten() {
+            amounts.take(name, quantity);
+        }
+        amounts
     }
 
     pub(crate) fn set(&mut self, name: &str, amount: i64) {
-        self.0.insert(name.to_owned(), amount);
+        match name {
+            "cpu" => self.cpu = amount,
+            "memory" => self.memory = amount,
+            "ephemeral-storage" => self.storage = amount,
+            "pods" => self.pods = amount,
+            _ => {
+                self.others.insert(name.to_owned(), amount);
+            }
+        }
     }
 
-    /// Fills in what is not named here.
-    pub(crate) fn or(mut self, other: Self) -> Self {
-        for (name, amount) in other.0 {
-            self.0.entry(name).or_insert(amount);
-        }
-        self
+    /// Sets one resource as the API writes it.
+    pub(crate) fn take(&mut self, name: &str, quantity: &Quantity) {
+        self.set(name, amount(name, quantity));
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -53,15 +59,29 @@ impl Amounts {
     }
 
     fn change(&mut self, other: &Self, combine: impl Fn(i64, i64) -> i64) {
-        for (name, amount) in &other.0 {
-            match self.0.get_mut(name) {
+        self.cpu = combine(self.cpu, other.cpu);
+        self.memory = combine(self.memory, other.memory);
+        self.storage = combine(self.storage, other.storage);
+        self.pods = combine(self.pods, other.pods);
+        for (name, amount) in &other.others {
+            match self.others.get_mut(name) {
                 Some(present) => *present = combine(*present, *amount),
                 None => {
-                    self.0.insert(name.clone(), combine(0, *amount));
+                    self.others.insert(name.clone(), combine(0, *amount));
                 }
             }
         }
     }
+}
+
+/// What a list of resources says about one of them, in the unit of [`Amounts`].
+pub(crate) fn named(quantities: Option<&BTreeMap<String, Quantity>>, name: &str) -> Option<i64> {
+    quantities?.get(name).map(|quantity| amount(name, quantity))
+}
+
+/// A number of bytes or pieces.
+pub(crate) fn pieces(quantity: &Quantity) -> i64 {
+    amount("", quantity)
 }
 
 fn amount(name: &str, quantity: &Quantity) -> i64 {

@@ -1,127 +1,173 @@
 //! The nodes and what is on them, kept incrementally.
+//!
+//! ```text
+//!   Cluster: hosts by slot ─┬─ census   matching pods per slot, for every constraint in use
+//!                           ├─ wishes   what placed pods mean for others, per slot
+//!                           └─ domains  the value of a label per slot
+//! ```
+//!
+//! A slot is a node's number; it stays while the node does. Counts per slot are what makes a decision
+//! cost the number of nodes and not the number of pods.
+
+mod census;
+mod domains;
+mod host;
+mod order;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Taint};
+use k8s_openapi::api::core::v1::Node;
 use seatrial_controller::ObjectKey;
 
-use crate::amount::Amounts;
-use crate::pod::Demand;
-use crate::terms::Labels;
+use self::census::Census;
+use self::domains::Index;
+pub(crate) use self::domains::{Domains, NOWHERE};
+pub(crate) use self::host::{Host, NodeChange};
+use self::order::Order;
+pub(crate) use self::order::enough;
+use crate::pod::{Demand, Wish};
+use crate::query::{Labels, PodQuery};
 
-/// One node and the sum of what is on it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Host {
-    pub(crate) labels: Labels,
-    pub(crate) taints: Vec<Taint>,
-    pub(crate) cordoned: bool,
-    pub(crate) room: Amounts,
-    pub(crate) used: Amounts,
-    /// As `used`, but with a minimum for pods that request nothing, so that those spread too.
-    pub(crate) weighed: Amounts,
-    pub(crate) pods: BTreeMap<ObjectKey, Arc<Demand>>,
+/// A pod that has a place, assumed or confirmed.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    pub(crate) node: Arc<str>,
+    pub(crate) demand: Arc<Demand>,
 }
 
-/// What a pod without requests is taken to need when nodes are compared (upstream's defaults).
-const LEAST: [(&str, i64); 2] = [("cpu", 100), ("memory", 200 * 1024 * 1024)];
-
-pub(crate) fn weigh(demand: &Demand) -> Amounts {
-    let mut weighed = Amounts::default();
-    for (name, least) in LEAST {
-        let asked = demand.requests.get(name);
-        weighed.set(name, if asked == 0 { least } else { asked });
-    }
-    weighed
-}
-
-impl Host {
-    fn put(&mut self, key: ObjectKey, demand: Arc<Demand>) {
-        self.take(&key);
-        self.used.add(&demand.requests);
-        self.weighed.add(&weigh(&demand));
-        self.pods.insert(key, demand);
-    }
-
-    fn take(&mut self, key: &ObjectKey) {
-        if let Some(demand) = self.pods.remove(key) {
-            self.used.subtract(&demand.requests);
-            self.weighed.subtract(&weigh(&demand));
-        }
-    }
-}
-
-/// All nodes, in the order of their names, and where each placed pod is.
+/// All nodes, and where each placed pod is.
 #[derive(Debug, Default)]
 pub(crate) struct Cluster {
-    hosts: BTreeMap<String, Host>,
+    hosts: Vec<Option<Host>>,
+    slots: BTreeMap<Arc<str>, usize>,
+    order: Order,
     /// Pods on nodes that are not (or no longer) known keep their entry here.
-    placed: BTreeMap<ObjectKey, (String, Arc<Demand>)>,
-    /// How many placed pods keep others away.
-    pub(crate) repelling: usize,
+    placed: BTreeMap<ObjectKey, Placed>,
+    census: Census,
+    wishes: BTreeMap<Arc<Wish>, Vec<i64>>,
+    domains: Index,
+    namespaces: BTreeMap<String, Labels>,
+    /// Pods that other pods made way for, and which node they count on.
+    nominated: BTreeMap<ObjectKey, Placed>,
 }
 
+static NO_LABELS: Labels = Labels::new();
+
 impl Cluster {
-    /// The known nodes.
-    pub(crate) fn hosts(&self) -> impl Iterator<Item = (&str, &Host)> {
-        self.hosts.iter().map(|(name, host)| (name.as_str(), host))
+    /// The known nodes, in the order of their names.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (usize, &Host)> {
+        self.slots
+            .values()
+            .filter_map(|slot| Some((*slot, self.host(*slot)?)))
+    }
+
+    /// The node in a slot.
+    pub(crate) fn host(&self, slot: usize) -> Option<&Host> {
+        self.hosts.get(slot)?.as_ref()
+    }
+
+    /// A node's slot.
+    pub(crate) fn slot(&self, name: &str) -> Option<usize> {
+        self.slots.get(name).copied()
     }
 
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
-        self.hosts.len()
+        self.slots.len()
     }
 
-    /// Whether the pod has a place, assumed or confirmed.
-    pub(crate) fn has(&self, key: &ObjectKey) -> bool {
-        self.placed.contains_key(key)
+    /// The slots as they are to be looked at, zones in turn, from where the last search ended.
+    pub(crate) fn order(&mut self) -> &mut Order {
+        let hosts = &self.hosts;
+        let slots = self.slots.values();
+        self.order.refresh(|| {
+            slots
+                .filter_map(|slot| Some((*slot, hosts.get(*slot)?.as_ref()?.zone())))
+                .collect()
+        });
+        &mut self.order
     }
 
-    /// Takes in a node's present state. True where a pod that did not fit may fit now.
-    pub(crate) fn set_node(&mut self, node: &Node) -> bool {
-        let name = node.metadata.name.clone().unwrap_or_default();
-        let spec = node.spec.as_ref();
-        let allocatable = node
-            .status
-            .as_ref()
-            .and_then(|status| status.allocatable.as_ref());
-        let capacity = node
-            .status
-            .as_ref()
-            .and_then(|status| status.capacity.as_ref());
-        let labels = node.metadata.labels.clone().unwrap_or_default();
-        let taints = spec
-            .and_then(|spec| spec.taints.clone())
-            .unwrap_or_default();
-        let cordoned = spec.and_then(|spec| spec.unschedulable).unwrap_or(false);
-        let room = Amounts::of(allocatable.or(capacity));
-        if let Some(host) = self.hosts.get_mut(&name) {
-            let same = host.labels == labels
-                && host.taints == taints
-                && host.cordoned == cordoned
-                && host.room == room;
-            (host.labels, host.taints, host.cordoned, host.room) = (labels, taints, cordoned, room);
-            return !same;
-        }
-        let mut host = Host {
-            labels,
-            taints,
-            cordoned,
-            room,
-            ..Host::default()
+    /// Where a pod is placed or assumed.
+    pub(crate) fn placed(&self, key: &ObjectKey) -> Option<&Placed> {
+        self.placed.get(key)
+    }
+
+    /// Takes in a node's present state. Says what changed of it.
+    pub(crate) fn set_node(&mut self, node: &Node) -> Vec<NodeChange> {
+        let fresh = Host::of(node);
+        let Some(slot) = self.slot(&fresh.name) else {
+            self.add_node(fresh);
+            return vec![NodeChange::Added];
         };
-        for (key, (at, demand)) in &self.placed {
-            if *at == name {
-                host.put(key.clone(), demand.clone());
-            }
+        let Some(host) = self.hosts.get_mut(slot).and_then(Option::as_mut) else {
+            return Vec::new();
+        };
+        let changes = host.update(fresh);
+        if changes.contains(&NodeChange::Labels) {
+            self.domains.clear();
+            self.order.stale();
         }
-        self.hosts.insert(name, host);
-        true
+        changes
+    }
+
+    fn add_node(&mut self, host: Host) {
+        let free = self.hosts.iter().position(Option::is_none);
+        let slot = free.unwrap_or(self.hosts.len());
+        let name = host.name.clone();
+        if free.is_none() {
+            self.hosts.push(None);
+        }
+        self.hosts[slot] = Some(host);
+        self.slots.insert(name.clone(), slot);
+        self.domains.clear();
+        self.order.stale();
+        let there: Vec<_> = self
+            .placed
+            .iter()
+            .filter(|(_, placed)| placed.node == name)
+            .map(|(key, placed)| (key.clone(), placed.demand.clone()))
+            .collect();
+        for (key, demand) in there {
+            self.put(slot, key, &demand);
+        }
     }
 
     /// The node is gone. Its pods keep their place on record, should it come back.
     pub(crate) fn remove_node(&mut self, name: &str) {
-        self.hosts.remove(name);
+        let Some(slot) = self.slots.get(name).copied() else {
+            return;
+        };
+        let pods: Vec<_> = self
+            .host(slot)
+            .map(|host| host.pods.clone().into_iter().collect())
+            .unwrap_or_default();
+        for (key, demand) in pods {
+            self.take(slot, &key, &demand);
+        }
+        self.slots.remove(name);
+        self.hosts[slot] = None;
+        self.domains.clear();
+        self.order.stale();
+    }
+
+    /// Takes in the labels of a namespace. True where they changed.
+    pub(crate) fn set_namespace(&mut self, name: &str, labels: Option<Labels>) -> bool {
+        let before = match labels.clone() {
+            Some(labels) => self.namespaces.insert(name.to_owned(), labels),
+            None => self.namespaces.remove(name),
+        };
+        let changed = before != labels;
+        if changed {
+            // Any count may depend on them.
+            self.census.clear();
+        }
+        changed
+    }
+
+    pub(crate) fn labels_of(&self, namespace: &str) -> &Labels {
+        self.namespaces.get(namespace).unwrap_or(&NO_LABELS)
     }
 
     /// A pod is on a node, or is assumed to be.
@@ -129,33 +175,112 @@ impl Cluster {
         if self
             .placed
             .get(key)
-            .is_some_and(|(at, known)| at == node && same(known, demand))
+            .is_some_and(|placed| &*placed.node == node && placed.demand == *demand)
         {
             return;
         }
         self.remove(key);
-        self.repelling += usize::from(!demand.apart.is_empty());
-        self.placed
-            .insert(key.clone(), (node.to_owned(), demand.clone()));
-        if let Some(host) = self.hosts.get_mut(node) {
-            host.put(key.clone(), demand.clone());
+        let slot = self.slot(node);
+        let node = slot
+            .and_then(|slot| Some(self.host(slot)?.name.clone()))
+            .unwrap_or_else(|| node.into());
+        if let Some(slot) = slot {
+            self.put(slot, key.clone(), demand);
+        }
+        let placed = Placed {
+            node,
+            demand: demand.clone(),
+        };
+        self.placed.insert(key.clone(), placed);
+    }
+
+    /// A pod no longer takes room. Says where it was.
+    pub(crate) fn remove(&mut self, key: &ObjectKey) -> Option<Placed> {
+        let placed = self.placed.remove(key)?;
+        if let Some(slot) = self.slot(&placed.node) {
+            self.take(slot, key, &placed.demand);
+        }
+        Some(placed)
+    }
+
+    fn put(&mut self, slot: usize, key: ObjectKey, demand: &Arc<Demand>) {
+        self.count(slot, demand, 1);
+        if let Some(host) = self.hosts.get_mut(slot).and_then(Option::as_mut) {
+            host.put(key, demand.clone());
         }
     }
 
-    /// A pod no longer takes room. True where it did.
-    pub(crate) fn remove(&mut self, key: &ObjectKey) -> bool {
-        let Some((node, demand)) = self.placed.remove(key) else {
-            return false;
-        };
-        self.repelling -= usize::from(!demand.apart.is_empty());
-        if let Some(host) = self.hosts.get_mut(&node) {
+    fn take(&mut self, slot: usize, key: &ObjectKey, demand: &Demand) {
+        self.count(slot, demand, -1);
+        if let Some(host) = self.hosts.get_mut(slot).and_then(Option::as_mut) {
             host.take(key);
         }
-        true
     }
-}
 
-/// Whether nothing changed that others are placed by.
-fn same(one: &Demand, other: &Demand) -> bool {
-    one.labels == other.labels && one.requests == other.requests
+    fn count(&mut self, slot: usize, demand: &Demand, by: i64) {
+        let home = self.namespaces.get(&demand.namespace);
+        self.census
+            .count(slot, demand, home.unwrap_or(&NO_LABELS), by);
+        for wish in &demand.wishes {
+            let counts = self.wishes.entry(wish.clone()).or_default();
+            if counts.len() <= slot {
+                counts.resize(slot + 1, 0);
+            }
+            counts[slot] += by;
+            if by < 0 && counts.iter().all(|count| *count == 0) {
+                self.wishes.remove(wish);
+            }
+        }
+    }
+
+    /// What placed pods wish of others, with the number of those pods per slot.
+    pub(crate) fn wishes(&self) -> impl Iterator<Item = (&Wish, &[i64])> {
+        self.wishes
+            .iter()
+            .map(|(wish, counts)| (&**wish, counts.as_slice()))
+    }
+
+    /// How many placed pods match, per slot. Slots past the end have none.
+    pub(crate) fn matching(&mut self, query: &Arc<PodQuery>) -> Arc<Vec<i64>> {
+        let (hosts, namespaces) = (&self.hosts, &self.namespaces);
+        self.census.counts(query, || {
+            let mut counts = vec![0; hosts.len()];
+            for (slot, host) in hosts.iter().enumerate() {
+                let pods = host.iter().flat_map(|host| host.pods.values());
+                let matching = pods.filter(|pod| {
+                    let home = namespaces.get(&pod.namespace).unwrap_or(&NO_LABELS);
+                    query.matches(pod, home)
+                });
+                counts[slot] = matching.count() as i64;
+            }
+            counts
+        })
+    }
+
+    /// The values of a node label.
+    pub(crate) fn domains(&mut self, label: &str) -> Arc<Domains> {
+        let hosts = &self.hosts;
+        self.domains.of(label, hosts)
+    }
+
+    /// A pod counts on a node that others are leaving for it; nothing takes that back.
+    pub(crate) fn nominate(&mut self, key: &ObjectKey, node: Option<(&str, &Arc<Demand>)>) {
+        match node {
+            Some((node, demand)) => {
+                let placed = Placed {
+                    node: node.into(),
+                    demand: demand.clone(),
+                };
+                self.nominated.insert(key.clone(), placed);
+            }
+            None => {
+                self.nominated.remove(key);
+            }
+        }
+    }
+
+    /// The pods that count on nodes, without a place yet.
+    pub(crate) fn nominated(&self) -> impl Iterator<Item = (&ObjectKey, &Placed)> {
+        self.nominated.iter()
+    }
 }

@@ -1,25 +1,30 @@
 //! The reasons for which a node does not do. Each is one function in the table [`FILTERS`].
 
 mod between;
+mod findings;
 mod fit;
 mod node;
+mod volume;
 
-pub(crate) use self::between::crowding;
-
-use crate::cluster::{Cluster, Host};
+pub(crate) use self::findings::{Findings, counts_for};
+pub(crate) use self::node::{is_eligible, named_nodes};
+use crate::cluster::Host;
 use crate::pod::Demand;
+use crate::reason::Rejection;
+use crate::volume::Needs;
 
 /// What a filter looks at.
 pub(crate) struct Question<'a> {
     pub(crate) demand: &'a Demand,
-    /// What constraints between pods found once for all nodes.
-    pub(crate) between: &'a between::Findings,
-    pub(crate) name: &'a str,
+    /// What is the same for all nodes, found once.
+    pub(crate) findings: &'a Findings,
+    pub(crate) volumes: &'a Needs,
+    pub(crate) slot: usize,
     pub(crate) host: &'a Host,
 }
 
 /// Says why the node does not do; nothing where it does.
-type Filter = fn(&Question<'_>, &mut Vec<String>);
+type Filter = fn(&Question<'_>) -> Option<Rejection>;
 
 /// In upstream's order; the first that objects ends the examination of a node.
 const FILTERS: &[Filter] = &[
@@ -28,35 +33,13 @@ const FILTERS: &[Filter] = &[
     node::affinity,
     fit::ports,
     fit::resources,
+    volume::exclusive,
+    volume::topology,
     between::spread,
-    between::apart,
-    between::near,
+    between::affinity,
 ];
 
-/// Why no pod of this demand can go to each node; the names of the nodes that do.
-pub(crate) fn examine<'a>(
-    demand: &'a Demand,
-    cluster: &'a Cluster,
-) -> (Vec<(&'a str, &'a Host)>, Vec<String>) {
-    let (mut fitting, mut reasons) = (Vec::new(), Vec::new());
-    let between = between::Findings::of(demand, cluster);
-    for (name, host) in cluster.hosts() {
-        let question = Question {
-            demand,
-            between: &between,
-            name,
-            host,
-        };
-        let before = reasons.len();
-        for filter in FILTERS {
-            filter(&question, &mut reasons);
-            if reasons.len() > before {
-                break;
-            }
-        }
-        if reasons.len() == before {
-            fitting.push((name, host));
-        }
-    }
-    (fitting, reasons)
+/// Why this node does not do for this pod, if it does not.
+pub(crate) fn examine(question: &Question<'_>) -> Option<Rejection> {
+    FILTERS.iter().find_map(|filter| filter(question))
 }

@@ -7,20 +7,22 @@ use std::time::Duration;
 use seatrial_controller::{Delay, ObjectKey};
 use tokio::time::Instant;
 
+use crate::reason::Cause;
+
 /// After this long a pod that did not fit is tried again even if nothing changed.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The queue: highest priority first, then first come.
 ///
-/// A pod that did not fit rests until something changed that may help, and then for what is left of
-/// its back-off (one second, doubling up to ten).
+/// A pod that did not fit rests until something changed that may help it, and then for what is left
+/// of its back-off (one second, doubling up to ten).
 #[derive(Debug)]
 pub(crate) struct Pending {
     active: BTreeSet<(Reverse<i32>, u64, ObjectKey)>,
     entries: BTreeMap<ObjectKey, Entry>,
     timers: BTreeSet<(Instant, u64, ObjectKey)>,
-    /// Pods that rest until something changes.
-    resting: BTreeSet<ObjectKey>,
+    /// Pods that rest, by what may help them.
+    resting: BTreeMap<Cause, BTreeSet<ObjectKey>>,
     delay: Delay,
     sequence: u64,
 }
@@ -32,6 +34,7 @@ struct Entry {
     attempts: u32,
     not_before: Instant,
     timer: Option<Instant>,
+    causes: BTreeSet<Cause>,
 }
 
 impl Default for Pending {
@@ -45,7 +48,7 @@ impl Default for Pending {
             active: BTreeSet::new(),
             entries: BTreeMap::new(),
             timers: BTreeSet::new(),
-            resting: BTreeSet::new(),
+            resting: BTreeMap::new(),
             delay,
             sequence: 0,
         }
@@ -60,13 +63,13 @@ impl Pending {
         }
         self.sequence += 1;
         let sequence = self.sequence;
-        let now = Instant::now();
         let entry = Entry {
             priority,
             sequence,
             attempts: 0,
-            not_before: now,
+            not_before: Instant::now(),
             timer: None,
+            causes: BTreeSet::new(),
         };
         self.entries.insert(key.clone(), entry);
         self.active
@@ -75,10 +78,10 @@ impl Pending {
 
     /// The pod no longer waits.
     pub(crate) fn remove(&mut self, key: &ObjectKey) {
+        self.wake(key);
         if let Some(entry) = self.entries.remove(key) {
             self.active
                 .remove(&(Reverse(entry.priority), entry.sequence, key.clone()));
-            self.resting.remove(key);
             if let Some(due) = entry.timer {
                 self.timers.remove(&(due, entry.sequence, key.clone()));
             }
@@ -91,31 +94,62 @@ impl Pending {
         self.active.pop_first().map(|(_, _, key)| key)
     }
 
-    /// The pod did not fit, or could not be bound: it rests.
-    pub(crate) fn failed(&mut self, key: &ObjectKey) {
+    /// The pod did not fit, for these reasons: it rests. Without reasons it is tried again after its
+    /// back-off.
+    pub(crate) fn failed(&mut self, key: &ObjectKey, causes: BTreeSet<Cause>) {
         let now = Instant::now();
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
         entry.attempts += 1;
         entry.not_before = now + self.delay.after(entry.attempts);
-        let due = now + PATIENCE;
+        let due = if causes.is_empty() {
+            entry.not_before
+        } else {
+            now + PATIENCE
+        };
         entry.timer = Some(due);
         self.timers.insert((due, entry.sequence, key.clone()));
-        self.resting.insert(key.clone());
+        for cause in &causes {
+            self.resting.entry(*cause).or_default().insert(key.clone());
+        }
+        entry.causes = causes;
     }
 
-    /// Something changed that may help: resting pods are tried again after their back-off.
-    pub(crate) fn stir(&mut self) {
-        for key in std::mem::take(&mut self.resting) {
-            let Some(entry) = self.entries.get_mut(&key) else {
-                continue;
-            };
-            if let Some(due) = entry.timer.take() {
-                self.timers.remove(&(due, entry.sequence, key.clone()));
+    /// Something changed that may help: pods that rest for such a reason are tried again after
+    /// their back-off.
+    pub(crate) fn stir(&mut self, causes: &[Cause]) {
+        for cause in causes {
+            for key in self.resting.remove(cause).unwrap_or_default() {
+                self.hurry(&key);
             }
-            entry.timer = Some(entry.not_before);
-            self.timers.insert((entry.not_before, entry.sequence, key));
+        }
+    }
+
+    /// The pod itself changed: it is tried again after its back-off.
+    pub(crate) fn hurry(&mut self, key: &ObjectKey) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let Some(due) = entry.timer.filter(|due| *due > entry.not_before) else {
+            return;
+        };
+        let timer = entry.not_before;
+        entry.timer = Some(timer);
+        self.timers.remove(&(due, entry.sequence, key.clone()));
+        self.timers.insert((timer, entry.sequence, key.clone()));
+        self.wake(key);
+    }
+
+    /// The pod no longer rests.
+    fn wake(&mut self, key: &ObjectKey) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        for cause in std::mem::take(&mut entry.causes) {
+            if let Some(keys) = self.resting.get_mut(&cause) {
+                keys.remove(key);
+            }
         }
     }
 
@@ -125,7 +159,7 @@ impl Pending {
             let Some((_, sequence, key)) = self.timers.pop_first() else {
                 return;
             };
-            self.resting.remove(&key);
+            self.wake(&key);
             if let Some(entry) = self.entries.get_mut(&key) {
                 entry.timer = None;
                 self.active.insert((Reverse(entry.priority), sequence, key));

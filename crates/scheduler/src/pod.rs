@@ -1,34 +1,62 @@
 //! What placing a pod depends on, read once per pod.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod affinity;
+mod requests;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
-    Affinity, Container, NodeSelectorTerm, Pod, PodSpec, PreferredSchedulingTerm, Toleration,
-    TopologySpreadConstraint,
+    NodeSelectorTerm, Pod, PodSpec, PreferredSchedulingTerm, Toleration,
 };
 
+pub(crate) use self::affinity::{Near, Wish, Wished};
 use crate::NAME;
 use crate::amount::Amounts;
-use crate::terms::PodTerm;
+use crate::spread::Constraint;
 
 /// A port of a node that a pod wants for itself: protocol, address, number.
 pub(crate) type HostPort = (String, String, i32);
 
 /// A pod, as the scheduler sees it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Demand {
     pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) uid: String,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) priority: i32,
+    pub(crate) preemption: Preemption,
+    /// Whether the pod is on its way out.
+    pub(crate) leaving: bool,
+    /// When the pod's node took it up.
+    pub(crate) started: Option<Timestamp>,
     pub(crate) requests: Amounts,
+    /// Processor and memory as nodes are compared by them: containers that request nothing count
+    /// for something, so that those spread too.
+    pub(crate) weighed: (i64, i64),
     pub(crate) ports: BTreeSet<HostPort>,
     pub(crate) node_selector: BTreeMap<String, String>,
     /// Any one of these must match; `None` where the pod does not care.
     pub(crate) node_terms: Option<Vec<NodeSelectorTerm>>,
     pub(crate) preferred_nodes: Vec<PreferredSchedulingTerm>,
     pub(crate) tolerations: Vec<Toleration>,
-    pub(crate) near: Vec<PodTerm>,
-    pub(crate) apart: Vec<PodTerm>,
-    pub(crate) spread: Vec<TopologySpreadConstraint>,
+    /// What the pod must be near to, and keep away from.
+    pub(crate) between: Near,
+    /// What this pod means for pods that come after it.
+    pub(crate) wishes: Vec<Arc<Wish>>,
+    pub(crate) spread: Vec<Constraint>,
+    /// Claims that the pod mounts.
+    pub(crate) claims: Vec<String>,
+}
+
+/// Whether a pod may take the place of others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Preemption {
+    #[default]
+    LowerPriority,
+    Never,
 }
 
 impl Demand {
@@ -36,27 +64,28 @@ impl Demand {
         let nothing = PodSpec::default();
         let spec = pod.spec.as_ref().unwrap_or(&nothing);
         let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+        let labels = pod.metadata.labels.clone().unwrap_or_default();
         let affinity = spec.affinity.clone().unwrap_or_default();
-        let Affinity {
-            node_affinity,
-            pod_affinity,
-            pod_anti_affinity,
-        } = affinity;
-        let node_affinity = node_affinity.unwrap_or_default();
-        let near =
-            pod_affinity.and_then(|near| near.required_during_scheduling_ignored_during_execution);
-        let apart = pod_anti_affinity
-            .and_then(|apart| apart.required_during_scheduling_ignored_during_execution);
-        let terms = |terms: Option<Vec<_>>| {
-            terms
-                .into_iter()
-                .flatten()
-                .map(|term| PodTerm::of(term, &namespace))
-                .collect()
-        };
+        let node_affinity = affinity.node_affinity.unwrap_or_default();
+        let terms = (
+            affinity.pod_affinity.unwrap_or_default(),
+            affinity.pod_anti_affinity.unwrap_or_default(),
+        );
+        let (between, wishes) = affinity::read(terms, &namespace, &labels);
+        let spread = spec.topology_spread_constraints.iter().flatten();
+        let status = pod.status.as_ref();
         Self {
-            labels: pod.metadata.labels.clone().unwrap_or_default(),
-            requests: requests(spec),
+            name: pod.metadata.name.clone().unwrap_or_default(),
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
+            priority: spec.priority.unwrap_or(0),
+            preemption: match spec.preemption_policy.as_deref() {
+                Some("Never") => Preemption::Never,
+                _ => Preemption::LowerPriority,
+            },
+            leaving: pod.metadata.deletion_timestamp.is_some(),
+            started: status.and_then(|status| Some(status.start_time.as_ref()?.0)),
+            requests: requests::requests(spec),
+            weighed: requests::weighed(spec),
             ports: ports(spec),
             node_selector: spec.node_selector.clone().unwrap_or_default(),
             node_terms: node_affinity
@@ -66,12 +95,29 @@ impl Demand {
                 .preferred_during_scheduling_ignored_during_execution
                 .unwrap_or_default(),
             tolerations: spec.tolerations.clone().unwrap_or_default(),
-            near: terms(near),
-            apart: terms(apart),
-            spread: spec.topology_spread_constraints.clone().unwrap_or_default(),
+            between,
+            wishes,
+            spread: spread
+                .map(|constraint| Constraint::of(constraint, &namespace, &labels))
+                .collect(),
+            claims: claims(pod, spec),
+            labels,
             namespace,
         }
     }
+}
+
+/// The names of the claims that the pod mounts, those made for it included.
+fn claims(pod: &Pod, spec: &PodSpec) -> Vec<String> {
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let claim = |volume: &k8s_openapi::api::core::v1::Volume| {
+        if volume.ephemeral.is_some() {
+            return Some(format!("{name}-{}", volume.name));
+        }
+        let claim = volume.persistent_volume_claim.as_ref()?;
+        Some(claim.claim_name.clone())
+    };
+    spec.volumes.iter().flatten().filter_map(claim).collect()
 }
 
 /// Whether the pod waits for this scheduler: no node yet, not on its way out, not ended.
@@ -101,46 +147,6 @@ pub(crate) fn has_ended(pod: &Pod) -> bool {
         .as_ref()
         .and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
-}
-
-/// Requests of the whole pod: its containers and sidecars together, or the largest init container
-/// with the sidecars started before it, whichever is more; plus the overhead; and one pod.
-fn requests(spec: &PodSpec) -> Amounts {
-    let mut total = Amounts::default();
-    for container in &spec.containers {
-        total.add(&container_requests(container));
-    }
-    let mut sidecars = Amounts::default();
-    let mut peak = Amounts::default();
-    for container in spec.init_containers.iter().flatten() {
-        let own = container_requests(container);
-        if container.restart_policy.as_deref() == Some("Always") {
-            total.add(&own);
-            sidecars.add(&own);
-            peak.raise(&sidecars);
-        } else {
-            let mut moment = sidecars.clone();
-            moment.add(&own);
-            peak.raise(&moment);
-        }
-    }
-    total.raise(&peak);
-    if let Some(whole) = &spec.resources {
-        // Requests made for the pod as a whole take the place of its containers' sums.
-        total = Amounts::of(whole.requests.as_ref()).or(total);
-    }
-    total.add(&Amounts::of(spec.overhead.as_ref()));
-    total.set("pods", 1);
-    total
-}
-
-/// A container's requests; a limit without a request is one.
-fn container_requests(container: &Container) -> Amounts {
-    let resources = container.resources.as_ref();
-    let requests = Amounts::of(resources.and_then(|resources| resources.requests.as_ref()));
-    requests.or(Amounts::of(
-        resources.and_then(|resources| resources.limits.as_ref()),
-    ))
 }
 
 fn ports(spec: &PodSpec) -> BTreeSet<HostPort> {

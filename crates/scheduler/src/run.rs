@@ -1,35 +1,62 @@
 //! The scheduler's loop.
 
+mod change;
+mod place;
+
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
-use k8s_openapi::api::core::v1::{Node, Pod};
-use seatrial_controller::{Cache, Chain, Change, Context, ObjectKey, key_of, write};
+use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::storage::v1::StorageClass;
+use seatrial_controller::{Cache, Chain, Change, Context, ObjectKey, write};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
 
 use crate::NAME;
 use crate::cluster::Cluster;
-use crate::decide::decide;
 use crate::pending::Pending;
-use crate::pod::{Demand, has_ended, is_gated, is_waiting};
-use crate::report::{self, Reason};
+use crate::reason::Cause;
+use crate::surroundings::Surroundings;
+use crate::volume::{self, Reserved};
 
 /// How many API writes may be under way at once. They are begun in the order of the decisions.
 const CONCURRENT: usize = 64;
 
 /// What became of a write.
 enum Done {
-    Bound(ObjectKey, Result<(), write::Error>),
+    Bound(ObjectKey, Result<(), BindError>),
     Said,
+}
+
+/// Why a decision did not come true.
+#[derive(Debug, thiserror::Error)]
+enum BindError {
+    #[error("binding rejected")]
+    Bind(#[source] write::Error),
+    #[error("binding volumes")]
+    Volumes(#[source] volume::settle::Error),
 }
 
 struct Scheduler {
     ctx: Context,
     pods: Cache<Pod>,
+    surroundings: Surroundings,
     cluster: Cluster,
     pending: Pending,
-    writes: FuturesUnordered<BoxFuture<'static, Done>>,
+    reserved: Reserved,
+    /// Writes that end soon. Each is a task of its own, so that a second processor can help.
+    writes: JoinSet<Done>,
+    /// Bindings that wait for volumes, which may take minutes.
+    settling: JoinSet<Done>,
+}
+
+/// Changes of everything that decides where pods go.
+struct Feeds {
+    nodes: UnboundedReceiver<Change<Node>>,
+    namespaces: UnboundedReceiver<Change<Namespace>>,
+    pods: UnboundedReceiver<Change<Pod>>,
+    claims: UnboundedReceiver<Change<PersistentVolumeClaim>>,
+    volumes: UnboundedReceiver<Change<PersistentVolume>>,
+    classes: UnboundedReceiver<Change<StorageClass>>,
 }
 
 /// Runs the scheduler until the returned future is dropped.
@@ -38,31 +65,32 @@ struct Scheduler {
 /// writes are under way → wait for a change, the end of a write, or a timer.
 pub async fn run(ctx: Context) {
     let ctx = ctx.named(NAME);
+    let surroundings = Surroundings::of(&ctx).await;
+    let namespaces = ctx.cache::<Namespace>().await;
     let (nodes, pods) = (ctx.cache::<Node>().await, ctx.cache::<Pod>().await);
-    let (mut node_changes, mut pod_changes) = (nodes.subscribe(), pods.subscribe());
+    let storage = &surroundings.storage;
+    let mut feeds = Feeds {
+        nodes: nodes.subscribe(),
+        namespaces: namespaces.subscribe(),
+        pods: pods.subscribe(),
+        claims: storage.claims.subscribe(),
+        volumes: storage.volumes.subscribe(),
+        classes: storage.classes.subscribe(),
+    };
     let mut scheduler = Scheduler {
         ctx,
         pods,
+        surroundings,
         cluster: Cluster::default(),
         pending: Pending::default(),
-        writes: FuturesUnordered::new(),
+        reserved: Reserved::new(),
+        writes: JoinSet::new(),
+        settling: JoinSet::new(),
     };
     loop {
-        while let Ok(change) = node_changes.try_recv() {
-            scheduler.take_node(&change);
-        }
-        while let Ok(change) = pod_changes.try_recv() {
-            scheduler.take_pod(&change);
-        }
+        scheduler.take_all(&mut feeds);
         scheduler.place_waiting();
-        let deadline = scheduler.pending.deadline();
-        tokio::select! {
-            biased;
-            Some(change) = node_changes.recv() => scheduler.take_node(&change),
-            Some(change) = pod_changes.recv() => scheduler.take_pod(&change),
-            Some(done) = scheduler.writes.next() => scheduler.take_done(done),
-            () = sleep_until(deadline) => {}
-        }
+        scheduler.wait(&mut feeds).await;
     }
 }
 
@@ -74,111 +102,75 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 }
 
 impl Scheduler {
-    fn take_node(&mut self, change: &Change<Node>) {
-        match change {
-            Change::Applied { object, .. } => {
-                if self.cluster.set_node(object) {
-                    self.pending.stir();
+    /// Takes in what is there. Nodes and namespaces come first, since pods are placed on the ones and
+    /// understood by the others.
+    fn take_all(&mut self, feeds: &mut Feeds) {
+        while let Ok(change) = feeds.nodes.try_recv() {
+            self.take_node(&change);
+        }
+        while let Ok(change) = feeds.namespaces.try_recv() {
+            self.take_namespace(&change);
+        }
+        while let Ok(change) = feeds.pods.try_recv() {
+            self.take_pod(&change);
+        }
+        while let Some(done) = self.writes.try_join_next() {
+            self.take_done(done);
+        }
+    }
+
+    async fn wait(&mut self, feeds: &mut Feeds) {
+        let deadline = self.pending.deadline();
+        tokio::select! {
+            biased;
+            Some(change) = feeds.nodes.recv() => self.take_node(&change),
+            Some(change) = feeds.namespaces.recv() => self.take_namespace(&change),
+            Some(change) = feeds.pods.recv() => self.take_pod(&change),
+            Some(change) = feeds.claims.recv() => self.take_claim(&change),
+            Some(change) = feeds.volumes.recv() => self.take_volume(&change),
+            Some(_) = feeds.classes.recv() => self.pending.stir(&[Cause::Volumes]),
+            Some(done) = self.writes.join_next() => self.take_done(done),
+            Some(done) = self.settling.join_next() => self.take_done(done),
+            () = sleep_until(deadline) => {}
+        }
+    }
+
+    fn take_done(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        let (key, error) = match done {
+            Ok(Done::Bound(key, result)) => {
+                self.reserved
+                    .retain(|_, holder| *holder != key || result.is_ok());
+                match result {
+                    Ok(()) => return,
+                    Err(error) => (key, error),
                 }
             }
-            Change::Removed(node) => {
-                self.cluster
-                    .remove_node(node.metadata.name.as_deref().unwrap_or_default());
-            }
-        }
-    }
-
-    fn take_pod(&mut self, change: &Change<Pod>) {
-        let pod = change.object();
-        let key = key_of(&**pod);
-        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
-        let gone = matches!(change, Change::Removed(_)) || has_ended(pod);
-        if gone {
-            self.pending.remove(&key);
-            if self.cluster.remove(&key) {
-                self.pending.stir();
-            }
-        } else if let Some(node) = node.filter(|node| !node.is_empty()) {
-            self.pending.remove(&key);
-            self.cluster.place(&key, node, &Arc::new(Demand::of(pod)));
-        } else if !is_waiting(pod) {
-            self.pending.remove(&key);
-        } else if is_gated(pod) {
-            self.pending.remove(&key);
-            self.say(pod.clone(), Reason::SchedulingGated, GATED.to_owned());
-        } else if !self.cluster.has(&key) {
-            let priority = pod
-                .spec
-                .as_ref()
-                .and_then(|spec| spec.priority)
-                .unwrap_or(0);
-            self.pending.add(&key, priority);
-        }
-    }
-
-    fn place_waiting(&mut self) {
-        while self.writes.len() < CONCURRENT {
-            let Some(key) = self.pending.pop() else {
+            Ok(Done::Said) => return,
+            Err(error) => {
+                tracing::error!("a write of the scheduler ended early: {}", Chain(&error));
                 return;
-            };
-            let Some(pod) = self.pods.get(&key).filter(|pod| is_waiting(pod)) else {
-                self.pending.remove(&key);
-                continue;
-            };
-            let demand = Arc::new(Demand::of(&pod));
-            match decide(&demand, &self.cluster) {
-                Ok(node) => {
-                    // Assumed from now on, so that the next decision knows of it.
-                    self.cluster.place(&key, &node, &demand);
-                    self.bind(pod, node);
-                }
-                Err(unfit) => {
-                    self.pending.failed(&key);
-                    self.say(pod, Reason::Unschedulable, unfit.0);
-                }
             }
-        }
-    }
-
-    fn bind(&self, pod: Arc<Pod>, node: String) {
-        let ctx = self.ctx.clone();
-        let write = async move {
-            let result = report::bind(&ctx, &pod, &node).await;
-            Done::Bound(key_of(&*pod), result)
         };
-        self.writes.push(write.boxed());
+        tracing::warn!(pod = %key, "{}", Chain(&error));
+        self.give_up_place(&key, &error);
     }
 
-    fn say(&self, pod: Arc<Pod>, reason: Reason, message: String) {
-        let ctx = self.ctx.clone();
-        let write = async move {
-            report::explain(&ctx, &pod, reason, &message).await;
+    fn say<F>(&mut self, write: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.writes.spawn(async move {
+            write.await;
             Done::Said
-        };
-        self.writes.push(write.boxed());
-    }
-
-    fn take_done(&mut self, done: Done) {
-        let Done::Bound(key, Err(error)) = done else {
-            return;
-        };
-        tracing::warn!(pod = %key, "bind: {}", Chain(&error));
-        let waiting = self.pods.get(&key).filter(|pod| is_waiting(pod));
-        // The room is free again, for this pod too, unless the cache says that it is bound.
-        match waiting {
-            Some(pod) => {
-                self.cluster.remove(&key);
-                self.pending.failed(&key);
-                self.pending.stir();
-                self.say(
-                    pod,
-                    Reason::Unschedulable,
-                    format!("binding rejected: {}", Chain(&error)),
-                );
-            }
-            None => self.pending.remove(&key),
-        }
+        });
     }
 }
 
-const GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
+fn name_of(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> &str {
+    meta.name.as_deref().unwrap_or_default()
+}
+
+/// A waiting pod, if it still waits.
+fn waiting(pods: &Cache<Pod>, key: &ObjectKey) -> Option<Arc<Pod>> {
+    pods.get(key).filter(|pod| crate::pod::is_waiting(pod))
+}

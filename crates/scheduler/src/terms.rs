@@ -1,75 +1,8 @@
-//! Selector terms: of nodes, and of pods on a topology.
+//! What is asked of nodes: selector terms, taints and tolerations.
 
-use std::collections::BTreeMap;
+use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Taint, Toleration};
 
-use k8s_openapi::api::core::v1::{
-    NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, Taint, Toleration,
-};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::core::{Selector, SelectorExt};
-
-/// Labels by name.
-pub(crate) type Labels = BTreeMap<String, String>;
-
-/// Pods in some namespaces, on one value of a node label.
-#[derive(Debug, Clone)]
-pub(crate) struct PodTerm {
-    pub(crate) topology: String,
-    selector: Option<Selector>,
-    namespaces: Namespaces,
-}
-
-#[derive(Debug, Clone)]
-enum Namespaces {
-    All,
-    Named(Vec<String>),
-}
-
-impl PodTerm {
-    /// A term of a pod in `namespace`. Namespaces chosen by label are taken for all where the
-    /// selector is empty, and for none of the unnamed otherwise.
-    pub(crate) fn of(term: PodAffinityTerm, namespace: &str) -> Self {
-        let everywhere = term.namespace_selector.as_ref().is_some_and(is_empty);
-        let mut named = term.namespaces.unwrap_or_default();
-        if named.is_empty() && term.namespace_selector.is_none() {
-            named.push(namespace.to_owned());
-        }
-        Self {
-            topology: term.topology_key,
-            selector: term
-                .label_selector
-                .and_then(|selector| Selector::try_from(selector).ok()),
-            namespaces: if everywhere {
-                Namespaces::All
-            } else {
-                Namespaces::Named(named)
-            },
-        }
-    }
-
-    /// Whether a pod with these labels in this namespace is meant. No selector means no pod.
-    pub(crate) fn matches(&self, namespace: &str, labels: &Labels) -> bool {
-        let here = match &self.namespaces {
-            Namespaces::All => true,
-            Namespaces::Named(names) => names.iter().any(|name| name == namespace),
-        };
-        here && self
-            .selector
-            .as_ref()
-            .is_some_and(|selector| selector.matches(labels))
-    }
-}
-
-fn is_empty(selector: &LabelSelector) -> bool {
-    selector
-        .match_labels
-        .as_ref()
-        .is_none_or(BTreeMap::is_empty)
-        && selector
-            .match_expressions
-            .as_ref()
-            .is_none_or(Vec::is_empty)
-}
+use crate::query::Labels;
 
 /// Whether a node is meant by a term: all its requirements hold. An empty term means no node.
 pub(crate) fn node_matches(term: &NodeSelectorTerm, name: &str, labels: &Labels) -> bool {
@@ -110,18 +43,30 @@ fn holds(wanted: &NodeSelectorRequirement, value: Option<&str>) -> bool {
 
 /// Whether any toleration lets a taint pass.
 pub(crate) fn tolerates(tolerations: &[Toleration], taint: &Taint) -> bool {
-    tolerations.iter().any(|toleration| {
-        let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let effect = set(&toleration.effect).is_none_or(|effect| effect == taint.effect);
-        let key = set(&toleration.key).is_none_or(|key| key == taint.key);
-        let value = match toleration.operator.as_deref() {
-            Some("Exists") => true,
-            _ => {
-                set(&toleration.key).is_some()
-                    && toleration.value.as_deref().unwrap_or("")
-                        == taint.value.as_deref().unwrap_or("")
-            }
-        };
-        effect && key && value
+    tolerations
+        .iter()
+        .any(|toleration| lets_pass(toleration, taint))
+}
+
+fn lets_pass(toleration: &Toleration, taint: &Taint) -> bool {
+    let set = |text: &'_ Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    let effect = !set(&toleration.effect) || toleration.effect.as_deref() == Some(&taint.effect);
+    let key = !set(&toleration.key) || toleration.key.as_deref() == Some(&taint.key);
+    let value = match toleration.operator.as_deref() {
+        Some("Exists") => true,
+        None | Some("" | "Equal") => {
+            set(&toleration.key)
+                && toleration.value.as_deref().unwrap_or("") == taint.value.as_deref().unwrap_or("")
+        }
+        Some(_) => false,
+    };
+    effect && key && value
+}
+
+/// The first taint that keeps a pod with these tolerations off a node.
+pub(crate) fn repelling<'a>(tolerations: &[Toleration], taints: &'a [Taint]) -> Option<&'a Taint> {
+    taints.iter().find(|taint| {
+        matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute")
+            && !tolerates(tolerations, taint)
     })
 }

@@ -8,6 +8,9 @@
     clippy::format_collect
 )]
 
+mod preemption;
+mod volumes;
+
 use std::time::Duration;
 
 use expect_test::expect;
@@ -109,7 +112,7 @@ async fn pods_are_bound_and_those_without_room_wait_for_it() {
         [
             "a n0: True",
             "b n1: True",
-            "c nowhere: False Unschedulable 0/2 nodes are available: 2 Insufficient cpu.",
+            "c nowhere: False Unschedulable 0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
         ]
     "#]]
     .assert_debug_eq(&places(&cluster).await);
@@ -126,7 +129,7 @@ async fn pods_are_bound_and_those_without_room_wait_for_it() {
         [
             "Scheduled: Successfully assigned test/a to n0",
             "Scheduled: Successfully assigned test/b to n1",
-            "FailedScheduling: 0/2 nodes are available: 2 Insufficient cpu.",
+            "FailedScheduling: 0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
         ]
     "#]]
     .assert_debug_eq(&texts);

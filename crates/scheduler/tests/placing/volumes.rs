@@ -1,0 +1,109 @@
+//! Pods go where their volumes can be.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+
+use super::*;
+
+async fn add_class(cluster: &Cluster, provisioner: &str) {
+    let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+        "metadata": {"name": "slow"}, "provisioner": provisioner,
+        "volumeBindingMode": "WaitForFirstConsumer"});
+    cluster.create(class).await.unwrap();
+}
+
+async fn add_claim(cluster: &Cluster, name: &str, class: &str) {
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"namespace": NAMESPACE, "name": name},
+        "spec": {"storageClassName": class, "accessModes": ["ReadWriteOnce"],
+                 "resources": {"requests": {"storage": "1Gi"}}}});
+    cluster.create(claim).await.unwrap();
+}
+
+async fn add_volume(cluster: &Cluster, name: &str, size: &str, node: &str) {
+    let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+        "spec": {"storageClassName": "slow", "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": size}, "local": {"path": "/data"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchFields": [
+                {"key": "metadata.name", "operator": "In", "values": [node]}]}]}}}});
+    cluster.create(volume).await.unwrap();
+}
+
+fn mounting(claim: &str) -> Value {
+    json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]})
+}
+
+/// Plays the volume controller: binds the claim to a volume.
+async fn bind(cluster: &Cluster, claim: &str, volume: &str) {
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    let patch = json!({"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}},
+                       "spec": {"volumeName": volume}});
+    let params = PatchParams::default();
+    claims
+        .patch(claim, &params, &Patch::Merge(patch))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_missing_or_unbound_is_named() {
+    let cluster = start(1).await;
+    add_pod(&cluster, "a", "1m", mounting("missing")).await;
+    add_claim(&cluster, "unbound", "").await;
+    add_pod(&cluster, "b", "1m", mounting("unbound")).await;
+    wait(5).await;
+    expect![[r#"
+        [
+            "a nowhere: False Unschedulable 0/1 nodes are available: persistentvolumeclaim \"missing\" not found. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+            "b nowhere: False Unschedulable 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+        ]
+    "#]].assert_debug_eq(&places(&cluster).await);
+    add_volume(&cluster, "v", "1Gi", "n0").await;
+    add_claim(&cluster, "missing", "").await;
+    bind(&cluster, "missing", "v").await;
+    wait(10).await;
+    assert_eq!(places(&cluster).await[0], "a n0: True");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_provisioner_is_told_the_node_and_waited_for() {
+    let cluster = start(2).await;
+    add_class(&cluster, "example.com/disks").await;
+    add_claim(&cluster, "data", "slow").await;
+    add_pod(&cluster, "a", "1m", mounting("data")).await;
+    wait(5).await;
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    let claim = claims.get("data").await.unwrap();
+    let selected = claim.metadata.annotations.unwrap();
+    assert_eq!(selected["volume.kubernetes.io/selected-node"], "n0");
+    assert_eq!(places(&cluster).await, ["a nowhere: unsaid"]);
+    add_volume(&cluster, "made", "1Gi", "n0").await;
+    bind(&cluster, "data", "made").await;
+    wait(1).await;
+    assert_eq!(places(&cluster).await, ["a n0: True"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_that_is_there_decides_the_node() {
+    let cluster = start(3).await;
+    add_class(&cluster, "kubernetes.io/no-provisioner").await;
+    add_volume(&cluster, "small", "1Mi", "n0").await;
+    add_volume(&cluster, "large", "9Gi", "n2").await;
+    for name in ["one", "two"] {
+        add_claim(&cluster, name, "slow").await;
+        add_pod(&cluster, name, "1m", mounting(name)).await;
+    }
+    wait(2).await;
+    let volumes: Api<k8s_openapi::api::core::v1::PersistentVolume> =
+        Api::all(cluster.client.clone());
+    let large = volumes.get("large").await.unwrap();
+    let holder = large.spec.unwrap().claim_ref.unwrap();
+    assert_eq!(holder.name.as_deref(), Some("one"));
+    bind(&cluster, "one", "large").await;
+    wait(2).await;
+    expect![[r#"
+        [
+            "one n2: True",
+            "two nowhere: False Unschedulable 0/3 nodes are available: 3 node(s) didn't find available persistent volumes to bind. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.",
+        ]
+    "#]].assert_debug_eq(&places(&cluster).await);
+}
