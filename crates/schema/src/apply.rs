@@ -21,6 +21,7 @@ mod conflict;
 mod entry;
 mod merge;
 mod remove;
+mod same;
 mod set;
 
 use serde_json::{Map, Value};
@@ -31,6 +32,7 @@ pub use collect::{Problem, fields_of};
 pub use conflict::Conflict;
 use conflict::Conflicts;
 use entry::{Entry, Fields, Record};
+pub use same::same_but_times;
 pub use set::FieldSet;
 
 /// How a manager writes.
@@ -146,6 +148,7 @@ pub fn apply(
     let mut entries = live
         .map(|live| tracked(live, manager, structure))
         .unwrap_or_default();
+    settle(&mut entries, structure);
     let live = live.unwrap_or(&empty);
     let own = entries.iter().position(|entry| entry.is_of(manager));
     let own = own.map(|index| entries.remove(index));
@@ -186,6 +189,15 @@ pub fn apply(
         client_side::follow(&mut merged, config);
     }
     Ok(merged)
+}
+
+/// The schemas of custom kinds change, and what was owned in parts may have become one value since.
+fn settle(entries: &mut [Entry], structure: Structure<'_>) {
+    if matches!(structure, Structure::Custom { .. }) {
+        for entry in entries {
+            entry.fields.settle(structure);
+        }
+    }
 }
 
 /// The entries of a live object that is applied to. One whose fields nobody tracked belongs to
@@ -232,6 +244,7 @@ pub fn updated(
     if entries.is_empty() && live.is_some() {
         return;
     }
+    settle(&mut entries, structure);
     let mut written = match live {
         Some(live) => {
             let changes = compare::between(live, new, structure);
@@ -257,48 +270,6 @@ pub fn updated(
     }
     entry::cap(&mut entries);
     entry::write(new, entries);
-}
-
-/// Whether two objects differ at most in the times of their `managedFields`.
-///
-/// A write that changes nothing else is none: the stored object stays, with its times.
-pub fn same_but_times(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
-    let other = |key: &&String| *key != "metadata";
-    old.keys().filter(other).eq(new.keys().filter(other))
-        && old
-            .iter()
-            .filter(|(key, _)| *key != "metadata")
-            .all(|(key, value)| new.get(key) == Some(value))
-        && match (old.get("metadata"), new.get("metadata")) {
-            (Some(Value::Object(old)), Some(Value::Object(new))) => same_metadata(old, new),
-            (old, new) => old == new,
-        }
-}
-
-fn same_metadata(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
-    let other = |key: &&String| *key != "managedFields";
-    if !old.keys().filter(other).eq(new.keys().filter(other)) {
-        return false;
-    }
-    let same = |(key, value): (&String, &Value)| match (key.as_str(), value) {
-        ("managedFields", Value::Array(old)) => new
-            .get("managedFields")
-            .and_then(Value::as_array)
-            .is_some_and(|new| {
-                let timeless = |entry: &Value| {
-                    let mut entry = entry.clone();
-                    if let Value::Object(entry) = &mut entry {
-                        entry.remove("time");
-                    }
-                    entry
-                };
-                // A time decides the order, so the order says nothing either.
-                let new: Vec<Value> = new.iter().map(timeless).collect();
-                old.len() == new.len() && old.iter().all(|entry| new.contains(&timeless(entry)))
-            }),
-        _ => new.get(key) == Some(value),
-    };
-    old.contains_key("managedFields") == new.contains_key("managedFields") && old.iter().all(same)
 }
 
 #[cfg(test)]

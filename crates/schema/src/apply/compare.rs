@@ -118,8 +118,16 @@ fn everything(value: &Value, structure: Structure<'_>, place: Place) -> FieldSet
         Owned::Items(items, kind) => {
             let inner = structure.items();
             for item in items {
-                if let Ok(element) = element(item, kind, inner) {
-                    set.insert_all(element, everything(item, inner, Place::Sometimes));
+                match element(item, kind, inner) {
+                    // What occurs more than once is owned whole.
+                    Ok(element) if set.touches(&element) => {
+                        set.cut(&element);
+                        set.insert(element);
+                    }
+                    Ok(element) => {
+                        set.insert_all(element, everything(item, inner, Place::Sometimes));
+                    }
+                    Err(_) => {}
                 }
             }
         }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Conflict, FieldSet, Manager, Operation};
+use crate::structure::Structure;
 
 /// What one manager owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,13 @@ impl Fields {
             Self::Encoded(value) => value.as_object().is_none_or(Map::is_empty),
             Self::Set(set) => set.is_empty(),
         }
+    }
+
+    /// Follows a change of the kind's schema.
+    pub(super) fn settle(&mut self, structure: Structure<'_>) {
+        let mut set = self.set();
+        set.settle(structure);
+        *self = Self::Set(set);
     }
 
     /// Takes fields out. What has none of them stays encoded.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::fact::{ListKind, MapKind};
 use crate::structure::Structure;
 
 /// A set of fields.
@@ -184,6 +185,32 @@ impl FieldSet {
                 (node.member && is_member(other)) || node.below.overlaps(other)
             })
         })
+    }
+
+    /// Makes of what is below a place that has become atomic since (by another schema of the kind) the
+    /// place itself. Where a place has ceased to be atomic, the set stays as it is, as upstream's.
+    pub(super) fn settle(&mut self, structure: Structure<'_>) {
+        for (element, node) in &mut self.nodes {
+            if node.below.is_empty() {
+                continue;
+            }
+            let inner = match element.strip_prefix("f:") {
+                Some(name) => structure.field(name).unwrap_or(Structure::Unknown),
+                None => structure.items(),
+            };
+            let list = !node.below.nodes.keys().any(|key| key.starts_with("f:"));
+            let atomic = if list {
+                inner.is_list() && inner.list() == ListKind::Atomic
+            } else {
+                inner.map() == MapKind::Atomic
+            };
+            if atomic {
+                node.member = true;
+                node.below = Self::default();
+            } else {
+                node.below.settle(inner);
+            }
+        }
     }
 
     /// The paths of all members, such as `.spec.containers[name="a"].image`: those of one level before

@@ -274,3 +274,6 @@ fn custom_kinds_merge_by_their_schema() {
         "#]],
     );
 }
+
+mod lists;
+mod table;
