@@ -1,5 +1,7 @@
 //! Kinds that CustomResourceDefinitions add: from the definition to a row in the registry.
 
+pub(crate) mod rules;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +19,7 @@ use crate::registry::{
 use crate::state::State;
 use crate::table::Column;
 use crate::verb::Options;
+use rules::Rules;
 
 /// The schemas of a custom kind, by version; read when one is first needed.
 #[derive(Debug)]
@@ -28,6 +31,7 @@ struct Schema {
     /// As JSON text: the tree takes many times the memory and is rarely needed.
     text: Box<str>,
     read: OnceLock<Type>,
+    rules: OnceLock<Rules>,
 }
 
 impl Definition {
@@ -55,6 +59,20 @@ impl Definition {
             })
         };
         schema.read.get_or_init(read).clone()
+    }
+
+    /// What the rules of a version find wrong with an object, and with its change from `old`.
+    pub(crate) fn broken_rules(
+        &self,
+        version: &str,
+        object: &Value,
+        old: Option<&Value>,
+    ) -> Vec<Cause> {
+        let Some(schema) = self.schema(version) else {
+            return Vec::new();
+        };
+        let compile = || Rules::of(&serde_json::from_str(&schema.text).unwrap_or_default());
+        schema.rules.get_or_init(compile).validate(object, old)
     }
 }
 
@@ -169,15 +187,14 @@ fn validate_versions(definition: &Object) -> Vec<Cause> {
         let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
         match version.pointer("/schema/openAPIV3Schema") {
             None => causes.push(Cause::required(field, "schemas are required")),
-            Some(schema) => {
-                if let Err(error) = Type::custom(schema) {
-                    causes.push(Cause::new(
-                        "FieldValueInvalid",
-                        field,
-                        format!("Invalid value: {error}"),
-                    ));
-                }
-            }
+            Some(schema) => match Type::custom(schema) {
+                Ok(_) => causes.extend(Rules::check(schema, &field)),
+                Err(error) => causes.push(Cause::new(
+                    "FieldValueInvalid",
+                    field,
+                    format!("Invalid value: {error}"),
+                )),
+            },
         }
     }
     causes
@@ -224,6 +241,7 @@ fn kind(definition: &Object) -> Kind {
             .pointer("/schema/openAPIV3Schema")
             .map_or_else(|| "{}".into(), |schema| schema.to_string().into()),
         read: OnceLock::new(),
+        rules: OnceLock::new(),
     };
     Kind {
         versions: served

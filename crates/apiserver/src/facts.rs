@@ -110,9 +110,54 @@ pub(crate) fn default(kind: &Kind, object: &mut Object) {
     }
 }
 
-/// What is wrong with an object in the stored form, by its schema. The object is not changed.
-pub(crate) fn validate(kind: &Kind, object: &mut Object) -> Vec<Cause> {
+/// What is wrong with a custom object in the stored form, and with its change from `old`.
+fn validate_custom(
+    kind: &Kind,
+    definition: &crate::custom::Definition,
+    schema: &structural::Schema,
+    object: &mut Object,
+    old: Option<&Object>,
+) -> Vec<Cause> {
+    const BLOCKING: [&str; 4] = [
+        "FieldValueRequired",
+        "FieldValueTooLong",
+        "FieldValueTooMany",
+        "FieldValueTypeInvalid",
+    ];
+    let old = old.map(|old| Value::Object(old.0.clone()));
+    with_value(object, |value| {
+        let found = structural::validate(value, schema);
+        let mut causes: Vec<Cause> = found.into_iter().map(cause).collect();
+        if let Some(old) = old.as_ref().filter(|_| !causes.is_empty()) {
+            // What was accepted once, under another schema, is not blamed on a change elsewhere.
+            let known: Vec<Cause> = structural::validate(old, schema)
+                .into_iter()
+                .map(cause)
+                .collect();
+            causes.retain(|cause| !known.contains(cause));
+        }
+        if causes
+            .iter()
+            .any(|cause| BLOCKING.contains(&cause.reason.as_str()))
+        {
+            let detail = "some validation rules were not checked because the object was invalid; \
+                          correct the existing errors to complete validation";
+            causes.push(Cause::invalid("<nil>", Value::Null, detail));
+            return causes;
+        }
+        let version = split(&kind.stored_as).1;
+        causes.extend(definition.broken_rules(version, value, old.as_ref()));
+        causes
+    })
+}
+
+/// What is wrong with an object in the stored form, by its schema and, for custom kinds, the rules in it. The object is not
+/// changed.
+pub(crate) fn validate(kind: &Kind, object: &mut Object, old: Option<&Object>) -> Vec<Cause> {
     let stored = stored_type(kind);
+    if let (Type::Custom(schema), Origin::Custom(definition)) = (&stored, &kind.origin) {
+        return validate_custom(kind, definition, schema, object, old);
+    }
     let causes = with_value(object, |value| match &stored {
         Type::Custom(schema) => structural::validate(value, schema),
         built_in => {

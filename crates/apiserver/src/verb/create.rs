@@ -142,7 +142,7 @@ async fn store_new(
     let passage = Passage::begin(call, Operation::Create, &name, None, dry_run, &notes);
     let admitted = passage.admit(object, |object| {
         [
-            facts::validate(kind, object),
+            facts::validate(kind, object, None),
             kind.strategy.validate(object),
         ]
         .concat()

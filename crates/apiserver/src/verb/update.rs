@@ -93,7 +93,7 @@ fn complete(call: &Call, old: &Fixed, mut object: Object) -> Result<Object, Fail
 /// What is wrong with the changed object.
 fn wrong(call: &Call, object: &mut Object, old: &Object) -> Vec<Cause> {
     let kind = call.kind();
-    let by_schema = facts::validate(kind, object);
+    let by_schema = facts::validate(kind, object, Some(old));
     // The rules of what may change are those of the object's own path.
     if !call.target.subresource.is_empty() {
         return by_schema;
