@@ -19,6 +19,7 @@ mod attach;
 mod decide;
 mod explain;
 mod follow;
+mod group;
 mod handle;
 mod mounts;
 mod outcome;

@@ -1,12 +1,13 @@
 //! Probes: when a container is asked how it is, how it is asked, and what follows from the answers.
 //!
 //! ```text
-//!   Settings (from the spec) ─► every period: ask (HTTP, TCP, exec) ─► Tally ─► Verdict
+//!   Settings (from the spec) ─► every period: ask (HTTP, TCP, gRPC, exec) ─► Tally ─► Verdict
 //! ```
 //!
 //! Defaults and thresholds are upstream's (`pkg/kubelet/prober`).
 
 mod ask;
+mod grpc;
 mod tally;
 mod tls;
 
@@ -109,6 +110,13 @@ pub enum Action {
         /// The port.
         port: u16,
     },
+    /// A service that is to say that it serves.
+    Grpc {
+        /// The port.
+        port: u16,
+        /// The service; empty is the server as a whole.
+        service: String,
+    },
     /// A command that is to exit with 0.
     Exec {
         /// Program and arguments.
@@ -133,23 +141,17 @@ pub enum Error {
     /// No such scheme.
     #[error("httpGet.scheme {0:?} is neither HTTP nor HTTPS")]
     Scheme(String),
-    /// A gRPC probe.
-    #[error("grpc is not supported: use httpGet, tcpSocket or exec")]
-    Grpc,
     /// A TCP handler on another host.
     #[error("tcpSocket.host is not supported: leave it out to ask the pod itself")]
     TcpHost,
     /// No handler at all.
-    #[error("must specify one of httpGet, tcpSocket or exec")]
+    #[error("must specify one of httpGet, tcpSocket, grpc or exec")]
     Nothing,
 }
 
 impl Settings {
     /// Reads a probe of the container.
     pub fn new(probe: &core::Probe, container: &Container) -> Result<Self, Error> {
-        if probe.grpc.is_some() {
-            return Err(Error::Grpc);
-        }
         let handler = core::LifecycleHandler {
             exec: probe.exec.clone(),
             http_get: probe.http_get.clone(),
@@ -165,7 +167,13 @@ impl Settings {
         let seconds =
             |value, default, least| Duration::from_secs(whole(value, default, least).into());
         Ok(Self {
-            action: Action::new(&handler, container)?,
+            action: match &probe.grpc {
+                Some(grpc) => Action::Grpc {
+                    port: number(grpc.port)?,
+                    service: grpc.service.clone().unwrap_or_default(),
+                },
+                None => Action::new(&handler, container)?,
+            },
             initial_delay: seconds(probe.initial_delay_seconds, 0, 0),
             period: seconds(probe.period_seconds, 10, 1),
             timeout: seconds(probe.timeout_seconds, 1, 1),
@@ -240,6 +248,10 @@ fn port(port: &IntOrString, container: &Container) -> Result<u16, Error> {
             }
         }
     };
+    self::number(number)
+}
+
+fn number(number: i32) -> Result<u16, Error> {
     u16::try_from(number)
         .ok()
         .filter(|port| *port > 0)
@@ -277,9 +289,9 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_named() {
         assert!(
-            settings(json!({"grpc": {"port": 1}}))
+            settings(json!({"grpc": {"port": 0}}))
                 .unwrap_err()
-                .contains("grpc")
+                .contains("1 to 65535")
         );
         assert!(
             settings(json!({"httpGet": {"port": 1, "scheme": "FTP"}}))

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, PodSpec, Volume};
 use seatrial_controller::Notice;
 
-use super::Shared;
 use super::sources::{self, find};
+use super::{Shared, group};
 use crate::downward::Facts;
 use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Limits, Network, Sandbox, SandboxSpec};
@@ -194,8 +194,42 @@ pub(super) async fn fill_volumes(
             Content::Host { path, kind } => host_path(volume, &path, &kind)?,
             Content::Claim(name) => claim(shared, pod, &name).await?,
         }
+        let rights = match written.contains_key(&volume.name) {
+            true => group::Rights::Read,
+            false => group::Rights::Write,
+        };
+        if volume.host_path.is_none() {
+            give_to_group(shared, pod, volume, rights)?;
+        }
     }
     Ok(written)
+}
+
+/// As `fsGroup` says. Only root can give files away, and the process runtime has no users of its own.
+fn give_to_group(
+    shared: &Shared,
+    pod: &Pod,
+    volume: &Volume,
+    rights: group::Rights,
+) -> Result<(), Error> {
+    let Some(group) = group::of(pod) else {
+        return Ok(());
+    };
+    if shared.config.runtime.name() != "container" {
+        return Ok(());
+    }
+    let path = source_of(shared, pod, volume);
+    match group::give(&path, group, rights) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let note = format!(
+                "fsGroup {group} is not enforced on volume {:?}: the node does not run as root",
+                volume.name
+            );
+            shared.tell(pod, Notice::warning("NotEnforced", note));
+            Ok(())
+        }
+        other => other.map_err(|source| Error::Directory { path, source }),
+    }
 }
 
 /// Where a volume lies on the machine.
@@ -258,6 +292,10 @@ fn make(path: &Path) -> Result<(), Error> {
 
 /// As upstream: whoever the container runs as may write in it.
 fn make_open(path: &Path) -> Result<(), Error> {
+    // One that was made before may have been given to a group since.
+    if path.is_dir() {
+        return Ok(());
+    }
     make(path)?;
     let opened = fs::set_permissions(path, fs::Permissions::from_mode(0o777));
     opened.map_err(|source| Error::Directory {

@@ -104,18 +104,46 @@ pub(super) fn rights(pod: &Pod, container: &Container) -> Security {
     }
 }
 
-/// The fields of the pod that no runtime of ours enforces, for an event.
-pub(super) fn not_enforced(pod: &Pod) -> Vec<String> {
-    const KNOWN: [&str; 3] = ["runAsUser", "runAsGroup", "runAsNonRoot"];
+/// Fields that every runtime honours, or that change nothing.
+const ALWAYS: [&str; 3] = ["runAsUser", "runAsGroup", "runAsNonRoot"];
+
+/// Fields that the container runtime honours besides.
+const IN_CONTAINERS: [&str; 6] = [
+    "allowPrivilegeEscalation",
+    "capabilities",
+    "fsGroup",
+    "fsGroupChangePolicy",
+    "readOnlyRootFilesystem",
+    "supplementalGroups",
+];
+
+/// Whether a field is honoured as it stands.
+fn honours(runtime: &str, name: &str, value: &Value) -> bool {
+    if ALWAYS.contains(&name) || value.is_null() {
+        return true;
+    }
+    let harmless = match name {
+        "seccompProfile" | "appArmorProfile" => value["type"] == "Unconfined",
+        "allowPrivilegeEscalation" => *value == true,
+        "capabilities" => {
+            let empty = |list: &str| value[list].as_array().is_none_or(Vec::is_empty);
+            empty("add") && empty("drop")
+        }
+        _ => *value == false,
+    };
+    let container = runtime == "container";
+    let filtered = name == "seccompProfile" && value["type"] == "RuntimeDefault";
+    harmless || container && (IN_CONTAINERS.contains(&name) || filtered)
+}
+
+/// The fields of the pod that the runtime does not enforce, for an event.
+pub(super) fn not_enforced(pod: &Pod, runtime: &str) -> Vec<String> {
     let Some(spec) = &pod.spec else {
         return Vec::new();
     };
     let fields = |prefix: &str, context: Value| -> Vec<String> {
         let fields = context.as_object().cloned().unwrap_or_default().into_iter();
-        let asked = fields.filter(|(name, value)| {
-            let nothing = matches!(value, Value::Bool(false)) && name != "allowPrivilegeEscalation";
-            !KNOWN.contains(&name.as_str()) && !nothing && !value.is_null()
-        });
+        let asked = fields.filter(|(name, value)| !honours(runtime, name, value));
         asked
             .map(|(name, _)| format!("{prefix}securityContext.{name}"))
             .collect()
@@ -201,18 +229,28 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_enforces_is_listed() {
+    fn what_is_not_enforced_is_listed_by_runtime() {
         let pod = json!({"metadata": {"name": "web"}, "spec": {
             "hostPID": true,
-            "securityContext": {"fsGroup": 1, "runAsNonRoot": true},
-            "containers": [{"name": "app", "securityContext": {"privileged": false, "capabilities": {"drop": ["ALL"]}}}],
+            "securityContext": {"fsGroup": 1, "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{"name": "app", "securityContext": {
+                "privileged": false,
+                "seLinuxOptions": {"level": "s0"},
+                "capabilities": {"drop": ["ALL"]},
+            }}],
         }});
-        let listed = not_enforced(&serde_json::from_value(pod).unwrap());
+        let pod = serde_json::from_value(pod).unwrap();
         assert_eq!(
-            listed,
+            not_enforced(&pod, "container"),
+            ["app: securityContext.seLinuxOptions", "hostPID"]
+        );
+        assert_eq!(
+            not_enforced(&pod, "process"),
             [
                 "securityContext.fsGroup",
+                "securityContext.seccompProfile",
                 "app: securityContext.capabilities",
+                "app: securityContext.seLinuxOptions",
                 "hostPID"
             ]
         );

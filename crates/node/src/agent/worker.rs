@@ -162,7 +162,7 @@ impl Worker {
             (name, part)
         });
         self.live.parts().containers = parts.collect();
-        let fields = security::not_enforced(&self.pod);
+        let fields = security::not_enforced(&self.pod, self.shared.config.runtime.name());
         if !fields.is_empty()
             && self
                 .reported

@@ -1,4 +1,4 @@
-//! Asking a container: HTTP, TCP, or a command in it.
+//! Asking a container: HTTP, TCP, gRPC, or a command in it.
 
 use std::io;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use seatrial_controller::Chain;
 
 use super::tls::wrap;
-use super::{Action, Scheme};
+use super::{Action, Scheme, grpc};
 use crate::runtime::{Connection, Console, ExecSpec, Output, Process, Sandbox, Signal, Stream};
 
 /// Output of a command that an event shows (upstream's figure).
@@ -72,6 +72,15 @@ pub async fn ask(target: &Target, action: &Action, timeout: Duration) -> Answer 
                     Answer::Bad(format!("dial tcp {address}: connect: {}", plain(&error)))
                 }
                 Err(_) => Answer::Bad(format!("dial tcp {address}: i/o timeout")),
+            }
+        }
+        Action::Grpc { port, service } => {
+            match tokio::time::timeout(timeout, health(target, *port, service)).await {
+                Ok(answer) => answer,
+                Err(_) => Answer::Bad(format!(
+                    "timeout: health rpc did not complete within {}s",
+                    timeout.as_secs()
+                )),
             }
         }
         Action::Exec { command } => execute(target, command, timeout).await,
@@ -134,6 +143,21 @@ async fn get(
     let response = sender.send_request(request).await.map_err(GetError::Send);
     connection.abort();
     Ok(response?.status().as_u16())
+}
+
+async fn health(target: &Target, port: u16, service: &str) -> Answer {
+    let address = format!("{}:{port}", shown(target.sandbox.address()));
+    let stream = match target.sandbox.connect(port).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            let problem = plain(&error);
+            return Answer::Bad(format!("failed to connect service {address:?}: {problem}"));
+        }
+    };
+    match grpc::check(stream, &address, service).await {
+        Ok(()) => Answer::Good,
+        Err(error) => Answer::Bad(Chain(&error).to_string()),
+    }
 }
 
 async fn connect(target: &Target, host: &str, port: u16) -> Result<Box<dyn Connection>, GetError> {

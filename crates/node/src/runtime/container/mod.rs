@@ -16,7 +16,7 @@
 //! root owns inside is root's outside, but its rights end at the namespace. Any other node has only
 //! its own user to give: it is root inside, or whichever single user the image names.
 //!
-//! **Not there yet:** a system call filter (seccomp). Inside, processes have the capabilities that
+//! Inside, processes have the capabilities that
 //! other runtimes leave to root, within the pod's user namespace, and no program gives more.
 
 pub(crate) mod inside;

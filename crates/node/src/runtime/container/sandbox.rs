@@ -20,10 +20,11 @@ use crate::runtime::sandbox::DEFAULT_PATH;
 use crate::runtime::sandbox::cgroup::Group;
 use crate::runtime::sandbox::launch::{AtEnd, Launch, launch};
 use crate::runtime::sandbox::link::{Link, step};
-use crate::runtime::sandbox::process::{Beside, Context, Started};
+use crate::runtime::sandbox::process::{Beside, Context, Started, TERMINAL_KIND};
 use crate::runtime::sandbox::protocol::{Bind, Command, Container, Family, Place, Writing};
 use crate::runtime::{
-    Access, Connection, Error, HostBase, Mount, Network, Process, ProcessSpec, Sandbox, SandboxSpec,
+    Access, Connection, Error, HostBase, Mount, Network, Process, ProcessSpec, RootAccess, Sandbox,
+    SandboxSpec,
 };
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -127,11 +128,14 @@ impl ContainerSandbox {
             .make(within, &name, spec.limits, &self.spec.notes)
     }
 
-    fn mounts(&self, mounts: &[Mount]) -> Vec<Bind> {
+    fn mounts(&self, mounts: &[Mount], root: RootAccess) -> Vec<Bind> {
         let own = ["resolv.conf", "hosts", "hostname"].map(|name| Bind {
             source: self.spec.directory.join(name),
             target: PathBuf::from("/etc").join(name),
-            writing: Writing::Allowed,
+            writing: match root {
+                RootAccess::Writable => Writing::Allowed,
+                RootAccess::ReadOnly => Writing::Refused,
+            },
         });
         let further = mounts.iter().map(|mount| Bind {
             source: mount.source.clone(),
@@ -172,11 +176,16 @@ impl Sandbox for ContainerSandbox {
         let container = Container {
             overlays: plan.overlays.clone(),
             mountpoint: mountpoint.clone(),
-            mounts: self.mounts(&spec.mounts),
+            mounts: self.mounts(&spec.mounts, spec.security.root),
             user: spec.user.clone(),
             users,
+            security: spec.security.clone(),
         };
-        let env = self.environment(&spec.env);
+        let mut env = self.environment(&spec.env);
+        if spec.console.terminal.is_some() {
+            env.entry("TERM".to_owned())
+                .or_insert_with(|| TERMINAL_KIND.to_owned());
+        }
         let request = Launch {
             place: Place::Container(container),
             args: spec.args,
@@ -196,6 +205,7 @@ impl Sandbox for ContainerSandbox {
                 process: launched.name,
                 user: spec.user,
                 users,
+                security: spec.security,
             },
             env,
             cwd: spec.cwd,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::launch::{Launch, Launched, launch};
 use super::link::Link;
 use super::protocol::{Command, Place, Users};
-use crate::runtime::{Error, ExecSpec, Exit, Memory, Process, Signal};
+use crate::runtime::{Error, ExecSpec, Exit, Memory, Process, Security, Signal};
 
 /// What programs take a terminal for where nothing says more; other runtimes say the same.
 pub(crate) const TERMINAL_KIND: &str = "xterm";
@@ -39,6 +39,7 @@ pub(crate) enum Beside {
         process: u64,
         user: String,
         users: Users,
+        security: Security,
     },
     /// On the machine.
     Machine,
@@ -87,10 +88,12 @@ impl Process for Started {
                 process,
                 user,
                 users,
+                security,
             } => Place::Beside {
                 process: *process,
                 user: user.clone(),
                 users: *users,
+                security: security.clone(),
             },
             Beside::Machine => Place::Machine,
         };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::runtime::{Error, ExitStatus};
+use crate::runtime::{Error, ExitStatus, Security};
 
 /// Node to init.
 #[derive(Debug, Serialize, Deserialize)]
@@ -92,6 +92,7 @@ pub(crate) enum Place {
         process: u64,
         user: String,
         users: Users,
+        security: Security,
     },
     /// On the machine as it is.
     Machine,
@@ -108,6 +109,7 @@ pub(crate) struct Container {
     /// As in [`crate::runtime::ProcessSpec::user`].
     pub(crate) user: String,
     pub(crate) users: Users,
+    pub(crate) security: Security,
 }
 
 /// Which users exist inside.

@@ -1,5 +1,6 @@
 //! What happens on the inner side of the namespaces, in the init and in its children.
 
+mod calls;
 mod network;
 mod privileges;
 mod root;
@@ -17,6 +18,7 @@ use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
 pub(crate) use stage::isolate;
 
 use crate::runtime::sandbox::protocol::{Container, Failure, Phase, Report, Users};
+use crate::runtime::{Calls, Escalation, Security};
 
 /// Leaves the namespaces in `flags` for new ones.
 fn unshare(flags: UnshareFlags) -> io::Result<()> {
@@ -90,7 +92,12 @@ pub(crate) fn enter_container(container: &Container, cwd: &Path) -> Result<Repor
     let _ = unshare(UnshareFlags::NEWCGROUP);
     let mut report = Report::default();
     root::enter(container, &mut report)?;
-    settle(cwd, &container.user, container.users, None, &mut report)?;
+    let who = (
+        container.user.as_str(),
+        container.users,
+        &container.security,
+    );
+    settle(cwd, who, None, &mut report)?;
     Ok(report)
 }
 
@@ -98,8 +105,7 @@ pub(crate) fn enter_container(container: &Container, cwd: &Path) -> Result<Repor
 pub(crate) fn enter_beside(
     process: Option<&OwnedFd>,
     cwd: &Path,
-    user: &str,
-    users: Users,
+    who: (&str, Users, &Security),
 ) -> Result<Report, Failure> {
     let entered = match process {
         Some(process) => rustix::thread::move_into_thread_name_spaces(
@@ -113,22 +119,29 @@ pub(crate) fn enter_beside(
         "enter the container's mount namespace",
     ))?;
     let mut report = Report::default();
-    settle(cwd, user, users, process, &mut report)?;
+    settle(cwd, who, process, &mut report)?;
     Ok(report)
 }
 
 fn settle(
     cwd: &Path,
-    user: &str,
-    users: Users,
+    (user, users, security): (&str, Users, &Security),
     beside: Option<&OwnedFd>,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let user = user::look_up(user)?;
-    privileges::limit_capabilities()?;
+    let mut user = user::look_up(user)?;
+    user.join(&security.groups);
+    let rights = privileges::Rights::of(&security.capabilities, report);
+    rights.limit()?;
     let step = format!("change to {}", cwd.display());
     std::fs::create_dir_all(cwd).map_err(Failure::at(Phase::Root, step.clone()))?;
-    user::become_user(&user, users, beside, report)?;
-    privileges::refuse_new()?;
-    rustix::process::chdir(cwd).map_err(Failure::at(Phase::Root, step))
+    user::become_user(&user, users, (beside, rights), report)?;
+    if security.escalation == Escalation::Refused || security.calls == Calls::Usual {
+        privileges::refuse_new()?;
+    }
+    rustix::process::chdir(cwd).map_err(Failure::at(Phase::Root, step))?;
+    if security.calls == Calls::Usual {
+        calls::limit(report)?;
+    }
+    Ok(())
 }

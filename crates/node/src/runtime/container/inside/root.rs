@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use super::target::{Shape, by_descriptor, mount_point, open_in, open_path};
+use crate::runtime::RootAccess;
 use crate::runtime::sandbox::protocol::{
     Bind, Container, Failure, Overlay, Phase, Report, Users, Writing,
 };
@@ -42,6 +43,9 @@ pub(super) fn enter(container: &Container, report: &mut Report) -> Result<(), Fa
     mount_sys(&root, report);
     for bind in &container.mounts {
         mount_bind(&root, bind, report)?;
+    }
+    if container.security.root == RootAccess::ReadOnly {
+        close_root(&root, container)?;
     }
     if container.users == Users::Machine {
         restrict_proc(&root)?;
@@ -236,6 +240,23 @@ fn make_read_only(mounted: &OwnedFd) -> rustix::io::Result<()> {
         }
     }
     rustix::mount::mount_remount(by_descriptor(mounted), flags, "")
+}
+
+/// Makes the layers read-only; what is mounted on them stays as it is.
+fn close_root(root: &OwnedFd, container: &Container) -> Result<(), Failure> {
+    let failed = || Failure::at(Phase::Root, "make the root read-only");
+    make_read_only(root).map_err(failed())?;
+    for overlay in container.overlays.iter().skip(1) {
+        let hidden = container
+            .mounts
+            .iter()
+            .any(|bind| bind.target == overlay.target);
+        if !hidden {
+            let mounted = open_in(root, &overlay.target).map_err(failed())?;
+            make_read_only(&mounted).map_err(failed())?;
+        }
+    }
+    Ok(())
 }
 
 fn restrict_proc(root: &OwnedFd) -> Result<(), Failure> {

@@ -18,6 +18,17 @@ pub(super) struct User {
     further_groups: Vec<u32>,
 }
 
+impl User {
+    /// Adds groups.
+    pub(super) fn join(&mut self, groups: &[u32]) {
+        for group in groups {
+            if !self.further_groups.contains(group) {
+                self.further_groups.push(*group);
+            }
+        }
+    }
+}
+
 /// Reads `name`, `uid`, `name:group` or `uid:gid`; nothing is root. In the container's root.
 pub(super) fn look_up(text: &str) -> Result<User, Failure> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -80,11 +91,17 @@ fn lines(file: &str) -> impl Iterator<Item = Vec<&str>> {
 pub(super) fn become_user(
     user: &User,
     users: Users,
-    beside: Option<&OwnedFd>,
+    (beside, rights): (Option<&OwnedFd>, privileges::Rights),
     report: &mut Report,
 ) -> Result<(), Failure> {
     if users != Users::RootOnly {
         return become_known(user, report);
+    }
+    if !user.further_groups.is_empty() {
+        report.notes.push(format!(
+            "the further groups of user {} are not given to it: the node does not run as root",
+            user.uid
+        ));
     }
     if user.uid == 0 && user.gid == 0 {
         return Ok(());
@@ -95,7 +112,7 @@ pub(super) fn become_user(
             user.uid, user.gid
         ));
     }
-    privileges::limit_capabilities()
+    rights.limit()
 }
 
 /// Where only one user exists, it can at least be called as the image wants it (some programs refuse

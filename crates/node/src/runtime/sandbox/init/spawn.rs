@@ -126,8 +126,14 @@ fn enter(
             crate::runtime::container::inside::enter_container(container, &start.cwd)
         }
         #[cfg(target_os = "linux")]
-        Place::Beside { user, users, .. } => {
-            crate::runtime::container::inside::enter_beside(beside, &start.cwd, user, *users)
+        Place::Beside {
+            user,
+            users,
+            security,
+            ..
+        } => {
+            let who = (user.as_str(), *users, security);
+            crate::runtime::container::inside::enter_beside(beside, &start.cwd, who)
         }
         #[cfg(not(target_os = "linux"))]
         Place::Container(_) | Place::Beside { .. } => {
