@@ -61,10 +61,10 @@ fn rollout(objects: &[Object]) -> &serde_json::Value {
 #[test]
 fn staging_is_one_pod_without_steps() {
     let objects = render("staging");
-    expect![[r#"
+    expect![[r"
         Service staging/shop
         Rollout staging/shop
-    "#]]
+    "]]
     .assert_eq(&list(&objects));
     let rollout = rollout(&objects);
     assert_eq!(rollout["spec"]["strategy"], json!({"canary": {}}));
@@ -75,14 +75,14 @@ fn staging_is_one_pod_without_steps() {
 #[test]
 fn production_is_a_canary_of_the_same_pods() {
     let objects = render("production");
-    expect![[r#"
+    expect![[r"
         Service production/shop
         Service production/shop-canary
         Service production/shop-stable
         AnalysisTemplate production/success-rate
         Rollout production/shop
         VirtualService production/shop
-    "#]]
+    "]]
     .assert_eq(&list(&objects));
     let found = rollout(&objects);
     let container = &found["spec"]["template"]["spec"]["containers"][0];

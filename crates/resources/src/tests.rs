@@ -14,7 +14,9 @@ fn walk(schema: &serde_json::Value, path: &str, found: &mut Vec<String>) {
             walk(value, &format!("{path}.{key}"), found);
         }
     } else if let Some(items) = schema.as_array() {
-        items.iter().for_each(|item| walk(item, path, found));
+        for item in items {
+            walk(item, path, found);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Pods are played by a task that makes every replica set ready as soon as it is scaled; the numbers
 //! come from a function of the test.
 
-#![allow(clippy::unwrap_used)] // A test may fail loudly.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail loudly.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -267,7 +267,7 @@ async fn a_good_version_takes_over_step_by_step() {
     let healthy = stage.phase(RolloutPhase::Healthy, "shop:2").await;
     let status = healthy.status.unwrap();
     assert!(
-        begun.elapsed() >= Duration::from_secs(600),
+        begun.elapsed() >= Duration::from_mins(10),
         "{:?}",
         begun.elapsed()
     );
@@ -323,7 +323,7 @@ async fn going_back_to_the_stable_template_skips_the_steps() {
     let begun = tokio::time::Instant::now();
     stage.phase(RolloutPhase::Healthy, "shop:1").await;
     assert!(
-        begun.elapsed() < Duration::from_secs(60),
+        begun.elapsed() < Duration::from_mins(1),
         "{:?}",
         begun.elapsed()
     );
@@ -350,7 +350,7 @@ async fn a_promotion_ends_the_pause_and_a_full_one_skips_all() {
     let begun = tokio::time::Instant::now();
     stage.phase(RolloutPhase::Healthy, "shop:2").await;
     assert!(
-        begun.elapsed() < Duration::from_secs(60),
+        begun.elapsed() < Duration::from_mins(1),
         "{:?}",
         begun.elapsed()
     );

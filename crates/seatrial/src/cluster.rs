@@ -106,21 +106,19 @@ impl Cluster {
             (listeners.git, listeners.registry),
             &plane,
             &mut tasks,
-        )
-        .await?;
+        )?;
         plane
             .make_namespace(seatrial_resources::argoproj::ARGOCD_NAMESPACE)
             .await?;
         let runtime = nodes.reason.clone();
         let agents = nodes::start(
             &parts,
-            nodes,
+            &nodes,
             &delivery.images,
             &plane,
             &traffic,
             &mut tasks,
-        )
-        .await?;
+        )?;
         let endpoints = listeners.endpoints;
         Ok(Self {
             client: plane.client("system:admin"),

@@ -23,7 +23,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Down(down) => down::run(down).await,
         Command::Status(which) => status::run(which).await,
         Command::Doctor(doctor) => doctor::run(doctor).await,
-        Command::Kubeconfig(which) => status::kubeconfig(which),
+        Command::Kubeconfig(which) => status::kubeconfig(&which),
         Command::Demo(demo) => demo::run(demo).await,
         Command::App(app) => with_repositories(app).await.run().await,
         Command::Rollout(rollout) => rollout.run().await,

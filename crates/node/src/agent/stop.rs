@@ -82,7 +82,7 @@ impl Request {
             Some(drain) => {
                 drain
                     .drained(&self.pod, (self.grace / 2).min(LONGEST))
-                    .await
+                    .await;
             }
             None => tokio::time::sleep(SETTLE.min(self.grace)).await,
         }

@@ -189,21 +189,21 @@ fn assess(
             "failed",
             result.failed,
             "failureLimit",
-            number(&metric.failure_limit, 0),
+            number(metric.failure_limit.as_ref(), 0),
         ),
         (
             AnalysisPhase::Inconclusive,
             "inconclusive",
             result.inconclusive,
             "inconclusiveLimit",
-            number(&metric.inconclusive_limit, 0),
+            number(metric.inconclusive_limit.as_ref(), 0),
         ),
         (
             AnalysisPhase::Error,
             "consecutiveErrors",
             result.consecutive_error,
             "consecutiveErrorLimit",
-            number(&metric.consecutive_error_limit, 4),
+            number(metric.consecutive_error_limit.as_ref(), 4),
         ),
     ];
     for (phase, what, count, name, limit) in limits {
@@ -220,12 +220,12 @@ fn assess(
             return (phase, Some(message));
         }
     }
-    let enough = number(&metric.consecutive_success_limit, 0);
+    let enough = number(metric.consecutive_success_limit.as_ref(), 0);
     if enough > 0 && result.consecutive_success >= enough {
         return (AnalysisPhase::Successful, None);
     }
     let wanted = match (&metric.count, &metric.interval) {
-        (Some(count), _) => number(&Some(count.clone()), 0),
+        (Some(count), _) => number(Some(count), 0),
         (None, None) => 1,
         (None, Some(_)) => 0,
     };
@@ -236,7 +236,7 @@ fn assess(
 }
 
 /// A limit, which may be written as a number or as text.
-fn number(limit: &Option<IntOrString>, default: i32) -> i32 {
+fn number(limit: Option<&IntOrString>, default: i32) -> i32 {
     match limit {
         None => default,
         Some(IntOrString::Int(number)) => *number,

@@ -38,7 +38,7 @@ pub(super) fn judge(
             check(&metric.success_condition)?,
         ) {
             (Some(true), _) | (None, Some(false)) => AnalysisPhase::Failed,
-            (None, None) | (_, Some(true)) | (Some(false), None) => AnalysisPhase::Successful,
+            (None | Some(false), None) | (_, Some(true)) => AnalysisPhase::Successful,
             (Some(false), Some(false)) => AnalysisPhase::Inconclusive,
         },
     )

@@ -102,13 +102,11 @@ pub(super) fn plan(
     carried: Option<i32>,
     now: Timestamp,
 ) -> Scaling {
-    match carried {
-        Some(carried) => routed(spec, fleet, status, standing, carried, now),
-        None => {
-            counted(spec, fleet, standing);
-            Scaling::default()
-        }
+    if let Some(carried) = carried {
+        return routed(spec, fleet, status, standing, carried, now);
     }
+    counted(spec, fleet, standing);
+    Scaling::default()
 }
 
 /// With a router: the stable version keeps all its pods until it is no longer the stable one.

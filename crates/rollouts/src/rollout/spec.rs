@@ -155,7 +155,7 @@ fn check_canary(canary: &CanaryStrategy, invalid: &Invalid<'_>) -> Result<(), Er
         ("canaryMetadata", canary.canary_metadata.is_some()),
         ("stableMetadata", canary.stable_metadata.is_some()),
     ];
-    for (field, _) in unsupported.iter().filter(|(_, used)| *used) {
+    if let Some((field, _)) = unsupported.iter().find(|(_, used)| *used) {
         let field = format!("spec.strategy.canary.{field}");
         return Err(invalid(&field, "not supported yet; remove it"));
     }

@@ -128,7 +128,7 @@ pub(crate) async fn deployment(access: &Access, replicas: usize) -> Result<Durat
         "{}",
         String::from_utf8_lossy(&said)
     );
-    let limit = Duration::from_secs(120);
+    let limit = Duration::from_mins(2);
     loop {
         let (_, said) = client
             .call(Method::GET, &format!("{path}/web"), String::new())

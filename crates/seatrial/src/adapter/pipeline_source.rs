@@ -88,7 +88,8 @@ impl Source for PipelineSource {
                 .strip_prefix(WORKFLOWS)
                 .and_then(|path| path.strip_prefix('/'));
             inner.is_some_and(|name| {
-                !name.contains('/') && (name.ends_with(".yml") || name.ends_with(".yaml"))
+                let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+                !name.contains('/') && matches!(ending, Some("yml" | "yaml"))
             })
         };
         let files = tree.into_iter().filter(|(path, _)| is_workflow(path));

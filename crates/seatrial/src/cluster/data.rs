@@ -136,21 +136,19 @@ impl Data {
             self.write(&format!("keys/{name}.key"), pair.key.as_bytes())?;
             Ok(())
         };
-        let authority = match pair("ca") {
-            Some(pair) => pair,
-            None => {
-                let made = tls::authority().context("cannot make a certificate authority")?;
-                keep("ca", &made)?;
-                made
-            }
+        let authority = if let Some(pair) = pair("ca") {
+            pair
+        } else {
+            let made = tls::authority().context("cannot make a certificate authority")?;
+            keep("ca", &made)?;
+            made
         };
-        let server = match pair("server") {
-            Some(pair) => pair,
-            None => {
-                let made = tls::issue(&authority, &[]).context("cannot issue a certificate")?;
-                keep("server", &made)?;
-                made
-            }
+        let server = if let Some(pair) = pair("server") {
+            pair
+        } else {
+            let made = tls::issue(&authority, &[]).context("cannot issue a certificate")?;
+            keep("server", &made)?;
+            made
         };
         Ok(Secrets {
             admin_token: token("keys/admin-token")?,

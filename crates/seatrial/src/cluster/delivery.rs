@@ -32,7 +32,7 @@ pub(crate) struct Delivery {
     pub(crate) images: ImageStore,
 }
 
-pub(crate) async fn start(
+pub(crate) fn start(
     parts: &Parts,
     traffic: &Traffic,
     runtime: Arc<dyn Runtime>,

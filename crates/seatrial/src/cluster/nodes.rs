@@ -74,9 +74,9 @@ pub(crate) async fn choose(parts: &Parts) -> Result<Nodes> {
 }
 
 /// Starts the nodes; returns the agents of those that run processes.
-pub(crate) async fn start(
+pub(crate) fn start(
     parts: &Parts,
-    nodes: Nodes,
+    nodes: &Nodes,
     images: &ImageStore,
     plane: &Plane,
     traffic: &Traffic,

@@ -36,7 +36,7 @@ include!(concat!(env!("OUT_DIR"), "/shop.rs"));
 /// The host that the example's route answers to.
 const HOST: &str = "shop.localhost";
 /// The longest that one release may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) async fn run(demo: Demo) -> Result<ExitCode> {
     if demo.runtime == RuntimeChoice::Simulated {

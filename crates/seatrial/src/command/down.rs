@@ -11,7 +11,7 @@ use crate::arguments::{Down, Output};
 use crate::cluster;
 
 /// How long a cluster may take to end its pods.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(down: Down) -> Result<ExitCode> {
     let data = super::data(&down.which)?;

@@ -94,8 +94,8 @@ pub(crate) async fn run(which: Which) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn kubeconfig(which: Which) -> Result<ExitCode> {
-    let data = super::data(&which)?;
+pub(crate) fn kubeconfig(which: &Which) -> Result<ExitCode> {
+    let data = super::data(which)?;
     let path = data.root().join("kubeconfig");
     match std::fs::read_to_string(&path) {
         Ok(text) => print!("{text}"),

@@ -1,6 +1,7 @@
 //! `seatrial up`.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -156,7 +157,6 @@ async fn detached(up: &Up, data: &Data) -> Result<ExitCode> {
     let mut command = Command::new(std::env::current_exe()?);
     let arguments = std::env::args_os().skip(1);
     command.args(arguments.filter(|word| word != "--detach" && word != "-d"));
-    use std::os::unix::process::CommandExt as _;
     command.process_group(0);
     let mut child = command
         .stdin(Stdio::null())

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::process::{Up, client};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Keeps a Secret beside each ConfigMap that asks for one.
 async fn reconcile(config: Arc<ConfigMap>, client: Arc<Client>) -> Result<Action, kube::Error> {

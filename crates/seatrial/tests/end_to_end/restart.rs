@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::process::{Up, client, seatrial};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn all_ready(replicas: i32) -> impl Condition<Deployment> {
     move |deployment: Option<&Deployment>| {

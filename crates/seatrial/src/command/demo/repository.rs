@@ -48,14 +48,14 @@ impl WorkingCopy {
     /// Commits a version of the application; returns the commit and its subject.
     pub(crate) async fn release(&mut self, version: &str) -> Result<(String, String)> {
         let file = self.folder.join(format!("versions/{version}.py"));
-        if !self.begun {
-            self.git(&["init", "--quiet", "--initial-branch=main"])
-                .await?;
-            self.git(&["remote", "add", "origin", &self.url]).await?;
-        } else {
+        if self.begun {
             // The pipeline has committed image tags since.
             self.git(&["pull", "--quiet", "--rebase", "origin", "main"])
                 .await?;
+        } else {
+            self.git(&["init", "--quiet", "--initial-branch=main"])
+                .await?;
+            self.git(&["remote", "add", "origin", &self.url]).await?;
         }
         self.begun = true;
         std::fs::copy(&file, self.folder.join("src/shop/version.py"))
