@@ -28,6 +28,7 @@ pub mod lost_pods;
 pub mod namespace;
 mod ownership;
 mod pod;
+pub mod quota;
 pub mod replica_set;
 mod scaled;
 pub mod selector;
@@ -47,6 +48,7 @@ pub use self::deployment::Deployments;
 pub use self::endpoints::ServiceEndpoints;
 pub use self::job::Jobs;
 pub use self::namespace::Namespaces;
+pub use self::quota::ResourceQuotas;
 pub use self::replica_set::ReplicaSets;
 pub use self::service_account::ServiceAccounts;
 pub use self::stateful_set::StatefulSets;
@@ -71,6 +73,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(ServiceEndpoints, ctx),
         one(Namespaces, ctx),
         one(ServiceAccounts, ctx),
+        one(ResourceQuotas::default(), ctx),
         (garbage::NAME, Box::pin(garbage::run(ctx.clone()))),
         (lost_pods::NAME, Box::pin(lost_pods::run(ctx.clone()))),
         (
