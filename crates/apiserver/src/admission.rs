@@ -17,16 +17,20 @@
 //! - What a quota grants is stored in the same commit as the object that uses it.
 
 mod chain;
+mod expression;
 mod ingress;
 mod lifecycle;
 mod limits;
+mod matching;
 mod pod_security;
 pub(crate) mod priority;
 mod quota;
 mod reading;
+mod review;
 mod service_account;
 mod storage;
 mod toleration;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,6 +140,14 @@ pub(crate) struct Called {
     pub(crate) due: std::collections::BTreeSet<String>,
     /// The object as each step left it.
     pub(crate) left: BTreeMap<&'static str, Object>,
+}
+
+impl Called {
+    /// Something has changed: whoever was called before it and wants to see that is due.
+    fn changed(&mut self) {
+        let earlier = std::mem::take(&mut self.earlier);
+        self.due.extend(earlier);
+    }
 }
 
 impl Notes {

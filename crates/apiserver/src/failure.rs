@@ -120,6 +120,8 @@ pub struct Details {
     pub causes: Vec<Cause>,
     /// When to try again, in seconds.
     pub retry_after: Option<u64>,
+    /// Code and reason in the words of another server that was asked, in place of our own.
+    pub said: Option<(u16, String)>,
 }
 
 impl Failure {
@@ -265,6 +267,13 @@ impl Failure {
         self
     }
 
+    /// The HTTP status code.
+    pub fn code(&self) -> StatusCode {
+        let said = self.details.said.as_ref();
+        said.and_then(|(code, _)| StatusCode::from_u16(*code).ok())
+            .unwrap_or_else(|| self.reason.code())
+    }
+
     /// The `metav1.Status` that says so.
     pub fn status(&self) -> Value {
         let mut status = json!({
@@ -274,8 +283,15 @@ impl Failure {
             "status": "Failure",
             "message": self.message,
             "reason": format!("{:?}", self.reason),
-            "code": self.reason.code().as_u16(),
+            "code": self.code().as_u16(),
         });
+        match &self.details.said {
+            Some((_, reason)) if reason.is_empty() => {
+                status.as_object_mut().map(|status| status.remove("reason"));
+            }
+            Some((_, reason)) => status["reason"] = json!(reason),
+            None => {}
+        }
         let about = &self.details;
         let mut details = serde_json::Map::new();
         for (key, text) in [
@@ -309,7 +325,7 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = crate::reply::json(self.reason.code(), self.status().to_string());
+        let mut response = crate::reply::json(self.code(), self.status().to_string());
         if let Some(seconds) = self.details.retry_after {
             response
                 .headers_mut()

@@ -38,6 +38,7 @@ pub mod object;
 mod openapi;
 mod ownership;
 mod question;
+pub mod reach;
 pub mod registry;
 mod reply;
 mod router;

@@ -13,6 +13,7 @@ use crate::allocation::Allocation;
 use crate::failure::Failure;
 use crate::object::Object;
 use crate::openapi::Documents;
+use crate::reach::ServiceReach;
 use crate::registry::{Kind, Registry};
 use crate::stream::PodStreams;
 use crate::subresource::PodLogs;
@@ -38,6 +39,8 @@ pub struct State {
     admission: RwLock<Arc<Chain>>,
     /// The certificates by which pods know this server, as PEM.
     authority: OnceLock<String>,
+    /// Whoever reaches the services of the cluster.
+    reach: OnceLock<Arc<dyn ServiceReach>>,
     /// Whoever has the logs of pods.
     logs: OnceLock<Arc<dyn PodLogs>>,
     /// Whoever has the processes of pods.
@@ -55,6 +58,7 @@ impl State {
             random,
             admission: RwLock::default(),
             authority: OnceLock::new(),
+            reach: OnceLock::new(),
             logs: OnceLock::new(),
             streams: OnceLock::new(),
             stopping: CancellationToken::new(),
@@ -97,6 +101,18 @@ impl State {
     /// The certificates by which pods know this server, as PEM.
     pub fn authority(&self) -> Option<&str> {
         self.authority.get().map(String::as_str)
+    }
+
+    /// Says who reaches the services of the cluster; only the first to say so is heard.
+    pub fn reach_services_by(&self, reach: Arc<dyn ServiceReach>) {
+        if self.reach.set(reach).is_err() {
+            tracing::warn!("the services of the cluster are reached already");
+        }
+    }
+
+    /// Whoever reaches the services of the cluster.
+    pub(crate) fn reach(&self) -> Option<&Arc<dyn ServiceReach>> {
+        self.reach.get()
     }
 
     /// Says who has the logs of pods; only the first to say so is heard.

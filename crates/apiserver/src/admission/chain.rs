@@ -6,7 +6,7 @@ use seatrial_store::{Record, Write};
 
 use super::{
     Admission, Change, Notes, Operation, ingress, lifecycle, limits, pod_security, priority, quota,
-    service_account, storage, toleration,
+    service_account, storage, toleration, webhook,
 };
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
@@ -35,6 +35,8 @@ impl Default for Chain {
                 Arc::new(toleration::Tolerations),
                 Arc::new(storage::DefaultStorageClass),
                 Arc::new(ingress::DefaultIngressClass),
+                Arc::new(webhook::Mutating::default()),
+                Arc::new(webhook::Validating::default()),
             ],
             outside: Vec::new(),
             after: vec![Arc::new(quota::Quota::default())],

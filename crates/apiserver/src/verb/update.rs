@@ -120,7 +120,12 @@ async fn store_changed(
     let (notes, name) = (Notes::default(), call.name()?);
     let operation = Operation::Update;
     let passage = Passage::begin(call, operation, name, Some(&old.object), dry_run, &notes);
-    let admitted = passage.admit(object, |object| wrong(call, object, &old.object));
+    let admitted = passage.admit(object, |object| {
+        // A step may have changed what only the server changes, or what counts as a new generation.
+        keep_system_metadata(object, &old.object);
+        count_generation(call, object, &old.object);
+        wrong(call, object, &old.object)
+    });
     let stored = match admitted.await {
         Ok(()) => store_admitted(call, &passage, old, object).await,
         Err(failure) => Err(failure),
