@@ -19,6 +19,14 @@ pub(crate) enum Shape {
     Metadata,
 }
 
+/// How a reply is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Json,
+    /// Kubernetes' protobuf.
+    Protobuf,
+}
+
 /// The form of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Form {
@@ -26,24 +34,37 @@ pub(crate) struct Form {
     pub shape: Shape,
     /// What rows of a table carry.
     pub rows: RowObject,
+    /// How it is written.
+    pub encoding: Encoding,
 }
 
 impl Form {
+    /// The same for a status, which is neither a table nor metadata.
+    pub(crate) fn for_status(&self) -> Self {
+        Self {
+            shape: Shape::Plain,
+            ..self.clone()
+        }
+    }
+
     /// The object or list itself, as JSON.
     pub(crate) fn plain() -> Self {
         Self {
             shape: Shape::Plain,
             rows: RowObject::Metadata,
+            encoding: Encoding::Json,
         }
     }
 
-    /// The first form among those in the `Accept` headers that the server has.
+    /// The first form among those in the `Accept` headers that the server has. `api_version` and `kind` are those of the object.
     ///
     /// # Errors
     /// Not acceptable, where there is none.
     pub(crate) fn negotiate(
         headers: &HeaderMap,
         include_object: Option<&str>,
+        api_version: &str,
+        kind: &str,
     ) -> Result<Self, Failure> {
         let rows = match include_object {
             Some("Object") => RowObject::Whole,
@@ -53,12 +74,17 @@ impl Form {
         let mut any = false;
         for media in media_types(headers) {
             any = true;
-            if let Some(shape) = shape(&media) {
-                return Ok(Self { shape, rows });
+            if let Some((shape, encoding)) = wanted(&media, api_version, kind) {
+                return Ok(Self {
+                    shape,
+                    rows,
+                    encoding,
+                });
             }
         }
         if any {
             let message = "only the following media types are accepted: application/json, \
+                           application/vnd.kubernetes.protobuf for built-in kinds, \
                            application/json;as=Table;v=v1;g=meta.k8s.io, \
                            application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
             return Err(Failure::new(Reason::NotAcceptable, message));
@@ -66,6 +92,7 @@ impl Form {
         Ok(Self {
             shape: Shape::Plain,
             rows,
+            encoding: Encoding::Json,
         })
     }
 }
@@ -108,13 +135,26 @@ pub(crate) fn media_types(headers: &HeaderMap) -> Vec<Media> {
         .collect()
 }
 
+/// The form that a media type asks for, where the server has it.
+fn wanted(media: &Media, api_version: &str, kind: &str) -> Option<(Shape, Encoding)> {
+    let shape = shape(media)?;
+    let encoding = match media.name.as_str() {
+        "application/json" | "application/*" | "*/*" => Encoding::Json,
+        "application/vnd.kubernetes.protobuf" => Encoding::Protobuf,
+        _ => return None,
+    };
+    let possible = match (&shape, encoding) {
+        (Shape::Table { .. }, Encoding::Protobuf) => false,
+        (Shape::Plain, Encoding::Protobuf) => {
+            seatrial_schema::protobuf::encodes(api_version, kind)
+                && seatrial_schema::protobuf::encodes(api_version, &format!("{kind}List"))
+        }
+        _ => true,
+    };
+    possible.then_some((shape, encoding))
+}
+
 fn shape(media: &Media) -> Option<Shape> {
-    if !matches!(
-        media.name.as_str(),
-        "application/json" | "application/*" | "*/*"
-    ) {
-        return None;
-    }
     let version = media.parameter("v");
     match media.parameter("as") {
         "" => Some(Shape::Plain),

@@ -96,7 +96,7 @@ pub(crate) async fn install(
     }
     target.name = Some(name);
     let call = call(state, target);
-    let old = Fixed::load(&call)?;
+    let old = Fixed::load(&call).await?;
     commit_update(&call, &old, object, Vec::new())
         .await
         .map(|_| ())

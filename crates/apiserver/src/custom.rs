@@ -1,5 +1,6 @@
 //! Kinds that CustomResourceDefinitions add: from the definition to a row in the registry.
 
+pub(crate) mod conversion;
 pub(crate) mod rules;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,11 @@ use rules::Rules;
 
 /// The schemas of a custom kind, by version; read when one is first needed.
 #[derive(Debug)]
-pub struct Definition(Vec<Schema>);
+pub struct Definition {
+    schemas: Vec<Schema>,
+    /// `spec.conversion.webhook.clientConfig`, where a webhook converts between versions.
+    converter: Option<Value>,
+}
 
 #[derive(Debug)]
 struct Schema {
@@ -36,7 +41,12 @@ struct Schema {
 
 impl Definition {
     fn schema(&self, version: &str) -> Option<&Schema> {
-        self.0.iter().find(|schema| schema.version == version)
+        self.schemas.iter().find(|schema| schema.version == version)
+    }
+
+    /// Whom to ask for conversion, as a `clientConfig`.
+    pub(crate) fn converter(&self) -> Option<&Value> {
+        self.converter.as_ref()
     }
 
     /// The `openAPIV3Schema` of a version.
@@ -161,13 +171,65 @@ pub(crate) fn validate(definition: &Object) -> Vec<Cause> {
             format!(r#"Unsupported value: {scope:?}: supported values: "Cluster", "Namespaced""#);
         causes.push(Cause::new("FieldValueNotSupported", "spec.scope", message));
     }
-    if definition.text(&["spec", "conversion", "strategy"]) == "Webhook" {
-        causes.push(Cause::forbidden(
-            "spec.conversion.strategy",
-            "conversion by webhook is not supported; use None",
-        ));
-    }
+    causes.extend(validate_conversion(definition));
     causes.extend(validate_versions(definition));
+    causes
+}
+
+fn validate_conversion(definition: &Object) -> Vec<Cause> {
+    let config = definition.at(&["spec", "conversion", "webhook", "clientConfig"]);
+    match (definition.text(&["spec", "conversion", "strategy"]), config) {
+        ("None" | "", None) => Vec::new(),
+        ("None" | "", Some(_)) => {
+            let detail = "should not be set when strategy is not set to Webhook";
+            vec![Cause::forbidden("spec.conversion.webhook", detail)]
+        }
+        ("Webhook", None) => {
+            let detail = "required when strategy is set to Webhook";
+            vec![Cause::required(
+                "spec.conversion.webhook.clientConfig",
+                detail,
+            )]
+        }
+        ("Webhook", Some(config)) => validate_converter(definition, config),
+        (other, _) => {
+            let message =
+                format!("Unsupported value: {other:?}: supported values: \"None\", \"Webhook\"");
+            vec![Cause::new(
+                "FieldValueNotSupported",
+                "spec.conversion.strategy",
+                message,
+            )]
+        }
+    }
+}
+
+fn validate_converter(definition: &Object, config: &Value) -> Vec<Cause> {
+    const CONFIG: &str = "spec.conversion.webhook.clientConfig";
+    const VERSIONS: &str = "spec.conversion.webhook.conversionReviewVersions";
+    let mut causes = Vec::new();
+    let url = config.get("url").and_then(Value::as_str);
+    match (url, config.get("service").is_some_and(Value::is_object)) {
+        (Some(_), true) | (None, false) => {
+            causes.push(Cause::required(
+                CONFIG,
+                "exactly one of url or service is required",
+            ));
+        }
+        (Some(url), false) if !url.starts_with("https://") => {
+            let detail = "'https' is the only allowed URL scheme";
+            causes.push(Cause::invalid(format!("{CONFIG}.url"), url, detail));
+        }
+        _ => {}
+    }
+    let versions = definition.at(&["spec", "conversion", "webhook", "conversionReviewVersions"]);
+    let versions = texts(versions);
+    if versions.is_empty() {
+        causes.push(Cause::required(VERSIONS, ""));
+    } else if !versions.iter().any(|version| version == "v1") {
+        let detail = "must include at least one of v1";
+        causes.push(Cause::invalid(VERSIONS, versions, detail));
+    }
     causes
 }
 
@@ -235,6 +297,15 @@ fn kind(definition: &Object) -> Kind {
         .filter(|version| flag(version, "served"))
         .collect();
     served.sort_by_key(|version| std::cmp::Reverse(priority(&text(Some(version), "name"))));
+    let webhook = definition.text(&["spec", "conversion", "strategy"]) == "Webhook";
+    let converter = definition
+        .at(&["spec", "conversion", "webhook", "clientConfig"])
+        .filter(|_| webhook);
+    let conversion = if converter.is_some() {
+        Conversion::Webhook
+    } else {
+        Conversion::Rename
+    };
     let schema = |version: &Value| Schema {
         version: text(Some(version), "name"),
         text: version
@@ -246,7 +317,7 @@ fn kind(definition: &Object) -> Kind {
     Kind {
         versions: served
             .iter()
-            .map(|version| served_version(version))
+            .map(|version| served_version(version, conversion))
             .collect(),
         stored_as: api_version(group, &stored_version(definition)),
         kind: text(names, "kind"),
@@ -264,10 +335,11 @@ fn kind(definition: &Object) -> Kind {
         verbs: Verbs::All,
         names: crate::name::NameRule::Subdomain,
         strategy: &crate::strategy::Plain,
-        origin: Origin::Custom(Arc::new(Definition(
+        origin: Origin::Custom(Arc::new(Definition {
             // The stored version may not be served, but objects are checked in its form.
-            versions(definition).into_iter().map(schema).collect(),
-        ))),
+            schemas: versions(definition).into_iter().map(schema).collect(),
+            converter: converter.cloned(),
+        })),
         group: group.to_owned(),
         plural,
     }
@@ -290,7 +362,7 @@ fn selectable(served: &[&Value]) -> Vec<String> {
     selectable
 }
 
-fn served_version(version: &Value) -> Version {
+fn served_version(version: &Value, conversion: Conversion) -> Version {
     let mut subresources = Vec::new();
     if version.pointer("/subresources/status").is_some() {
         subresources.push(Subresource::Status);
@@ -308,7 +380,7 @@ fn served_version(version: &Value) -> Version {
     Version {
         name: text(Some(version), "name"),
         subresources,
-        conversion: Conversion::Rename,
+        conversion,
         columns: match columns {
             Some(columns) => columns.iter().map(Column::from_definition).collect(),
             None => Arc::new([Column::age()]),

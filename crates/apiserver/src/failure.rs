@@ -122,6 +122,8 @@ pub struct Details {
     pub retry_after: Option<u64>,
     /// Code and reason in the words of another server that was asked, in place of our own.
     pub said: Option<(u16, String)>,
+    /// The token with which a list whose revision is forgotten goes on, without being consistent.
+    pub next: Option<String>,
 }
 
 impl Failure {
@@ -293,6 +295,9 @@ impl Failure {
             None => {}
         }
         let about = &self.details;
+        if let Some(next) = &about.next {
+            status["metadata"] = json!({ "continue": next });
+        }
         let mut details = serde_json::Map::new();
         for (key, text) in [
             ("name", &about.name),

@@ -36,6 +36,7 @@ mod identity;
 mod name;
 pub mod object;
 mod openapi;
+mod outbound;
 mod ownership;
 mod question;
 pub mod reach;

@@ -136,6 +136,8 @@ impl Version {
 pub enum Conversion {
     /// Versions differ in name only.
     Rename,
+    /// The forms differ, and a webhook turns one into the other; see [`crate::custom::conversion`].
+    Webhook,
     /// The forms differ.
     Convert {
         /// From the stored form to the one that is served.

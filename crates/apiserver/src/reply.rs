@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use seatrial_store::Revision;
 use serde_json::{Value, json};
 
-use crate::accept::{Form, Shape};
+use crate::accept::{Encoding, Form, Shape};
 use crate::failure::Failure;
 use crate::object::Object;
 use crate::registry::{Conversion, Kind, Version};
@@ -21,6 +21,35 @@ pub(crate) fn json(code: StatusCode, body: impl Into<Body>) -> Response {
     *response.status_mut() = code;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
+}
+
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/vnd.kubernetes.protobuf");
+
+/// A response whose body is JSON so far, in the encoding that the client accepts.
+///
+/// # Errors
+/// Not acceptable, where the object has no such form.
+pub(crate) fn encoded(form: &Form, code: StatusCode, body: Bytes) -> Result<Response, Failure> {
+    match form.encoding {
+        Encoding::Json => Ok(json(code, body)),
+        Encoding::Protobuf => {
+            let mut response = json(code, protobuf(&body)?);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, PROTOBUF);
+            Ok(response)
+        }
+    }
+}
+
+/// Protobuf in place of JSON.
+///
+/// # Errors
+/// Not acceptable, where the object has no such form.
+pub(crate) fn protobuf(json: &[u8]) -> Result<Vec<u8>, Failure> {
+    let object = serde_json::from_slice(json).map_err(Failure::internal)?;
+    seatrial_schema::protobuf::encode(&object)
+        .map_err(|error| Failure::new(crate::failure::Reason::NotAcceptable, error.to_string()))
 }
 
 /// The status that says that a request which leaves no object behind has succeeded.
@@ -42,6 +71,8 @@ pub(crate) fn created() -> Response {
 pub(crate) fn served(kind: &Kind, version: &Version, bytes: &Bytes) -> Result<Bytes, Failure> {
     match version.conversion {
         Conversion::Rename => Ok(renamed(kind, version, bytes)),
+        // Done already, where requests are received and answered.
+        Conversion::Webhook => Ok(bytes.clone()),
         Conversion::Convert { to_served, .. } => {
             let mut object = Object::decode(bytes).map_err(Failure::internal)?;
             to_served(&mut object);

@@ -82,6 +82,10 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
         Form::negotiate(
             &parts.headers,
             query.get("includeObject").map(String::as_str),
+            &target
+                .kind
+                .api_version(&target.kind.versions[target.version]),
+            &target.kind.kind,
         )?
     };
     let body = if parts.method == Method::GET {

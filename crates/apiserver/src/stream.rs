@@ -14,6 +14,7 @@
 
 mod channels;
 mod client;
+pub(crate) mod feed;
 mod forward;
 mod session;
 pub mod spdy;

@@ -26,7 +26,7 @@ use crate::stream;
 pub(crate) async fn dispatch(call: &Call) -> Result<Response, Failure> {
     let part = call.subresource().ok_or_else(Failure::unknown_path)?;
     match (part, &call.method) {
-        (Subresource::Scale(paths), &Method::GET) => scale::get(call, paths),
+        (Subresource::Scale(paths), &Method::GET) => scale::get(call, paths).await,
         (Subresource::Scale(paths), &Method::PUT) => scale::update(call, paths).await,
         (Subresource::Scale(paths), &Method::PATCH) => scale::patch(call, paths).await,
         (Subresource::Finalize, &Method::PUT) => finalize::update(call).await,
@@ -38,7 +38,7 @@ pub(crate) async fn dispatch(call: &Call) -> Result<Response, Failure> {
         (Subresource::PortForward, &Method::GET | &Method::POST) => {
             stream::port_forward(call).await
         }
-        (Subresource::Token, &Method::POST) => token::create(call),
+        (Subresource::Token, &Method::POST) => token::create(call).await,
         _ => Err(Failure::method_not_allowed()),
     }
 }

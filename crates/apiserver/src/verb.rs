@@ -31,10 +31,11 @@ pub(crate) struct Written {
 
 impl Written {
     /// The response to the client of `call`.
-    pub(crate) fn response(self, call: &Call) -> Result<Response, Failure> {
+    pub(crate) async fn response(self, call: &Call) -> Result<Response, Failure> {
         let now = call.state.now();
-        let body = reply::object(&call.form, call.kind(), call.version(), &self.bytes, now)?;
-        let mut response = reply::json(self.code, body);
+        let bytes = crate::custom::conversion::served(call, self.bytes).await?;
+        let body = reply::object(&call.form, call.kind(), call.version(), &bytes, now)?;
+        let mut response = reply::encoded(&call.form, self.code, body)?;
         for warning in self.warnings {
             let text = warning
                 .replace('\\', "\\\\")
@@ -62,12 +63,12 @@ pub(crate) async fn dispatch(call: Call) -> Result<Response, Failure> {
     crate::ownership::check_options(&call)?;
     let part = call.target.subresource.as_str();
     match (&call.method, call.target.name.is_some(), part) {
-        (&Method::GET, true, "" | "status") => get::get(&call),
+        (&Method::GET, true, "" | "status") => get::get(&call).await,
         (&Method::GET, false, _) if call.flag("watch") == Some(true) => watch::watch(&call),
-        (&Method::GET, false, _) => list::list(&call),
-        (&Method::POST, false, _) => create::create(&call).await?.response(&call),
-        (&Method::PUT, true, "" | "status") => update::update(&call).await?.response(&call),
-        (&Method::PATCH, true, "" | "status") => patch::patch(&call).await?.response(&call),
+        (&Method::GET, false, _) => list::list(&call).await,
+        (&Method::POST, false, _) => create::create(&call).await?.response(&call).await,
+        (&Method::PUT, true, "" | "status") => update::update(&call).await?.response(&call).await,
+        (&Method::PATCH, true, "" | "status") => patch::patch(&call).await?.response(&call).await,
         (&Method::DELETE, true, "") => delete::delete(&call).await,
         (&Method::DELETE, false, _) if call.kind().verbs == Verbs::All => {
             delete::delete_collection(&call).await

@@ -1,4 +1,4 @@
-//! Decodes the protobuf form in which kubectl and client-go send objects.
+//! The protobuf form in which kubectl and client-go send objects, and ask for them.
 //!
 //! ```text
 //! "k8s\0" ─ runtime.Unknown ─┬─ typeMeta: apiVersion, kind
@@ -13,12 +13,14 @@
 mod pointer;
 mod reader;
 mod value;
+mod writer;
 
 use serde_json::Value;
 
 use crate::fact::wire::Message;
 use crate::generated::wire::KINDS;
 use reader::{Payload, Reader};
+pub use writer::{Error as EncodeError, encode, encodes, frame};
 
 /// The bytes that every encoded object begins with.
 pub const MAGIC: &[u8; 4] = b"k8s\0";

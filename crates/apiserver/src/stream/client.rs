@@ -75,7 +75,7 @@ async fn start(
     command: Option<Vec<String>>,
 ) -> Result<Response, Failure> {
     let protocol = upgrade::wanted(&call.headers)?;
-    let pod = Fixed::load(call)?;
+    let pod = Fixed::load(call).await?;
     let container = container(call, &pod)?;
     let (streams, pod) = reach(call, &pod).await?;
     let job = Job {
@@ -107,7 +107,7 @@ async fn start(
 /// `pods/portforward`.
 pub(crate) async fn port_forward(call: &Call) -> Result<Response, Failure> {
     let protocol = upgrade::wanted(&call.headers)?;
-    let pod = Fixed::load(call)?;
+    let pod = Fixed::load(call).await?;
     let ports = call.streaming.values("ports");
     let (streams, pod) = reach(call, &pod).await?;
     let forwarder = forward::Forwarder {

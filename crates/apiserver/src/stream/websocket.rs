@@ -3,7 +3,7 @@
 mod connection;
 mod frame;
 
-pub(super) use connection::{Receiver, Sender, open};
+pub(super) use connection::{Gone, Receiver, Sender, open};
 pub use frame::{Decoder, Error, Event};
 
 use base64::Engine as _;

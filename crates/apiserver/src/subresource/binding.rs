@@ -25,9 +25,9 @@ pub(super) async fn create(call: &Call) -> Result<Response, Failure> {
         ));
     }
     for attempt in 1.. {
-        let old = Fixed::load(call)?;
+        let old = Fixed::load(call).await?;
         may_bind(call, &binding, &old)?;
-        let mut pod = old.served(call);
+        let mut pod = old.served(call).await?;
         pod.section("spec")
             .insert("nodeName".to_owned(), json!(node));
         if let Some(Value::Object(extra)) = binding.at(&["metadata", "annotations"]) {

@@ -19,7 +19,7 @@ pub(super) async fn create(call: &Call) -> Result<Response, Failure> {
         Some(Value::Object(map)) => Options::from(call, &Object(map.clone()))?,
         _ => Options::from(call, &Object::default())?,
     };
-    let pod = Fixed::load(call)?;
+    let pod = Fixed::load(call).await?;
     let finished = matches!(
         pod.object.text(&["status", "phase"]),
         "Succeeded" | "Failed"

@@ -10,12 +10,12 @@ use crate::verb::{Fixed, commit_update};
 
 pub(super) async fn update(call: &Call) -> Result<Response, Failure> {
     let wanted = body::object(call)?;
-    let old = Fixed::load(call)?;
+    let old = Fixed::load(call).await?;
     let revision = wanted.text(&["metadata", "resourceVersion"]);
     if !revision.is_empty() && revision != old.record.revision.to_string() {
         return Err(Failure::modified(call.kind(), call.name()?));
     }
-    let mut object = old.served(call);
+    let mut object = old.served(call).await?;
     let finalizers = wanted
         .at(&["spec", "finalizers"])
         .cloned()
@@ -26,4 +26,5 @@ pub(super) async fn update(call: &Call) -> Result<Response, Failure> {
     commit_update(call, &old, object, Vec::new())
         .await?
         .response(call)
+        .await
 }

@@ -64,7 +64,7 @@ pub trait PodLogs: Send + Sync {
 }
 
 pub(super) async fn get(call: &Call) -> Result<Response, Failure> {
-    let pod = Fixed::load(call)?;
+    let pod = Fixed::load(call).await?;
     let name = call.name()?;
     let container = container(call, &pod)?;
     let node = pod.object.text(&["spec", "nodeName"]);

@@ -18,9 +18,9 @@ use crate::verb::{Fixed, commit_update};
 /// How often a change is tried again when others are faster.
 const ATTEMPTS: usize = 5;
 
-pub(super) fn get(call: &Call, paths: &ScalePaths) -> Result<Response, Failure> {
-    let fixed = Fixed::load(call)?;
-    Ok(respond(&scale_of(&fixed.object, paths)))
+pub(super) async fn get(call: &Call, paths: &ScalePaths) -> Result<Response, Failure> {
+    let fixed = Fixed::load(call).await?;
+    Ok(respond(&scale_of(&fixed.served(call).await?, paths)))
 }
 
 fn respond(scale: &Value) -> Response {
@@ -127,7 +127,7 @@ async fn write(
     change: impl Fn(Value) -> Result<Object, Failure>,
 ) -> Result<Response, Failure> {
     for attempt in 1.. {
-        let old = Fixed::load(call)?;
+        let old = Fixed::load(call).await?;
         let wanted = change(scale_of(&old.object, paths))?;
         let replicas = wanted
             .at(&["spec", "replicas"])
@@ -138,7 +138,7 @@ async fn write(
             let cause = Cause::invalid("spec.replicas", replicas, detail);
             return Err(Failure::invalid(call.kind(), call.name()?, vec![cause]));
         }
-        let mut object = old.served(call);
+        let mut object = old.served(call).await?;
         if body::media_type(call) == ownership::APPLY {
             object = applied(call, paths, &object, replicas)?;
         } else {

@@ -15,9 +15,9 @@ use crate::verb::Fixed;
 /// How long a token is good for unless the client says otherwise, in seconds.
 const DEFAULT_LIFETIME: i64 = 3600;
 
-pub(super) fn create(call: &Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: &Call) -> Result<Response, Failure> {
     let mut request = body::object(call)?;
-    let account = Fixed::load(call)?;
+    let account = Fixed::load(call).await?;
     let asked = request
         .at(&["spec", "expirationSeconds"])
         .and_then(Value::as_i64);

@@ -39,7 +39,7 @@ pub(crate) async fn finish_create(
     if call.kind().namespaced() && call.target.namespace.is_empty() {
         return Err(Failure::method_not_allowed());
     }
-    to_stored(call, &mut object)?;
+    to_stored(call, &mut object).await?;
     place(call, &mut object)?;
     if !object.text(&["metadata", "resourceVersion"]).is_empty() {
         return Err(Failure::bad_request(

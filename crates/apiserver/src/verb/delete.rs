@@ -110,15 +110,15 @@ pub(super) async fn delete(call: &Call) -> Result<Response, Failure> {
         warnings: Vec::new(),
     };
     match removed {
-        Removed::Marked(bytes) => written(bytes).response(call),
+        Removed::Marked(bytes) => written(bytes).response(call).await,
         Removed::Gone(bytes, _) if call.kind().strategy.returns_deleted() => {
-            written(bytes).response(call)
+            written(bytes).response(call).await
         }
-        Removed::Gone(_, object) => Ok(success(call, &object)),
+        Removed::Gone(_, object) => success(call, &object),
     }
 }
 
-fn success(call: &Call, object: &Object) -> Response {
+fn success(call: &Call, object: &Object) -> Result<Response, Failure> {
     let kind = call.kind();
     let mut details = json!({ "name": object.name(), "kind": kind.plural, "uid": object.uid() });
     if !kind.group.is_empty() {
@@ -131,12 +131,13 @@ fn success(call: &Call, object: &Object) -> Response {
         "status": "Success",
         "details": details,
     });
-    reply::json(StatusCode::OK, status.to_string())
+    let form = call.form.for_status();
+    reply::encoded(&form, StatusCode::OK, status.to_string().into())
 }
 
 pub(super) async fn delete_collection(call: &Call) -> Result<Response, Failure> {
     let options = Options::read(call)?;
-    let listed = list::select(call)?;
+    let mut listed = list::select(call)?;
     for record in &listed.items {
         let mut one = Call {
             state: std::sync::Arc::clone(&call.state),
@@ -158,8 +159,9 @@ pub(super) async fn delete_collection(call: &Call) -> Result<Response, Failure> 
             _ => {}
         }
     }
+    listed.items = crate::custom::conversion::served_records(call, listed.items).await?;
     let body = listed.body(&call.form, call.kind(), call.version(), call.state.now())?;
-    Ok(reply::json(StatusCode::OK, body))
+    reply::encoded(&call.form, StatusCode::OK, body)
 }
 
 /// Deletes the object `name` of the call's kind and namespace, as far as it can be deleted now.

@@ -17,6 +17,7 @@ use crate::selector::Filter;
 /// Where the next page begins: what a `continue` token holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Continue {
+    /// 0 where the revision is forgotten and the client goes on with what there is now.
     #[serde(rename = "v")]
     revision: Revision,
     #[serde(rename = "s")]
@@ -24,6 +25,12 @@ struct Continue {
     #[serde(rename = "n")]
     name: String,
 }
+
+/// Upstream's words for a page whose list is forgotten.
+const TOO_OLD: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+    without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. \
+    Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted \
+    between the time the first chunk was returned and now may show up in the list.";
 
 impl Continue {
     fn encode(&self) -> String {
@@ -39,10 +46,11 @@ impl Continue {
     }
 }
 
-pub(super) fn list(call: &Call) -> Result<Response, Failure> {
-    let listed = select(call)?;
+pub(super) async fn list(call: &Call) -> Result<Response, Failure> {
+    let mut listed = select(call)?;
+    listed.items = crate::custom::conversion::served_records(call, listed.items).await?;
     let body = listed.body(&call.form, call.kind(), call.version(), call.state.now())?;
-    Ok(reply::json(StatusCode::OK, body))
+    reply::encoded(&call.form, StatusCode::OK, body)
 }
 
 /// The objects that a list request selects.
@@ -54,7 +62,10 @@ pub(super) fn select(call: &Call) -> Result<Listed, Failure> {
         .map(Continue::decode)
         .transpose()?;
     let at = match &token {
-        Some(token) => Some(token.revision),
+        Some(token) => {
+            without_revision(call)?;
+            Some(token.revision).filter(|revision| *revision > 0)
+        }
         None => exact_revision(call)?,
     };
     if let (Some(name), None) = (filter.name(), at)
@@ -74,16 +85,44 @@ pub(super) fn select(call: &Call) -> Result<Listed, Failure> {
         .store
         .list(&call.kind().resource, &page)
         .map_err(|compacted| {
-            Failure::expired(match token {
-            Some(_) => {
-                "The provided continue parameter is too old to display a consistent list result. \
-                 You can start a new list without the continue parameter."
-                    .to_owned()
-            }
-            None => format!("The resourceVersion for the provided list is too old: {compacted}"),
-        })
+            let Some(token) = token else {
+                return Failure::expired(format!(
+                    "The resourceVersion for the provided list is too old: {compacted}"
+                ));
+            };
+            let mut failure = Failure::expired(TOO_OLD);
+            let next = Continue {
+                revision: 0,
+                ..token
+            };
+            failure.details.next = Some(next.encode());
+            failure
         })?;
     Ok(cut(listing.records, listing.revision, &filter, limit))
+}
+
+/// A page is of the revision of its list: to ask for another makes no sense.
+fn without_revision(call: &Call) -> Result<(), Failure> {
+    let forbidden = |field: &str, detail: &str| {
+        Err(Failure::invalid(
+            call.kind(),
+            "",
+            vec![Cause::forbidden(field, detail)],
+        ))
+    };
+    if call.parameter("resourceVersionMatch").is_some() {
+        let detail = "resourceVersionMatch is forbidden when continue is provided";
+        return forbidden("resourceVersionMatch", detail);
+    }
+    if call
+        .parameter("resourceVersion")
+        .is_some_and(|revision| revision != "0")
+    {
+        return Err(Failure::bad_request(
+            "specifying resource version is not allowed when using continue",
+        ));
+    }
+    Ok(())
 }
 
 /// The namespace in which an object of a known name must be, where there is only one.

@@ -112,8 +112,8 @@ pub(super) async fn patch(call: &Call) -> Result<Written, Failure> {
         }
     }
     for attempt in 1.. {
-        let old = Fixed::load(call)?;
-        let (changed, warnings) = changed(call, &patch, &old)?;
+        let old = Fixed::load(call).await?;
+        let (changed, warnings) = changed(call, &patch, &old).await?;
         // A patch that names a revision must not be tried against another.
         let pinned =
             changed.text(&["metadata", "resourceVersion"]) != old.record.revision.to_string();
@@ -152,8 +152,8 @@ fn merge_applied(call: &Call, apply: &Apply, live: Option<&Object>) -> Result<Ob
 }
 
 /// The object after the patch, in the version of the path, with warnings.
-fn changed(call: &Call, patch: &Patch, old: &Fixed) -> Result<(Object, Vec<String>), Failure> {
-    let served = old.served(call);
+async fn changed(call: &Call, patch: &Patch, old: &Fixed) -> Result<(Object, Vec<String>), Failure> {
+    let served = old.served(call).await?;
     if let Patch::Apply(apply) = patch {
         let object = merge_applied(call, apply, Some(&served))?;
         return Ok((object, apply.warnings.clone()));

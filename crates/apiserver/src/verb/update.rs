@@ -29,7 +29,7 @@ pub(super) async fn update(call: &Call) -> Result<Written, Failure> {
         return Err(Failure::invalid(call.kind(), call.name()?, vec![cause]));
     }
     for attempt in 1.. {
-        let old = Fixed::load(call)?;
+        let old = Fixed::load(call).await?;
         match commit_update(call, &old, object.clone(), warnings.clone()).await {
             Err(failure) if failure.reason == Reason::Conflict && !pinned && attempt < ATTEMPTS => {
             }
@@ -52,7 +52,7 @@ pub(crate) async fn commit_update(
 ) -> Result<Written, Failure> {
     let (state, kind) = (&call.state, call.kind());
     let dry_run = call.dry_run()?;
-    let mut object = complete(call, old, object)?;
+    let mut object = complete(call, old, object).await?;
     let outcome = store_changed(call, old, &mut object, &mut warnings, dry_run).await;
     match &outcome {
         Ok(_) if !dry_run && object != old.object => {
@@ -73,9 +73,9 @@ pub(crate) async fn commit_update(
 }
 
 /// The wanted state in the stored form, with what a client may not change as it was.
-fn complete(call: &Call, old: &Fixed, mut object: Object) -> Result<Object, Failure> {
+async fn complete(call: &Call, old: &Fixed, mut object: Object) -> Result<Object, Failure> {
     let kind = call.kind();
-    to_stored(call, &mut object)?;
+    to_stored(call, &mut object).await?;
     place(call, &mut object)?;
     same_object(call, &old.object, &object, old.record.revision)?;
     keep_system_metadata(&mut object, &old.object);

@@ -7,13 +7,16 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::StatusCode;
+use futures::StreamExt as _;
+use http::{HeaderValue, StatusCode, header};
+use seatrial_schema::protobuf;
 use seatrial_store::{Compacted, Event, EventKind, Page, Record, Revision, Watch};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::accept::{Form, Shape};
+use crate::accept::{Encoding, Form, Shape};
 use crate::call::Call;
+use crate::custom::conversion;
 use crate::failure::{Cause, Failure};
 use crate::registry::Kind;
 use crate::reply;
@@ -28,11 +31,20 @@ const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 
 pub(super) fn watch(call: &Call) -> Result<Response, Failure> {
     let feed = Feed::open(call)?;
-    let lines = futures::stream::unfold(feed, |mut feed| async move {
-        let line = feed.next().await?;
-        Some((Ok::<Bytes, std::convert::Infallible>(line), feed))
+    let events = futures::stream::unfold(feed, |mut feed| async move {
+        let event = feed.next().await?;
+        Some((event, feed))
     });
-    Ok(reply::json(StatusCode::OK, Body::from_stream(lines)))
+    if crate::stream::feed::wanted(call) {
+        return crate::stream::feed::carry(call, events);
+    }
+    let lines = events.map(Ok::<Bytes, std::convert::Infallible>);
+    let mut response = reply::json(StatusCode::OK, Body::from_stream(lines));
+    if call.form.encoding == Encoding::Protobuf {
+        let media = HeaderValue::from_static("application/vnd.kubernetes.protobuf;stream=watch");
+        response.headers_mut().insert(header::CONTENT_TYPE, media);
+    }
+    Ok(response)
 }
 
 /// What a bookmark must say when the initial events are over.
@@ -101,15 +113,18 @@ impl Feed {
         let newest = self.state.store.revision();
         if after > newest {
             // It comes from another store; waiting for it would skip what happens until then.
-            self.error = Some(expired(Compacted {
-                asked: after,
-                oldest: newest,
-            }));
+            self.error = Some(expired(
+                self.form.encoding,
+                Compacted {
+                    asked: after,
+                    oldest: newest,
+                },
+            ));
             return;
         }
         match self.state.store.watch(&self.kind.resource, after) {
             Ok(watch) => self.watch = Some(watch),
-            Err(compacted) => self.error = Some(expired(compacted)),
+            Err(compacted) => self.error = Some(expired(self.form.encoding, compacted)),
         }
     }
 
@@ -129,14 +144,14 @@ impl Feed {
                 }
                 self.follow(listing.revision);
             }
-            Err(compacted) => self.error = Some(expired(compacted)),
+            Err(compacted) => self.error = Some(expired(self.form.encoding, compacted)),
         }
     }
 
     /// The next line, or `None` when the watch is over.
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(record) = self.existing.pop_front() {
-            return Some(self.line("ADDED", &record));
+            return Some(self.line("ADDED", &record).await);
         }
         if let Initial::Owed(revision) = std::mem::replace(&mut self.initial, Initial::Done) {
             return Some(self.bookmark(revision, true));
@@ -152,13 +167,13 @@ impl Feed {
                 () = stopping.cancelled() => return None,
                 event = watch.next() => match event {
                     Ok(event) => {
-                        if let Some(line) = self.encode(&event) {
-                            return Some(line);
+                        if let Some(name) = self.name_for(&event) {
+                            return Some(self.line(name, &event.record).await);
                         }
                     }
                     Err(compacted) => {
                         self.watch = None;
-                        return Some(expired(compacted));
+                        return Some(expired(self.form.encoding, compacted));
                     }
                 },
                 () = tokio::time::sleep_until(self.deadline) => return None,
@@ -169,7 +184,7 @@ impl Feed {
                         Ok(None) => {}
                         Err(compacted) => {
                             self.watch = None;
-                            return Some(expired(compacted));
+                            return Some(expired(self.form.encoding, compacted));
                         }
                     }
                 }
@@ -183,7 +198,7 @@ impl Feed {
     /// The object was encoded when it was stored; a line is a copy of those bytes. Keeping whole lines
     /// with the events would spare each watcher that copy, at the price of holding every event of the
     /// log twice.
-    fn encode(&self, event: &Event) -> Option<Bytes> {
+    fn name_for(&self, event: &Event) -> Option<&'static str> {
         let before = event
             .previous
             .as_ref()
@@ -196,20 +211,20 @@ impl Feed {
             (EventKind::Deleted, before, after) if before || after => EventKind::Deleted,
             _ => return None,
         };
-        Some(self.line(name(kind), &event.record))
+        Some(name(kind))
     }
 
-    fn line(&self, name: &str, record: &Record) -> Bytes {
+    async fn line(&self, name: &str, record: &Record) -> Bytes {
         let version = &self.kind.versions[self.version];
-        match reply::object(
-            &self.form,
-            &self.kind,
-            version,
-            &record.bytes,
-            self.state.now(),
-        ) {
-            Ok(object) => wrap(name, &object),
-            Err(failure) => error_line(&failure),
+        let stored = record.bytes.clone();
+        let served = conversion::served_as(&self.state, &self.kind, version, stored).await;
+        let bytes = match served {
+            Ok(bytes) => bytes,
+            Err(failure) => return error_line(self.form.encoding, &failure),
+        };
+        match reply::object(&self.form, &self.kind, version, &bytes, self.state.now()) {
+            Ok(object) => wrap(self.form.encoding, name, &object),
+            Err(failure) => error_line(self.form.encoding, &failure),
         }
     }
 
@@ -242,7 +257,11 @@ impl Feed {
                 "metadata": metadata,
             }),
         };
-        wrap("BOOKMARK", object.to_string().as_bytes())
+        wrap(
+            self.form.encoding,
+            "BOOKMARK",
+            object.to_string().as_bytes(),
+        )
     }
 }
 
@@ -269,7 +288,20 @@ fn name(kind: EventKind) -> &'static str {
     }
 }
 
-fn wrap(name: &str, object: &[u8]) -> Bytes {
+fn wrap(encoding: Encoding, name: &str, object: &[u8]) -> Bytes {
+    match (encoding, name) {
+        (Encoding::Json, _) => json_line(name, object),
+        (Encoding::Protobuf, "ERROR") => {
+            protobuf::frame(name, &reply::protobuf(object).unwrap_or_default()).into()
+        }
+        (Encoding::Protobuf, _) => match reply::protobuf(object) {
+            Ok(object) => protobuf::frame(name, &object).into(),
+            Err(failure) => error_line(encoding, &failure),
+        },
+    }
+}
+
+fn json_line(name: &str, object: &[u8]) -> Bytes {
     let mut line = Vec::with_capacity(object.len() + name.len() + 24);
     line.extend_from_slice(b"{\"type\":\"");
     line.extend_from_slice(name.as_bytes());
@@ -279,15 +311,16 @@ fn wrap(name: &str, object: &[u8]) -> Bytes {
     line.into()
 }
 
-fn error_line(failure: &Failure) -> Bytes {
-    wrap("ERROR", failure.status().to_string().as_bytes())
+fn error_line(encoding: Encoding, failure: &Failure) -> Bytes {
+    wrap(encoding, "ERROR", failure.status().to_string().as_bytes())
 }
 
 /// A watch from a forgotten revision ends with an event rather than an HTTP error, as upstream's
 /// does: clients handle expiry there.
-fn expired(compacted: Compacted) -> Bytes {
+fn expired(encoding: Encoding, compacted: Compacted) -> Bytes {
     let Compacted { asked, oldest } = compacted;
-    error_line(&Failure::expired(format!(
-        "too old resource version: {asked} ({oldest})"
-    )))
+    error_line(
+        encoding,
+        &Failure::expired(format!("too old resource version: {asked} ({oldest})")),
+    )
 }

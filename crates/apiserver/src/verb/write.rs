@@ -6,6 +6,7 @@ use seatrial_store::{Draft, Record};
 use serde_json::json;
 
 use crate::call::{Call, OBJECT_LIMIT};
+use crate::custom::conversion;
 use crate::failure::{Cause, Failure};
 use crate::object::Object;
 use crate::registry::Conversion;
@@ -21,24 +22,28 @@ pub(crate) struct Fixed {
 
 impl Fixed {
     /// The present state of the object that `call` names.
-    pub(crate) fn load(call: &Call) -> Result<Self, Failure> {
+    pub(crate) async fn load(call: &Call) -> Result<Self, Failure> {
         let record = call
             .state
             .find(call.kind(), &call.target.namespace, call.name()?)?;
-        let object = decode(&record)?;
+        let object = conversion::stored(call, decode(&record)?).await?;
         Ok(Self { record, object })
     }
 
     /// The object in the version that the path names.
-    pub(crate) fn served(&self, call: &Call) -> Object {
+    ///
+    /// # Errors
+    /// Where a conversion webhook fails.
+    pub(crate) async fn served(&self, call: &Call) -> Result<Object, Failure> {
         let mut object = self.object.clone();
         match call.version().conversion {
             Conversion::Rename => {
                 set_version(&mut object, &call.kind().api_version(call.version()));
             }
             Conversion::Convert { to_served, .. } => to_served(&mut object),
+            Conversion::Webhook => return conversion::served_object(call, object).await,
         }
-        object
+        Ok(object)
     }
 }
 
@@ -47,7 +52,7 @@ fn set_version(object: &mut Object, version: &str) {
 }
 
 /// Checks that the body is of the kind and version of the path, and turns it into the stored form.
-pub(super) fn to_stored(call: &Call, object: &mut Object) -> Result<(), Failure> {
+pub(super) async fn to_stored(call: &Call, object: &mut Object) -> Result<(), Failure> {
     let kind = call.kind();
     let expected = kind.api_version(call.version());
     let given = object.text(&["apiVersion"]);
@@ -70,6 +75,10 @@ pub(super) fn to_stored(call: &Call, object: &mut Object) -> Result<(), Failure>
         Conversion::Convert { to_stored, .. } => {
             set_version(object, &expected);
             to_stored(object);
+        }
+        Conversion::Webhook => {
+            set_version(object, &expected);
+            *object = conversion::stored(call, std::mem::take(object)).await?;
         }
     }
     Ok(())

@@ -80,3 +80,58 @@ fn malformed_bytes_are_errors() {
         }
     }
 }
+
+#[test]
+fn what_was_decoded_is_encoded_alike() {
+    for (name, bytes) in fixtures() {
+        let object = decode(&bytes).unwrap();
+        if !encodes(
+            object["apiVersion"].as_str().unwrap(),
+            object["kind"].as_str().unwrap(),
+        ) {
+            continue;
+        }
+        let again = decode(&encode(&object).unwrap()).unwrap();
+        assert_eq!(again, object, "{name}");
+    }
+}
+
+#[test]
+fn lists_and_special_forms_are_encoded() {
+    let check = |object: serde_json::Value| {
+        assert_eq!(decode(&encode(&object).unwrap()).unwrap(), object);
+    };
+    check(
+        serde_json::json!({"apiVersion": "v1", "kind": "PodList", "metadata": {"resourceVersion": "5"}, "items": [{
+            "metadata": {"name": "a", "creationTimestamp": "2026-01-01T00:00:00Z", "labels": {"k": "v"},
+                "managedFields": [{"manager": "m", "operation": "Update", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
+                    "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}]},
+            "spec": {"containers": [{"name": "c", "image": "i", "resources": {"limits": {"cpu": "500m"}},
+                "livenessProbe": {"httpGet": {"path": "/", "port": "http"}, "initialDelaySeconds": 3},
+                "readinessProbe": {"tcpSocket": {"port": 80}}}], "priority": 0},
+        }]}),
+    );
+    check(
+        serde_json::json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"},
+        "spec": {"renewTime": "2026-01-01T00:00:00.123456Z", "leaseDurationSeconds": 40}}),
+    );
+    check(
+        serde_json::json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "w"},
+        "spec": {"group": "g", "names": {"plural": "ws", "kind": "W"}, "scope": "Cluster", "versions": [{"name": "v1", "served": true, "storage": true,
+            "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                "a": {"type": "array", "items": {"type": "string", "default": "x"}},
+                "m": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1.5}}}}}}]}}),
+    );
+    let custom = serde_json::json!({"apiVersion": "example.com/v1", "kind": "Widget"});
+    expect!["Widget in example.com/v1 has no protobuf form; ask for JSON"]
+        .assert_eq(&encode(&custom).unwrap_err().to_string());
+}
+
+#[test]
+fn frames_of_a_watch_have_their_length_first() {
+    let partial = encode(&serde_json::json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "a"}})).unwrap();
+    let framed = frame("ADDED", &partial);
+    let length = u32::from_be_bytes(framed[..4].try_into().unwrap());
+    assert_eq!(length as usize, framed.len() - 4);
+    assert!(framed[4..].starts_with(b"\x0a\x05ADDED\x12"));
+}

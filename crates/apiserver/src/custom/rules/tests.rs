@@ -62,9 +62,13 @@ fn rules_are_followed_along_the_object() {
             spec.ratio: Invalid value: "object": division by zero evaluating rule: self.a / self.b > 1
         "#]],
     );
-    check(&json!({"spec": {"least": 1}}), None, &expect![[r#"
+    check(
+        &json!({"spec": {"least": 1}}),
+        None,
+        &expect![[r#"
         spec.least: Invalid value: "object": no such key: most evaluating rule: least must not exceed most
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -72,11 +76,15 @@ fn changes_are_compared_with_what_was() {
     let old = json!({"spec": {"least": 3, "most": 2, "name": "a", "ports": [{"n": "x", "p": 5}, {"n": "y", "p": 0}]}});
     check(&old, Some(&old), &expect![[""]]);
     let new = json!({"spec": {"least": 3, "most": 1, "name": "ab", "ports": [{"n": "y", "p": 0}, {"n": "x", "p": 4}]}});
-    check(&new, Some(&old), &expect![[r#"
+    check(
+        &new,
+        Some(&old),
+        &expect![[r#"
         spec.least: Invalid value: "object": least must not exceed most
         spec.name: Invalid value: "string": name is immutable
         spec.ports[1]: Invalid value: "object": ports only grow
-    "#]]);
+    "#]],
+    );
     check(
         &json!({"spec": {"least": 1, "most": 1}}),
         Some(&old),
