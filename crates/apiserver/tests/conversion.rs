@@ -58,10 +58,17 @@ async fn webhook() -> (u16, String) {
             let stream = acceptor.accept(stream).await.unwrap();
             let service = TowerToHyperService::new(router.clone());
             let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-            tokio::spawn(async move { builder.serve_connection(TokioIo::new(stream), service).await });
+            tokio::spawn(async move {
+                builder
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+            });
         }
     });
-    (port, base64::engine::general_purpose::STANDARD.encode(authority.certificate))
+    (
+        port,
+        base64::engine::general_purpose::STANDARD.encode(authority.certificate),
+    )
 }
 
 fn definition(client: Value) -> Value {
@@ -99,33 +106,78 @@ fn widget(name: &str, version: &str, spec: Value) -> Value {
 async fn objects_are_seen_and_written_in_every_version() {
     let (port, authority) = webhook().await;
     let api = Api::start().await;
-    define(&api, json!({ "url": format!("https://127.0.0.1:{port}/convert"), "caBundle": authority })).await;
-    api.post(V1, widget("a", "v1", json!({ "size": 12 }))).await.expect(201);
+    define(
+        &api,
+        json!({ "url": format!("https://127.0.0.1:{port}/convert"), "caBundle": authority }),
+    )
+    .await;
+    api.post(V1, widget("a", "v1", json!({ "size": 12 })))
+        .await
+        .expect(201);
     let seen = api.get(&format!("{V2}/a")).await.expect(200);
     assert_eq!(seen["apiVersion"], "example.com/v2");
     assert_eq!(seen["spec"], json!({ "large": true }));
-    assert_eq!(seen["metadata"]["finalizers"], Value::Null, "a webhook may change labels and annotations only");
-    let made = api.post(V2, widget("b", "v2", json!({ "large": false }))).await.expect(201);
+    assert_eq!(
+        seen["metadata"]["finalizers"],
+        Value::Null,
+        "a webhook may change labels and annotations only"
+    );
+    let made = api
+        .post(V2, widget("b", "v2", json!({ "large": false })))
+        .await
+        .expect(201);
     assert_eq!(made["spec"], json!({ "large": false }));
     let stored = api.get(&format!("{V1}/b")).await.expect(200);
     assert_eq!(stored["spec"], json!({ "size": 1 }));
-    let patched = api.patch(&format!("{V2}/b"), "merge", json!({ "spec": { "large": true } })).await.expect(200);
+    let patched = api
+        .patch(
+            &format!("{V2}/b"),
+            "merge",
+            json!({ "spec": { "large": true } }),
+        )
+        .await
+        .expect(200);
     assert_eq!(patched["spec"], json!({ "large": true }));
-    assert_eq!(api.get(&format!("{V1}/b")).await.expect(200)["spec"], json!({ "size": 10 }));
+    assert_eq!(
+        api.get(&format!("{V1}/b")).await.expect(200)["spec"],
+        json!({ "size": 10 })
+    );
     let list = api.get(V2).await.expect(200);
-    let specs: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|item| &item["spec"]).collect();
-    assert_eq!(specs, [&json!({ "large": true }), &json!({ "large": true })]);
-    api.post(V1, widget("c", "v1", json!({ "size": 13 }))).await.expect(201);
+    let specs: Vec<&Value> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["spec"])
+        .collect();
+    assert_eq!(
+        specs,
+        [&json!({ "large": true }), &json!({ "large": true })]
+    );
+    api.post(V1, widget("c", "v1", json!({ "size": 13 })))
+        .await
+        .expect(201);
     let refused = api.get(&format!("{V2}/c")).await;
     assert_eq!(refused.code, 500);
-    assert!(refused.message().ends_with("conversion webhook for example.com/v1, Kind=Widget failed: thirteen"), "{}", refused.message());
+    assert!(
+        refused
+            .message()
+            .ends_with("conversion webhook for example.com/v1, Kind=Widget failed: thirteen"),
+        "{}",
+        refused.message()
+    );
 }
 
 #[tokio::test]
 async fn services_without_endpoints_are_named() {
     let api = Api::start().await;
-    define(&api, json!({ "service": { "namespace": "default", "name": "converter", "path": "/convert" } })).await;
-    api.post(V1, widget("a", "v1", json!({ "size": 12 }))).await.expect(201);
+    define(
+        &api,
+        json!({ "service": { "namespace": "default", "name": "converter", "path": "/convert" } }),
+    )
+    .await;
+    api.post(V1, widget("a", "v1", json!({ "size": 12 })))
+        .await
+        .expect(201);
     let refused = api.get(&format!("{V2}/a")).await;
     assert_eq!(
         refused.message(),

@@ -152,7 +152,11 @@ fn merge_applied(call: &Call, apply: &Apply, live: Option<&Object>) -> Result<Ob
 }
 
 /// The object after the patch, in the version of the path, with warnings.
-async fn changed(call: &Call, patch: &Patch, old: &Fixed) -> Result<(Object, Vec<String>), Failure> {
+async fn changed(
+    call: &Call,
+    patch: &Patch,
+    old: &Fixed,
+) -> Result<(Object, Vec<String>), Failure> {
     let served = old.served(call).await?;
     if let Patch::Apply(apply) = patch {
         let object = merge_applied(call, apply, Some(&served))?;
