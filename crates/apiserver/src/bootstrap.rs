@@ -58,7 +58,8 @@ pub(crate) async fn bootstrap(state: &Arc<State>) -> Result<(), Failure> {
             "ports": [{ "name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443 }],
         },
     });
-    ensure(state, ("", "v1", "services"), "default", service).await
+    ensure(state, ("", "v1", "services"), "default", service).await?;
+    crate::access::policy::reconcile(state).await
 }
 
 async fn ensure(

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::accept::Form;
+use crate::access::{Asked, Attributes};
 use crate::admission::Annotations;
 use crate::failure::{Cause, Failure};
 use crate::identity::Identity;
@@ -84,6 +85,19 @@ impl Target {
             namespace: namespace.unwrap_or_default().to_owned(),
             name: name.map(str::to_owned),
             subresource: subresource.to_owned(),
+        })
+    }
+
+    /// What it takes to do `verb` here.
+    pub(crate) fn attributes<'a>(&'a self, verb: &'a str) -> Asked<'a> {
+        Asked::Object(Attributes {
+            verb: verb.into(),
+            group: self.kind.group.as_str().into(),
+            version: self.kind.versions[self.version].name.as_str().into(),
+            resource: self.kind.plural.as_str().into(),
+            subresource: self.subresource.as_str().into(),
+            namespace: self.namespace.as_str().into(),
+            name: self.name.as_deref().unwrap_or_default().into(),
         })
     }
 }

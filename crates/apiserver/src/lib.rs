@@ -3,8 +3,9 @@
 //! ```text
 //!   kubectl ──TLS──▶ serve ──▶ authenticate ─┐
 //!                                            ▼
-//!   kube::Client in this process ──▶ layer ──▶ router ──▶ verb ──▶ admission ──▶ store
-//!                                              (Identity)  │
+//!   kube::Client in this process ──▶ layer ──▶ gate ──▶ router ──▶ verb ──▶ admission ──▶ store
+//!                                     (Identity)  │                │
+//!                            impersonation, audit, access          │
 //!                                                          ├── registry   which kinds there are
 //!                                                          ├── strategy   what is special about some
 //!                                                          └── facts      what their fields mean
@@ -20,18 +21,22 @@
 //! - Time and randomness come from [`State`]; nothing here reads the machine's.
 
 mod accept;
+mod access;
 pub mod admission;
 mod allocation;
+pub mod audit;
 mod autoscaler;
 mod body;
 mod bootstrap;
 mod call;
+pub mod certificate;
 mod compress;
 mod custom;
 mod discovery;
 mod event;
 mod facts;
 pub mod failure;
+mod gate;
 mod identity;
 mod name;
 pub mod object;
@@ -55,13 +60,14 @@ pub mod tls;
 mod token;
 mod verb;
 
+pub use access::knows_controller;
 pub use admission::{Admission, Annotations};
 pub use failure::{Cause, Failure, Reason};
 pub use identity::Identity;
 pub use object::Object;
 pub use router::router;
-pub use serve::{BearerTokens, serve};
+pub use serve::serve;
 pub use server::Server;
 pub use state::State;
 pub use subresource::{LogError, LogOptions, PodLogs};
-pub use token::Tokens;
+pub use token::{Authentication, BearerTokens, Error as SigningKeyError, SigningKey};

@@ -38,6 +38,12 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/api/{version}/", get(discovery::core_resources))
         .route("/apis/{group}/{version}", get(discovery::resources))
         .route("/apis/{group}/{version}/", get(discovery::resources))
+        .route("/version/", get(discovery::version))
+        .route(
+            "/.well-known/openid-configuration",
+            get(crate::token::discovery::configuration),
+        )
+        .route("/openid/v1/jwks", get(crate::token::discovery::keys))
         .route("/openapi/v3", get(discovery::openapi_index))
         .route("/openapi/v3/{*path}", get(discovery::openapi))
         .route("/api/{version}/{*path}", any(resource))
@@ -45,6 +51,10 @@ pub fn router(state: Arc<State>) -> Router {
         .fallback(async || Failure::unknown_path())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .layer(middleware::from_fn(crate::compress::compress))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&state),
+            crate::gate::pass,
+        ))
         .layer(middleware::from_fn(log))
         .with_state(state)
 }

@@ -1,13 +1,12 @@
 //! Serving over TLS: the door at which clients from outside say who they are.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State as Shared};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use http::header;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -18,11 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::certificate;
 use crate::failure::{Failure, Reason};
 use crate::identity::Identity;
 use crate::server::Server;
 use crate::state::State;
-use crate::token;
+use crate::token::{self, BearerTokens};
 
 /// How long a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -36,67 +36,45 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests at a time on one connection; a client with many informers has a watch for each.
 const STREAMS: u32 = 1000;
 
-/// Paths that need no identity, as upstream's `system:public-info-viewer`.
-const PUBLIC: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
-
-/// Who has which bearer token. Beside these, tokens of service accounts are accepted.
-#[derive(Clone, Default)]
-pub struct BearerTokens(BTreeMap<String, Identity>);
-
-impl BearerTokens {
-    /// A table of tokens.
-    pub fn new(tokens: impl IntoIterator<Item = (String, Identity)>) -> Self {
-        Self(tokens.into_iter().collect())
-    }
-
-    /// Compares with every token, so that the time taken does not tell how much of one was right.
-    fn identity(&self, given: &str) -> Option<&Identity> {
-        self.0.iter().fold(None, |found, (token, identity)| {
-            if token::same(token.as_bytes(), given.as_bytes()) {
-                Some(identity)
-            } else {
-                found
-            }
-        })
-    }
-}
-
-impl std::fmt::Debug for BearerTokens {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_tuple("BearerTokens")
-            .field(&self.0.len())
-            .finish()
-    }
-}
-
-struct Door {
-    tokens: BearerTokens,
-    state: Arc<State>,
-}
+/// Who a connection's client certificate says is speaking.
+#[derive(Clone)]
+struct Peer(Identity);
 
 async fn authenticate(
-    Shared(door): Shared<Arc<Door>>,
+    Shared(state): Shared<Arc<State>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    if PUBLIC.contains(&request.uri().path()) {
-        return next.run(request).await;
-    }
-    let header = request.headers().get(header::AUTHORIZATION);
-    let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let identity = token.and_then(|token| {
-        let known = door.tokens.identity(token).cloned();
-        known.or_else(|| {
-            let claims = door.state.tokens.check(token, door.state.now())?;
-            Some(token::identity(&claims))
-        })
-    });
-    let Some(identity) = identity else {
-        return Failure::new(Reason::Unauthorized, "Unauthorized").into_response();
+    let identity = match request.extensions_mut().remove::<Peer>() {
+        Some(Peer(identity)) => Some(identity),
+        None => match bearer(&state, &request) {
+            Ok(identity) => identity,
+            Err(why) => {
+                tracing::debug!(why, "a token was refused");
+                return Failure::new(Reason::Unauthorized, "Unauthorized").into_response();
+            }
+        },
     };
-    request.extensions_mut().insert(identity);
+    request
+        .extensions_mut()
+        .insert(identity.unwrap_or_else(Identity::anonymous));
     next.run(request).await
+}
+
+/// Who the request's bearer token is; `None` where it has none.
+fn bearer(state: &State, request: &Request) -> Result<Option<Identity>, String> {
+    let Some(header) = request.headers().get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let text = header.to_str().map_err(|error| error.to_string())?;
+    let Some((scheme, token)) = text.trim().split_once(' ') else {
+        return Ok(None);
+    };
+    // Other schemes are nobody's business here, as upstream.
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    token::authenticate(state, token.trim(), &[]).map(|(identity, _)| Some(identity))
 }
 
 /// Serves `server` on `listener` until `shutdown`, then lets requests that are under way finish for a
@@ -108,21 +86,19 @@ pub async fn serve(
     tokens: BearerTokens,
     shutdown: CancellationToken,
 ) {
-    let door = Arc::new(Door {
-        tokens,
-        state: Arc::clone(server.state()),
-    });
+    let state = Arc::clone(server.state());
+    state.authentication.accept(tokens);
     let router = server
         .router()
-        .layer(middleware::from_fn_with_state(door, authenticate));
+        .layer(middleware::from_fn_with_state(state, authenticate));
     let acceptor = TlsAcceptor::from(tls);
     let graceful = GracefulShutdown::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, address) = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: waiting lets some be closed.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -131,11 +107,11 @@ pub async fn serve(
                 }
             },
         };
-        let service = TowerToHyperService::new(router.clone());
+        let router = router.clone().layer(Extension(address));
         tokio::spawn(converse(
             acceptor.clone(),
             stream,
-            service,
+            router,
             graceful.watcher(),
         ));
     }
@@ -149,15 +125,15 @@ pub async fn serve(
 }
 
 /// One connection, from the handshake to its end.
-async fn converse(
-    acceptor: TlsAcceptor,
-    stream: TcpStream,
-    service: TowerToHyperService<Router>,
-    watcher: Watcher,
-) {
+async fn converse(acceptor: TlsAcceptor, stream: TcpStream, mut router: Router, watcher: Watcher) {
     let Some(stream) = shake_hands(&acceptor, stream).await else {
         return;
     };
+    let shown = stream.get_ref().1.peer_certificates();
+    if let Some(identity) = shown.and_then(|chain| certificate::identity(chain.first()?)) {
+        router = router.layer(Extension(Peer(identity)));
+    }
+    let service = TowerToHyperService::new(router);
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
     builder

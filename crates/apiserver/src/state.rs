@@ -8,8 +8,10 @@ use seatrial_clock::{Random, SharedClock};
 use seatrial_store::{Expect, Key, Record, Store, Write};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::admission::{Admission, Chain};
 use crate::allocation::Allocation;
+use crate::audit::Audit;
 use crate::failure::Failure;
 use crate::object::Object;
 use crate::openapi::Documents;
@@ -17,7 +19,7 @@ use crate::reach::ServiceReach;
 use crate::registry::{Kind, Registry};
 use crate::stream::PodStreams;
 use crate::subresource::PodLogs;
-use crate::token::Tokens;
+use crate::token::Authentication;
 
 /// The server's state; handed in by whoever composes it.
 pub struct State {
@@ -29,8 +31,12 @@ pub struct State {
     pub random: Random,
     /// Ends watches and other long replies.
     pub stopping: CancellationToken,
-    /// Signs the tokens of service accounts.
-    pub tokens: Tokens,
+    /// Who says who a token is.
+    pub authentication: Authentication,
+    /// The roles and bindings.
+    pub(crate) access: Access,
+    /// What is written down about requests.
+    pub audit: Audit,
     /// Addresses and ports of services.
     pub allocation: Allocation,
     /// OpenAPI documents made so far.
@@ -52,6 +58,7 @@ impl State {
     /// A state over `store` without admission steps, which knows the built-in kinds and those whose
     /// definitions are stored.
     pub fn new(store: Store, clock: SharedClock, random: Random) -> Self {
+        let access = Access::over(&store);
         let state = Self {
             store,
             clock,
@@ -62,7 +69,9 @@ impl State {
             logs: OnceLock::new(),
             streams: OnceLock::new(),
             stopping: CancellationToken::new(),
-            tokens: Tokens::ephemeral(),
+            authentication: Authentication::default(),
+            access,
+            audit: Audit::default(),
             allocation: Allocation::default(),
             documents: Documents::default(),
             registry: RwLock::new(Arc::new(Registry::built_in())),

@@ -1,5 +1,6 @@
 //! What is special about some kinds: the hooks through which the generic verbs reach it.
 
+mod access;
 mod definition;
 mod job;
 mod namespace;
@@ -7,7 +8,9 @@ mod node;
 mod pod;
 mod secret;
 mod service;
+mod signing_request;
 
+pub(crate) use access::Access;
 pub(crate) use definition::{CLEANUP, Definition};
 pub(crate) use job::Job;
 pub(crate) use namespace::Namespace;
@@ -15,8 +18,10 @@ pub(crate) use node::Node;
 pub(crate) use pod::Pod;
 pub(crate) use secret::Secret;
 pub(crate) use service::Service;
+pub(crate) use signing_request::SigningRequest;
 
 use crate::failure::{Cause, Failure};
+use crate::identity::Identity;
 use crate::object::Object;
 use crate::registry::Kind;
 use crate::state::State;
@@ -30,6 +35,11 @@ pub trait Strategy: Sync + std::fmt::Debug {
     fn prepare_create(&self, state: &State, object: &mut Object) -> Result<(), Failure> {
         let _ = (state, object);
         Ok(())
+    }
+
+    /// Notes in a new object who made it.
+    fn sign(&self, object: &mut Object, identity: &Identity) {
+        let _ = (object, identity);
     }
 
     /// Carries over what a changed object keeps from `old`.

@@ -6,9 +6,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 /// Names under which the server is always reached.
 const NAMES: [&str; 7] = [
@@ -140,6 +143,41 @@ fn set_validity(parameters: &mut CertificateParams) {
 /// # Errors
 /// Where the text is no certificate and key, or they do not fit together.
 pub fn configuration(pair: &Pair) -> Result<Arc<ServerConfig>, Error> {
+    configured(pair, None)
+}
+
+/// As [`configuration`]; clients may show a certificate that this authority (PEM) has issued.
+///
+/// # Errors
+/// Where the text is no certificate and key, or they do not fit together.
+pub fn configuration_with_clients(
+    pair: &Pair,
+    authority: &str,
+) -> Result<Arc<ServerConfig>, Error> {
+    configured(pair, Some(authority))
+}
+
+/// Lets in clients that show a certificate of the authority, and clients that show none.
+fn client_verifier(
+    authority: &str,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Read {
+        what: "certificate authority",
+        source,
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authority.as_bytes()) {
+        let certificate = certificate.map_err(|source| unreadable(source.into()))?;
+        roots.add(certificate).map_err(Error::Configure)?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|source| unreadable(source.into()))
+}
+
+fn configured(pair: &Pair, clients: Option<&str>) -> Result<Arc<ServerConfig>, Error> {
     let unreadable = |what| {
         move |source: rustls::pki_types::pem::Error| Error::Read {
             what,
@@ -152,10 +190,14 @@ pub fn configuration(pair: &Pair) -> Result<Arc<ServerConfig>, Error> {
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes())
         .map_err(unreadable("server's private key"))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = match clients {
+        Some(authority) => client_verifier(authority, &provider)?,
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
     let mut configuration = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(Error::Configure)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)
         .map_err(Error::Configure)?;
     configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -63,12 +63,16 @@ pub(crate) async fn dispatch(call: Call) -> Result<Response, Failure> {
     crate::ownership::check_options(&call)?;
     let part = call.target.subresource.as_str();
     match (&call.method, call.target.name.is_some(), part) {
-        (&Method::GET, true, "" | "status") => get::get(&call).await,
+        (&Method::GET, true, "" | "status" | "approval") => get::get(&call).await,
         (&Method::GET, false, _) if call.flag("watch") == Some(true) => watch::watch(&call),
         (&Method::GET, false, _) => list::list(&call).await,
         (&Method::POST, false, _) => create::create(&call).await?.response(&call).await,
-        (&Method::PUT, true, "" | "status") => update::update(&call).await?.response(&call).await,
-        (&Method::PATCH, true, "" | "status") => patch::patch(&call).await?.response(&call).await,
+        (&Method::PUT, true, "" | "status" | "approval") => {
+            update::update(&call).await?.response(&call).await
+        }
+        (&Method::PATCH, true, "" | "status" | "approval") => {
+            patch::patch(&call).await?.response(&call).await
+        }
         (&Method::DELETE, true, "") => delete::delete(&call).await,
         (&Method::DELETE, false, _) if call.kind().verbs == Verbs::All => {
             delete::delete_collection(&call).await

@@ -323,5 +323,6 @@ async fn a_request_without_an_identity_is_refused() {
         .body(axum::body::Body::empty())
         .unwrap();
     let response = api.server.router().oneshot(request).await.unwrap();
-    assert_eq!(response.status(), 401);
+    // Whoever does not say who they are is `system:anonymous`, who may do nothing here.
+    assert_eq!(response.status(), 403);
 }

@@ -10,13 +10,14 @@ use kube::api::{Api, ListParams, PostParams, WatchEvent, WatchParams};
 use kube::{Client, Config};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use seatrial_apiserver::{BearerTokens, Identity, serve, tls};
+use seatrial_apiserver::{BearerTokens, Identity, certificate, serve, tls};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// A server on a port, and how to reach it.
 struct Served {
     configuration: Config,
+    authority: tls::Pair,
     shutdown: CancellationToken,
     ended: tokio::task::JoinHandle<()>,
 }
@@ -29,7 +30,8 @@ async fn served() -> Served {
     let address = listener.local_addr().unwrap();
     let tokens = BearerTokens::new([("right".to_owned(), Identity::admin())]);
     let shutdown = CancellationToken::new();
-    let (stop, settings) = (shutdown.clone(), tls::configuration(&pair).unwrap());
+    let settings = tls::configuration_with_clients(&pair, &authority.certificate).unwrap();
+    let stop = shutdown.clone();
     let ended = tokio::spawn(async move {
         serve(&api.server, listener, settings, tokens, stop).await;
     });
@@ -39,6 +41,7 @@ async fn served() -> Served {
     configuration.auth_info.token = Some("right".to_owned().into());
     Served {
         configuration,
+        authority,
         shutdown,
         ended,
     }
@@ -76,20 +79,69 @@ async fn a_client_with_a_token_lists_and_watches() {
 #[tokio::test]
 async fn a_client_without_the_right_token_is_unauthorized() {
     let served = served().await;
-    for token in [Some("wrong"), Some("right-but-longer"), None] {
+    let refused = [
+        (Some("wrong"), 401, "Unauthorized"),
+        (Some("right-but-longer"), 401, "Unauthorized"),
+        // Who says nothing is somebody too, who may do nothing.
+        (None, 403, "Forbidden"),
+    ];
+    for (token, code, reason) in refused {
         let mut configuration = served.configuration.clone();
         configuration.auth_info.token = token.map(|token| token.to_owned().into());
         let client = Client::try_from(configuration).unwrap();
         let namespaces: Api<Namespace> = Api::all(client.clone());
         match namespaces.list(&ListParams::default()).await {
             Err(kube::Error::Api(status)) => {
-                assert_eq!((status.code, status.reason.as_str()), (401, "Unauthorized"));
+                assert_eq!((status.code, status.reason.as_str()), (code, reason));
             }
             other => unreachable!("{other:?}"),
         }
         // Whether the server lives is nobody's secret.
-        assert_eq!(client.apiserver_version().await.unwrap().major, "1");
+        if code == 403 {
+            assert_eq!(client.apiserver_version().await.unwrap().major, "1");
+        }
     }
+    served.shutdown.cancel();
+    served.ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_authority_says_who_somebody_is() {
+    use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+    let served = served().await;
+    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters
+        .distinguished_name
+        .push(DnType::OrganizationName, "devs");
+    parameters
+        .distinguished_name
+        .push(DnType::CommonName, "jane");
+    let key = KeyPair::generate().unwrap();
+    let request = parameters.serialize_request(&key).unwrap().pem().unwrap();
+    let now = seatrial_clock::Clock::now(&seatrial_clock::SystemClock);
+    let (begins, ends) = (
+        now - jiff::SignedDuration::from_hours(1),
+        now + jiff::SignedDuration::from_hours(1),
+    );
+    let signed = certificate::sign_client(&served.authority, &request, begins, ends).unwrap();
+    let mut configuration = served.configuration.clone();
+    configuration.auth_info.token = None;
+    let base64 = |text: String| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(text)
+    };
+    configuration.auth_info.client_certificate_data = Some(base64(signed));
+    configuration.auth_info.client_key_data = Some(base64(key.serialize_pem()).into());
+    let reviews: Api<SelfSubjectReview> = Api::all(Client::try_from(configuration).unwrap());
+    let review = reviews
+        .create(&PostParams::default(), &SelfSubjectReview::default())
+        .await
+        .unwrap();
+    let user = review.status.unwrap().user_info.unwrap();
+    assert_eq!(user.username.as_deref(), Some("jane"));
+    assert_eq!(user.groups.unwrap(), ["devs", "system:authenticated"]);
     served.shutdown.cancel();
     served.ended.await.unwrap();
 }
@@ -98,6 +150,7 @@ async fn a_client_without_the_right_token_is_unauthorized() {
 async fn a_token_of_a_service_account_lets_in() {
     use k8s_openapi::api::authentication::v1::TokenRequest;
     use k8s_openapi::api::core::v1::ServiceAccount;
+    use k8s_openapi::api::rbac::v1::RoleBinding;
     let served = served().await;
     let accounts: Api<ServiceAccount> =
         Api::default_namespaced(Client::try_from(served.configuration.clone()).unwrap());
@@ -110,6 +163,23 @@ async fn a_token_of_a_service_account_lets_in() {
     configuration.auth_info.token = Some(reply.status.unwrap().token.into());
     let client = Client::try_from(configuration).unwrap();
     let maps: Api<ConfigMap> = Api::default_namespaced(client);
+    // It is somebody, and may do what somebody gave it to do.
+    match maps.list(&ListParams::default()).await {
+        Err(kube::Error::Api(status)) => assert_eq!(status.code, 403),
+        other => unreachable!("{other:?}"),
+    }
+    let binding: RoleBinding = serde_json::from_value(serde_json::json!({
+        "metadata": { "name": "view" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view" },
+        "subjects": [{ "kind": "ServiceAccount", "name": "default", "namespace": "default" }],
+    }))
+    .unwrap();
+    let bindings: Api<RoleBinding> =
+        Api::default_namespaced(Client::try_from(served.configuration.clone()).unwrap());
+    bindings
+        .create(&PostParams::default(), &binding)
+        .await
+        .unwrap();
     assert!(
         maps.list(&ListParams::default())
             .await

@@ -28,6 +28,7 @@ impl Default for Chain {
         Self {
             before: vec![
                 Arc::new(lifecycle::Lifecycle),
+                Arc::new(crate::access::NodeRestriction),
                 Arc::new(limits::Limits::default()),
                 Arc::new(service_account::ServiceAccounts),
                 Arc::new(pod_security::PodSecurity::default()),
@@ -35,6 +36,8 @@ impl Default for Chain {
                 Arc::new(toleration::Tolerations),
                 Arc::new(storage::DefaultStorageClass),
                 Arc::new(ingress::DefaultIngressClass),
+                Arc::new(crate::access::Guard),
+                Arc::new(crate::certificate::Approval),
                 Arc::new(webhook::Mutating::default()),
                 Arc::new(webhook::Validating::default()),
             ],

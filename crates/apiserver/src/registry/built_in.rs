@@ -367,7 +367,8 @@ fn policies() -> Vec<Row> {
             "roles",
             Namespaced,
         )
-        .named(NameRule::PathStep),
+        .named(NameRule::PathStep)
+        .strategy(&strategy::Access),
         row(
             "rbac.authorization.k8s.io",
             "v1",
@@ -375,7 +376,8 @@ fn policies() -> Vec<Row> {
             "rolebindings",
             Namespaced,
         )
-        .named(NameRule::PathStep),
+        .named(NameRule::PathStep)
+        .strategy(&strategy::Access),
         row(
             "rbac.authorization.k8s.io",
             "v1",
@@ -383,7 +385,8 @@ fn policies() -> Vec<Row> {
             "clusterroles",
             Cluster,
         )
-        .named(NameRule::PathStep),
+        .named(NameRule::PathStep)
+        .strategy(&strategy::Access),
         row(
             "rbac.authorization.k8s.io",
             "v1",
@@ -391,7 +394,8 @@ fn policies() -> Vec<Row> {
             "clusterrolebindings",
             Cluster,
         )
-        .named(NameRule::PathStep),
+        .named(NameRule::PathStep)
+        .strategy(&strategy::Access),
         row(
             "scheduling.k8s.io",
             "v1",
@@ -415,6 +419,18 @@ fn policies() -> Vec<Row> {
 fn extensions() -> Vec<Row> {
     let admission = "admissionregistration.k8s.io";
     vec![
+        row(
+            "certificates.k8s.io",
+            "v1",
+            "CertificateSigningRequest",
+            "certificatesigningrequests",
+            Cluster,
+        )
+        .short(&["csr"])
+        .status()
+        .part(&Subresource::Approval)
+        .select(&["spec.signerName"])
+        .strategy(&strategy::SigningRequest),
         row(
             "apiextensions.k8s.io",
             "v1",

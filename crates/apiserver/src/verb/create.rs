@@ -127,6 +127,7 @@ fn begin(call: &Call, mut object: Object) -> Result<Object, Failure> {
     // The name is checked first: what follows may put it into the object.
     invalid_if_any(call, &object, name::check(&object, kind.names))?;
     kind.strategy.prepare_create(state, &mut object)?;
+    kind.strategy.sign(&mut object, &call.identity);
     Ok(object)
 }
 

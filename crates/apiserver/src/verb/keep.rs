@@ -50,6 +50,15 @@ pub(super) fn separate_status(call: &Call, object: &mut Object, old: &Object) {
     };
     match call.target.subresource.as_str() {
         "" if call.kind().has_status(call.version()) => restore(object, "status"),
+        // Only the conditions: the certificate is the signer's.
+        "approval" => {
+            let wanted = object.at(&["status", "conditions"]).cloned();
+            restore(object, "spec");
+            restore(object, "status");
+            object
+                .section("status")
+                .insert("conditions".to_owned(), wanted.unwrap_or_else(|| json!([])));
+        }
         "status" => {
             // The metadata of built-in kinds may change with their status; that of custom ones not.
             let keeps = |field: &str| match field {

@@ -133,6 +133,9 @@ async fn create_by_apply(call: &Call, apply: &Apply) -> Result<Written, Failure>
             format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
         return Err(Failure::conflict(call.kind(), call.name()?, &detail));
     }
+    // Who may only change may not make.
+    let path = call.target.attributes("create");
+    crate::access::require(&call.state, &call.identity, &path)?;
     let mut object = merge_applied(call, apply, None)?;
     object
         .metadata()
