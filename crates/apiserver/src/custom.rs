@@ -1,6 +1,7 @@
 //! Kinds that CustomResourceDefinitions add: from the definition to a row in the registry.
 
 pub(crate) mod conversion;
+pub(crate) mod names;
 pub(crate) mod rules;
 
 use std::collections::BTreeMap;
@@ -95,7 +96,8 @@ pub(crate) fn load(state: &State) {
     );
     for record in listing.map(|listing| listing.records).unwrap_or_default() {
         match Object::decode(&record.bytes) {
-            Ok(definition) => install(state, &definition),
+            Ok(definition) if names::is_established(&definition) => install(state, &definition),
+            Ok(_) => {}
             Err(error) => tracing::error!(key = %record.key, %error, "cannot read a definition"),
         }
     }
@@ -245,12 +247,31 @@ fn validate_versions(definition: &Object) -> Vec<Cause> {
         let detail = "must have exactly one version marked as storage version";
         causes.push(Cause::invalid("spec.versions", json!(versions), detail));
     }
-    for (index, version) in versions.iter().enumerate() {
-        let field = format!("spec.versions[{index}].schema.openAPIV3Schema");
+    let schemas: Vec<&Value> = versions
+        .iter()
+        .filter_map(|version| version.pointer("/schema/openAPIV3Schema"))
+        .collect();
+    // Upstream speaks of one schema for all versions where they are alike.
+    let alike =
+        schemas.len() == versions.len() && schemas.windows(2).all(|pair| pair[0] == pair[1]);
+    for (index, version) in versions
+        .iter()
+        .enumerate()
+        .take(if alike { 1 } else { usize::MAX })
+    {
+        let field = if alike {
+            "spec.validation.openAPIV3Schema".to_owned()
+        } else {
+            format!("spec.versions[{index}].schema.openAPIV3Schema")
+        };
         match version.pointer("/schema/openAPIV3Schema") {
             None => causes.push(Cause::required(field, "schemas are required")),
             Some(schema) => match Type::custom(schema) {
-                Ok(_) => causes.extend(Rules::check(schema, &field)),
+                Ok(_) => {
+                    let problems = seatrial_schema::custom::structural::problems(schema, &field);
+                    causes.extend(problems.into_iter().map(crate::facts::cause));
+                    causes.extend(Rules::check(schema, &field));
+                }
                 Err(error) => causes.push(Cause::new(
                     "FieldValueInvalid",
                     field,
@@ -260,6 +281,31 @@ fn validate_versions(definition: &Object) -> Vec<Cause> {
         }
     }
     causes
+}
+
+/// Versions in which objects may still be stored must stay.
+pub(crate) fn missing_versions(definition: &Object) -> Vec<Cause> {
+    let known: Vec<String> = versions(definition)
+        .into_iter()
+        .map(|version| text(Some(version), "name"))
+        .collect();
+    let stored = texts(definition.at(&["status", "storedVersions"]));
+    let missing = stored
+        .iter()
+        .enumerate()
+        .filter(|(_, version)| !known.contains(version));
+    let cause = |(index, version): (usize, &String)| {
+        let detail = format!(
+            "missing from spec.versions; {version} was previously a storage version, and must remain in spec.versions until a \
+             storage migration ensures no data remains persisted in {version} and removes {version} from status.storedVersions"
+        );
+        Cause::invalid(
+            format!("status.storedVersions[{index}]"),
+            version.as_str(),
+            &detail,
+        )
+    };
+    missing.map(cause).collect()
 }
 
 fn versions(definition: &Object) -> Vec<&Value> {
@@ -288,7 +334,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn kind(definition: &Object) -> Kind {
+pub(crate) fn kind(definition: &Object) -> Kind {
     let group = definition.text(&["spec", "group"]);
     let names = definition.at(&["spec", "names"]);
     let plural = text(names, "plural");

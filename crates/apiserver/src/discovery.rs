@@ -64,7 +64,7 @@ fn aggregated(headers: &HeaderMap) -> Option<String> {
 
 pub(crate) async fn core(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
     match aggregated(&headers) {
-        Some(version) => aggregate(&state.registry(), &version, &[""]),
+        Some(version) => aggregate(&state.registry(), &version, &[""], Vec::new()),
         None => ok(&json!({
             "kind": "APIVersions",
             "versions": ["v1"],
@@ -79,19 +79,29 @@ pub(crate) async fn groups(Shared(state): Shared<Arc<State>>, headers: HeaderMap
         .groups()
         .filter(|group| !group.is_empty())
         .collect();
-    match aggregated(&headers) {
-        Some(version) => aggregate(&registry, &version, &names),
-        None => ok(&json!({
-            "kind": "APIGroupList",
-            "apiVersion": "v1",
-            "groups": names.iter().map(|group| group_value(&registry, group)).collect::<Vec<_>>(),
-        })),
+    if let Some(version) = aggregated(&headers) {
+        let remote = crate::aggregation::aggregated_groups(&state).await;
+        return aggregate(&registry, &version, &names, remote);
     }
+    let local = names.iter().map(|group| group_value(&registry, group));
+    let remote = crate::aggregation::groups(&state);
+    let remote = remote
+        .iter()
+        .filter(|(group, _)| !names.contains(&group.as_str()));
+    let remote = remote.map(|(group, versions)| versions_value(group, versions));
+    ok(&json!({
+        "kind": "APIGroupList",
+        "apiVersion": "v1",
+        "groups": local.chain(remote).collect::<Vec<_>>(),
+    }))
 }
 
 fn group_value(registry: &Registry, group: &str) -> Value {
-    let versions: Vec<Value> = registry
-        .versions(group)
+    versions_value(group, &registry.versions(group))
+}
+
+fn versions_value(group: &str, versions: &[String]) -> Value {
+    let versions: Vec<Value> = versions
         .iter()
         .map(|version| json!({ "groupVersion": api_version(group, version), "version": version }))
         .collect();
@@ -103,10 +113,15 @@ pub(crate) async fn group(
     Path(group): Path<String>,
 ) -> Response {
     let registry = state.registry();
-    if registry.group(&group).next().is_none() {
-        return Failure::unknown_path().into_response();
-    }
-    let mut value = group_value(&registry, &group);
+    let mut value = if registry.group(&group).next().is_some() {
+        group_value(&registry, &group)
+    } else {
+        let remote = crate::aggregation::groups(&state);
+        match remote.iter().find(|(name, _)| *name == group) {
+            Some((_, versions)) => versions_value(&group, versions),
+            None => return Failure::unknown_path().into_response(),
+        }
+    };
     value["kind"] = json!("APIGroup");
     value["apiVersion"] = json!("v1");
     ok(&value)
@@ -200,11 +215,12 @@ fn part_verbs(part: &Subresource) -> &'static [&'static str] {
     }
 }
 
-fn aggregate(registry: &Registry, version: &str, groups: &[&str]) -> Response {
-    let items: Vec<Value> = groups
+fn aggregate(registry: &Registry, version: &str, groups: &[&str], remote: Vec<Value>) -> Response {
+    let mut items: Vec<Value> = groups
         .iter()
         .map(|group| aggregated_group(registry, group))
         .collect();
+    items.extend(remote);
     let body = json!({
         "kind": "APIGroupDiscoveryList",
         "apiVersion": format!("apidiscovery.k8s.io/{version}"),

@@ -23,6 +23,7 @@
 mod accept;
 mod access;
 pub mod admission;
+mod aggregation;
 mod allocation;
 pub mod audit;
 mod autoscaler;

@@ -253,6 +253,7 @@ impl Registry {
         for kind in built_in::kinds() {
             registry.insert(kind);
         }
+        registry.insert(crate::aggregation::kind());
         registry
     }
 

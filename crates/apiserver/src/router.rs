@@ -50,6 +50,10 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/apis/{group}/{version}/{*path}", any(resource))
         .fallback(async || Failure::unknown_path())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&state),
+            crate::aggregation::route,
+        ))
         .layer(middleware::from_fn(crate::compress::compress))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&state),

@@ -92,6 +92,9 @@ pub async fn serve(
         .router()
         .layer(middleware::from_fn_with_state(state, authenticate));
     let acceptor = TlsAcceptor::from(tls);
+    let watching =
+        crate::aggregation::watch_availability(Arc::clone(server.state()), shutdown.clone());
+    tokio::spawn(watching);
     let graceful = GracefulShutdown::new();
     loop {
         let (stream, address) = tokio::select! {

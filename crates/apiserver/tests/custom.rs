@@ -269,3 +269,103 @@ async fn a_definition_that_makes_no_sense_is_refused() {
         assert!(reply.message().contains(message), "{}", reply.message());
     }
 }
+
+#[tokio::test]
+async fn names_that_are_taken_are_not_accepted() {
+    let api = with_widgets().await;
+    let mut other = definition();
+    other["metadata"]["name"] = json!("gadgets.example.com");
+    other["spec"]["names"] = json!({ "kind": "Gadget", "plural": "gadgets", "shortNames": ["wd"] });
+    let made = api.post(DEFINITIONS, other).await.expect(201);
+    let conditions = made["status"]["conditions"].as_array().unwrap();
+    assert_eq!(conditions[0]["reason"], "ShortNamesConflict");
+    assert_eq!(conditions[0]["message"], "\"wd\" is already in use");
+    assert_eq!(conditions[1]["status"], "False");
+    let path = "/apis/example.com/v1/namespaces/default/gadgets";
+    assert_eq!(api.get(path).await.code, 404);
+}
+
+#[tokio::test]
+async fn versions_with_stored_objects_must_stay() {
+    let api = with_widgets().await;
+    let path = format!("{DEFINITIONS}/widgets.example.com");
+    let mut changed = api.get(&path).await.expect(200);
+    changed["spec"]["versions"]
+        .as_array_mut()
+        .unwrap()
+        .remove(0);
+    changed["spec"]["versions"][0]["storage"] = json!(true);
+    let refused = api.put(&path, changed).await;
+    assert_eq!(refused.code, 422);
+    assert!(
+        refused
+            .message()
+            .contains("missing from spec.versions; v1 was previously a storage version"),
+        "{}",
+        refused.message()
+    );
+}
+
+#[tokio::test]
+async fn rules_are_checked_with_the_value_before() {
+    let api = Api::start().await;
+    let mut definition = definition();
+    for version in definition["spec"]["versions"].as_array_mut().unwrap() {
+        version["schema"]["openAPIV3Schema"]["properties"]["spec"]["x-kubernetes-validations"] =
+            json!([{ "rule": "self.size >= oldSelf.size", "message": "size may only grow" }]);
+    }
+    api.post(DEFINITIONS, definition).await.expect(201);
+    api.post(WIDGETS, widget("a", json!({ "size": 3 })))
+        .await
+        .expect(201);
+    let path = format!("{WIDGETS}/a");
+    let refused = api
+        .patch(&path, "merge", json!({ "spec": { "size": 2 } }))
+        .await;
+    assert_eq!(refused.code, 422);
+    assert_eq!(
+        refused.message(),
+        "Widget.example.com \"a\" is invalid: spec: Invalid value: \"object\": size may only grow"
+    );
+    api.patch(&path, "merge", json!({ "spec": { "size": 4 } }))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn custom_kinds_have_no_protobuf_but_their_metadata_has() {
+    let api = with_widgets().await;
+    api.post(WIDGETS, widget("a", json!({ "size": 3 })))
+        .await
+        .expect(201);
+    let path = format!("{WIDGETS}/a");
+    assert_eq!(
+        api.get_as(&path, "application/vnd.kubernetes.protobuf")
+            .await
+            .code,
+        406
+    );
+    let reply = api
+        .get_as(
+            &path,
+            "application/vnd.kubernetes.protobuf,application/json",
+        )
+        .await;
+    assert_eq!(reply.body["kind"], "Widget");
+    let partial = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+    let reply = api.get_as(&path, partial).await;
+    assert_eq!(
+        reply.headers["content-type"],
+        "application/vnd.kubernetes.protobuf"
+    );
+    let built_in = api
+        .get_as(
+            "/api/v1/namespaces",
+            "application/vnd.kubernetes.protobuf,application/json",
+        )
+        .await;
+    assert_eq!(
+        built_in.headers["content-type"],
+        "application/vnd.kubernetes.protobuf"
+    );
+}

@@ -5,6 +5,7 @@
 
 mod format;
 mod parse;
+pub mod structural;
 mod transform;
 mod validate;
 

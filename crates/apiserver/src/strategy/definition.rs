@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Strategy;
 use crate::custom;
 use crate::failure::{Cause, Failure};
-use crate::object::{Object, timestamp};
+use crate::object::Object;
 use crate::registry::Kind;
 use crate::state::State;
 
@@ -41,35 +41,24 @@ impl Strategy for Definition {
             finalizers.push(CLEANUP.to_owned());
         }
         object.set_finalizers(finalizers);
-        let now = timestamp(state.now());
         let stored = custom::stored_version(object);
-        let names = object.at(&["spec", "names"]).cloned().unwrap_or_default();
-        object.0.insert(
-            "status".to_owned(),
-            json!({
-                "acceptedNames": names,
-                "storedVersions": [stored],
-                "conditions": [
-                    condition("NamesAccepted", "NoConflicts", "no conflicts found", &now),
-                    condition("Established", "InitialNamesAccepted",
-                        "the initial names have been accepted", &now),
-                ],
-            }),
-        );
+        object
+            .0
+            .insert("status".to_owned(), json!({ "storedVersions": [stored] }));
+        custom::names::settle(state, object);
         Ok(())
     }
 
     fn prepare_update(
         &self,
-        _state: &State,
+        state: &State,
         object: &mut Object,
         _old: &Object,
     ) -> Result<(), Failure> {
         custom::default_names(object);
-        let names = object.at(&["spec", "names"]).cloned().unwrap_or_default();
+        custom::names::settle(state, object);
         let stored = Value::from(custom::stored_version(object));
         let status = object.section("status");
-        status.insert("acceptedNames".to_owned(), names);
         let versions = status.entry("storedVersions").or_insert_with(|| json!([]));
         if let Value::Array(versions) = versions
             && !versions.contains(&stored)
@@ -89,14 +78,14 @@ impl Strategy for Definition {
             &["spec", "scope"],
             &["spec", "names", "plural"],
         ];
-        fixed
+        let changed = fixed
             .into_iter()
-            .filter(|path| object.at(path) != old.at(path))
-            .map(|path| {
-                let value = object.at(path).cloned().unwrap_or_default();
-                Cause::invalid(path.join("."), value, "field is immutable")
-            })
-            .collect()
+            .filter(|path| object.at(path) != old.at(path));
+        let changed = changed.map(|path| {
+            let value = object.at(path).cloned().unwrap_or_default();
+            Cause::invalid(path.join("."), value, "field is immutable")
+        });
+        changed.chain(custom::missing_versions(object)).collect()
     }
 
     fn committed(
@@ -107,19 +96,12 @@ impl Strategy for Definition {
         old: Option<&Object>,
     ) {
         match (object, old) {
-            (Some(definition), _) => custom::install(state, definition),
+            (Some(definition), _) if custom::names::is_established(definition) => {
+                custom::install(state, definition);
+            }
+            (Some(_), _) => {}
             (None, Some(old)) => custom::uninstall(state, old),
             (None, None) => {}
         }
     }
-}
-
-fn condition(kind: &str, reason: &str, message: &str, now: &str) -> Value {
-    json!({
-        "type": kind,
-        "status": "True",
-        "reason": reason,
-        "message": message,
-        "lastTransitionTime": now,
-    })
 }

@@ -116,3 +116,43 @@ fn schemas_that_are_none_are_refused() {
     expect![[r#"schema at "": x-kubernetes-list-map-keys must be given for a map list"#]]
         .assert_eq(&error(json!({"x-kubernetes-list-type": "map"})));
 }
+
+#[test]
+fn schemas_that_are_not_structural_are_told_so() {
+    let schema = json!({"type": "object", "properties": {
+        "metadata": {"type": "object", "properties": {"labels": {"type": "object"}}},
+        "a": {"description": "no type"},
+        "l": {"type": "array"},
+        "m": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k", "n"],
+            "items": {"type": "object", "properties": {"k": {"type": "string"}}}},
+        "p": {"type": "object", "properties": {"x": {"type": "string"}}, "additionalProperties": {"type": "string"}},
+        "q": {"type": "string", "anyOf": [{"type": "object", "default": 1}], "$ref": "#/x"},
+        "i": {"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]},
+        "d": {"type": "object", "properties": {"n": {"type": "integer", "default": "x"}}, "default": {"z": 1}},
+        "u": {"type": "array", "uniqueItems": true, "items": {}},
+    }});
+    let lines: String = structural::problems(&schema, "schema")
+        .iter()
+        .map(|cause| format!("{cause}\n"))
+        .collect();
+    expect![[r#"
+        schema.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified
+        schema.properties[a].type: Required value: must not be empty for specified object fields
+        schema.properties[d].default: Invalid value: {"z":1}: must not have unknown fields: z
+        schema.properties[d].default.n: Invalid value: "string": default.n in body must be of type integer: "string"
+        schema.properties[d].properties[n].default: Invalid value: "string": default in body must be of type integer: "string"
+        schema.properties[l].items: Required value: must be specified
+        schema.properties[m].items.properties[k].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property
+        schema.properties[m].x-kubernetes-list-map-keys[1]: Invalid value: "n": entries must all be names of item properties
+        schema.properties[p].additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive
+        schema.properties[q].$ref: Forbidden: $ref is not supported
+        schema.properties[q].anyOf[0].type: Forbidden: must be empty to be structural
+        schema.properties[q].anyOf[0].default: Forbidden: must be empty to be structural
+        schema.properties[u].uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic
+        schema.properties[u].items.type: Required value: must not be empty for specified array items
+    "#]].assert_eq(&lines);
+    assert_eq!(
+        structural::problems(&json!({}), "schema")[0].to_string(),
+        "schema.type: Required value: must not be empty at the root"
+    );
+}
