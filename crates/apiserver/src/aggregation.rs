@@ -150,7 +150,9 @@ async fn hand_on(state: &State, object: &Object, request: Request) -> Result<Res
 fn headers(mut headers: HeaderMap, identity: &Identity) -> HeaderMap {
     let claimed: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| name.as_str().starts_with("x-remote-"))
+        .filter(|name| {
+            name.as_str().starts_with("x-remote-") || name.as_str().starts_with("impersonate-")
+        })
         .cloned()
         .collect();
     for name in HOP_BY_HOP
