@@ -23,6 +23,7 @@ mod lifecycle;
 mod limits;
 mod matching;
 mod pod_security;
+mod policy;
 pub(crate) mod priority;
 mod quota;
 mod reading;
@@ -39,6 +40,7 @@ use async_trait::async_trait;
 use seatrial_store::Write;
 
 pub(crate) use chain::{Chain, Passage, conclude};
+pub(crate) use policy::type_warnings;
 
 use crate::failure::Failure;
 use crate::identity::Identity;

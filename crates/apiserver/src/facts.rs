@@ -279,6 +279,34 @@ pub(crate) fn unchanged(old: &Object, new: &Object) -> bool {
     apply::same_but_times(&old.0, &new.0)
 }
 
+/// `live` merged with a configuration that nobody comes to own: what server-side apply does without its
+/// bookkeeping.
+///
+/// # Errors
+/// Where a list cannot be merged.
+pub(crate) fn merged(
+    kind: &Kind,
+    version: &Version,
+    mut live: Object,
+    configuration: &Object,
+) -> Result<Object, Failure> {
+    let fields = live.metadata().remove("managedFields");
+    let applier = Applier {
+        manager: "admission",
+        subresource: "",
+        moment: "1970-01-01T00:00:00Z",
+        force: true,
+        reset: &[],
+    };
+    let mut merged = apply(kind, version, Some(&live), configuration, &applier)?;
+    let metadata = merged.metadata();
+    match fields {
+        Some(fields) => metadata.insert("managedFields".to_owned(), fields),
+        None => metadata.remove("managedFields"),
+    };
+    Ok(merged)
+}
+
 fn apply_refused(error: &apply::Error) -> Failure {
     let apply::Error::Conflicts(conflicts) = error else {
         return Failure::bad_request(error.to_string());

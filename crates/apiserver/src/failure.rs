@@ -310,7 +310,10 @@ impl Failure {
         }
         if !about.causes.is_empty() {
             let causes = about.causes.iter().map(|cause| {
-                let mut value = json!({"reason": cause.reason, "message": cause.message});
+                let mut value = json!({"message": cause.message});
+                if !cause.reason.is_empty() {
+                    value["reason"] = json!(cause.reason);
+                }
                 if !cause.field.is_empty() {
                     value["field"] = json!(cause.field);
                 }

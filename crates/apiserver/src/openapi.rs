@@ -136,3 +136,62 @@ impl Documents {
         Some(document)
     }
 }
+
+/// How deep references are followed; what lies deeper may be anything. Only schemas of schemas do.
+const DEEPEST: usize = 16;
+
+/// The schema of a built-in kind as one tree, as a custom kind's would be.
+pub(crate) fn inlined(kind: &Kind, version: &Version) -> Option<Value> {
+    let resource = Resource {
+        kind: &kind.kind,
+        plural: &kind.plural,
+        scope: openapi::Scope::Cluster,
+        verbs: kind.verbs.names(),
+        subresources: &[],
+        schema: None,
+    };
+    let document = openapi::document(&kind.group, &version.name, &[resource]);
+    let schemas = document.pointer("/components/schemas")?.as_object()?;
+    let own = schemas.values().find(|schema| {
+        let kinds = schema
+            .get("x-kubernetes-group-version-kind")
+            .and_then(Value::as_array);
+        kinds.into_iter().flatten().any(|one| {
+            one.get("kind").and_then(Value::as_str) == Some(&kind.kind)
+                && one.get("version").and_then(Value::as_str) == Some(&version.name)
+        })
+    })?;
+    Some(inline(own, schemas, DEEPEST))
+}
+
+fn inline(schema: &Value, schemas: &serde_json::Map<String, Value>, depth: usize) -> Value {
+    let reference = |schema: &Value| {
+        let single = schema
+            .pointer("/allOf/0/$ref")
+            .or_else(|| schema.get("$ref"));
+        single
+            .and_then(Value::as_str)?
+            .rsplit('/')
+            .next()
+            .map(str::to_owned)
+    };
+    if let Some(name) = reference(schema) {
+        return match (schemas.get(&name), depth) {
+            (Some(target), 1..) => inline(target, schemas, depth - 1),
+            _ => serde_json::json!({ "x-kubernetes-preserve-unknown-fields": true }),
+        };
+    }
+    match schema {
+        Value::Object(map) => {
+            let inlined = map
+                .iter()
+                .map(|(key, value)| (key.clone(), inline(value, schemas, depth)));
+            Value::Object(inlined.collect())
+        }
+        Value::Array(list) => list
+            .iter()
+            .map(|value| inline(value, schemas, depth))
+            .collect(),
+        other => other.clone(),
+    }
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use seatrial_store::{Record, Write};
 
 use super::{
-    Admission, Change, Notes, Operation, ingress, lifecycle, limits, pod_security, priority, quota,
-    service_account, storage, toleration, webhook,
+    Admission, Change, Notes, Operation, ingress, lifecycle, limits, pod_security, policy,
+    priority, quota, service_account, storage, toleration, webhook,
 };
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
@@ -38,7 +38,10 @@ impl Default for Chain {
                 Arc::new(ingress::DefaultIngressClass),
                 Arc::new(crate::access::Guard),
                 Arc::new(crate::certificate::Approval),
+                Arc::new(policy::Definitions),
+                Arc::new(policy::Mutating::default()),
                 Arc::new(webhook::Mutating::default()),
+                Arc::new(policy::Validating::default()),
                 Arc::new(webhook::Validating::default()),
             ],
             outside: Vec::new(),

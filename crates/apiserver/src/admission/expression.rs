@@ -9,8 +9,11 @@ use seatrial_store::Key;
 use serde_json::Value;
 
 use super::{Change, review};
+use crate::access::{self, Asked, Attributes};
+use crate::identity::Identity;
 use crate::object::Object;
 use crate::registry::Version;
+use crate::state::State;
 
 /// What every expression may name.
 pub(super) fn environment() -> Environment {
@@ -42,11 +45,15 @@ pub(super) fn bindings<'a>(
         verb,
         ..Question::default()
     };
+    let rights = Arc::new(Rights {
+        state: Arc::clone(change.state),
+        identity: change.identity.clone(),
+    });
     Bindings::new()
         .bind("object", Cel::from_json(&new, &Type::Dyn))
         .bind("oldObject", Cel::from_json(&old, &Type::Dyn))
         .bind("request", Cel::from_json(&request, &Type::Dyn))
-        .bind("authorizer", Cel::authorizer(Arc::new(Rights), Some(about)))
+        .bind("authorizer", Cel::authorizer(rights, Some(about)))
 }
 
 /// The namespace of the change, as expressions see it.
@@ -68,15 +75,44 @@ pub(super) fn namespace_object(change: &Change<'_>) -> Cel {
     Cel::from_json(&value, &Type::Dyn)
 }
 
-/// Answers what may be done, as access reviews do.
-struct Rights;
+/// Answers what the author of a request may do, by the stored roles.
+struct Rights {
+    state: Arc<State>,
+    identity: Identity,
+}
 
 impl Authorizer for Rights {
-    fn decide(&self, _: &Question) -> Decision {
-        Decision {
-            allowed: true,
-            reason: "every authenticated user is an administrator".to_owned(),
-            error: None,
+    fn decide(&self, question: &Question) -> Decision {
+        let account = question
+            .service_account
+            .as_ref()
+            .map(|(namespace, name)| Identity::service_account(namespace, name));
+        let identity = account.as_ref().unwrap_or(&self.identity);
+        let asked = if question.path.is_empty() {
+            Asked::Object(Attributes {
+                verb: question.verb.as_str().into(),
+                group: question.group.as_str().into(),
+                version: "*".into(),
+                resource: question.resource.as_str().into(),
+                subresource: question.subresource.as_str().into(),
+                namespace: question.namespace.as_str().into(),
+                name: question.name.as_str().into(),
+            })
+        } else {
+            Asked::Path {
+                verb: question.verb.as_str().into(),
+                path: question.path.as_str().into(),
+            }
+        };
+        match access::decide(&self.state, identity, &asked) {
+            access::Decision::Allowed(_) => Decision {
+                allowed: true,
+                ..Decision::default()
+            },
+            access::Decision::Refused(reason) => Decision {
+                reason,
+                ..Decision::default()
+            },
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn request(change: &Change<'_>, version: &Version) -> Value {
         "requestResource": of_resource(change.version),
         "name": change.name,
         "operation": change.operation.name(),
-        "userInfo": { "username": change.identity.user, "groups": change.identity.groups },
+        "userInfo": user(change),
         "dryRun": change.dry_run,
         "options": options(change),
     });
@@ -33,6 +33,18 @@ pub(super) fn request(change: &Change<'_>, version: &Version) -> Value {
         request["namespace"] = json!(change.namespace);
     }
     request
+}
+
+fn user(change: &Change<'_>) -> Value {
+    let who = change.identity;
+    let mut user = json!({ "username": who.user, "groups": who.groups });
+    if !who.uid.is_empty() {
+        user["uid"] = json!(who.uid);
+    }
+    if !who.extra.is_empty() {
+        user["extra"] = json!(who.extra);
+    }
+    user
 }
 
 fn options(change: &Change<'_>) -> Value {

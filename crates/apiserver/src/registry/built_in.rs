@@ -470,7 +470,8 @@ fn extensions() -> Vec<Row> {
         )
         .category("api-extensions")
         .status()
-        .generation(Counted),
+        .generation(Counted)
+        .strategy(&strategy::Policy),
         row(
             admission,
             "v1",
@@ -480,6 +481,26 @@ fn extensions() -> Vec<Row> {
         )
         .category("api-extensions")
         .generation(Counted),
+        row(
+            admission,
+            "v1beta1",
+            "MutatingAdmissionPolicy",
+            "mutatingadmissionpolicies",
+            Cluster,
+        )
+        .category("api-extensions")
+        .generation(Counted)
+        .also("v1alpha1", Conversion::Rename),
+        row(
+            admission,
+            "v1beta1",
+            "MutatingAdmissionPolicyBinding",
+            "mutatingadmissionpolicybindings",
+            Cluster,
+        )
+        .category("api-extensions")
+        .generation(Counted)
+        .also("v1alpha1", Conversion::Rename),
     ]
 }
 

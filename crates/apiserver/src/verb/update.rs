@@ -122,7 +122,14 @@ async fn store_changed(
     let passage = Passage::begin(call, operation, name, Some(&old.object), dry_run, &notes);
     let admitted = passage.admit(object, |object| {
         // A step may have changed what only the server changes, or what counts as a new generation.
+        let fields = object.metadata().remove("managedFields");
         keep_system_metadata(object, &old.object);
+        match fields {
+            Some(fields) => object
+                .metadata()
+                .insert("managedFields".to_owned(), fields),
+            None => object.metadata().remove("managedFields"),
+        };
         count_generation(call, object, &old.object);
         wrong(call, object, &old.object)
     });
