@@ -125,9 +125,7 @@ async fn store_changed(
         let fields = object.metadata().remove("managedFields");
         keep_system_metadata(object, &old.object);
         match fields {
-            Some(fields) => object
-                .metadata()
-                .insert("managedFields".to_owned(), fields),
+            Some(fields) => object.metadata().insert("managedFields".to_owned(), fields),
             None => object.metadata().remove("managedFields"),
         };
         count_generation(call, object, &old.object);
