@@ -17,7 +17,6 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use kube::Api;
-use kube::api::ListParams;
 use seatrial_gitops::Source;
 use seatrial_resources::argoproj::{ARGOCD_NAMESPACE, Application};
 
@@ -261,22 +260,7 @@ async fn list_all(
     selector: Option<&str>,
     output: Format,
 ) -> anyhow::Result<ExitCode> {
-    let api: Api<Application> = match namespace {
-        Some(namespace) => Api::namespaced(session.client.clone(), namespace),
-        None => Api::all(session.client.clone()),
-    };
-    let parameters = selector.map_or_else(ListParams::default, |selector| {
-        ListParams::default().labels(selector)
-    });
-    let apps = match api.list(&parameters).await {
-        Ok(list) => list.items,
-        Err(error) if is_missing(&error) => bail!(
-            "{} does not know Applications (argoproj.io/v1alpha1): {}",
-            session.place,
-            connect::said(&error)
-        ),
-        Err(error) => return Err(failed(error, "listing applications")),
-    };
+    let apps: Vec<Application> = connect::all(session, namespace, selector).await?;
     if let Some(text) = encoded(output, &list(&apps))? {
         session.screen.print(&text);
         return Ok(ExitCode::SUCCESS);

@@ -1,12 +1,16 @@
 //! From a kubeconfig to a session.
 
+use std::fmt::Debug;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use kube::api::ListParams;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use kube::{Client, Error};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Error, Resource};
 use seatrial_clock::SharedClock;
+use serde::de::DeserializeOwned;
 
 use super::screen::Screen;
 
@@ -218,5 +222,40 @@ pub(crate) fn failed(error: Error, what: &str) -> anyhow::Error {
             anyhow::anyhow!("{what}: {}", status.message)
         }
         _ => anyhow::Error::new(error).context(what.to_owned()),
+    }
+}
+
+/// Every object of a kind that a label selector picks, of one namespace or of all.
+///
+/// # Errors
+/// The cluster does not know the kind, or does not answer; the message says which cluster.
+pub(crate) async fn all<K>(
+    session: &Session,
+    namespace: Option<&str>,
+    selector: Option<&str>,
+) -> anyhow::Result<Vec<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: Clone + Debug + DeserializeOwned,
+{
+    let client = session.client.clone();
+    let api: Api<K> = match namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let parameters = ListParams {
+        label_selector: selector.map(str::to_owned),
+        ..ListParams::default()
+    };
+    match api.list(&parameters).await {
+        Ok(list) => Ok(list.items),
+        Err(error) if is_missing(&error) => bail!(
+            "{} does not know {}s ({}): {}",
+            session.place,
+            K::kind(&()),
+            K::api_version(&()),
+            said(&error)
+        ),
+        Err(error) => Err(failed(error, &format!("listing {}", K::plural(&())))),
     }
 }

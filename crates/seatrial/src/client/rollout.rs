@@ -16,11 +16,10 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use kube::Api;
-use kube::api::ListParams;
 use seatrial_resources::argoproj::Rollout;
 use tokio::time::Instant;
 
-use super::connect::{Connection, Preference, Session, explain, failed, is_missing, said};
+use super::connect::{self, Connection, Preference, Session, explain, failed, is_missing};
 use super::duration;
 use super::output::{Format, encoded, list};
 
@@ -279,22 +278,7 @@ async fn list_all(
     selector: Option<&str>,
     output: Format,
 ) -> anyhow::Result<ExitCode> {
-    let api: Api<Rollout> = match namespace {
-        Some(namespace) => Api::namespaced(session.client.clone(), namespace),
-        None => Api::all(session.client.clone()),
-    };
-    let parameters = selector.map_or_else(ListParams::default, |selector| {
-        ListParams::default().labels(selector)
-    });
-    let rollouts = match api.list(&parameters).await {
-        Ok(list) => list.items,
-        Err(error) if is_missing(&error) => bail!(
-            "{} does not know Rollouts (argoproj.io/v1alpha1): {}",
-            session.place,
-            said(&error)
-        ),
-        Err(error) => return Err(failed(error, "listing rollouts")),
-    };
+    let rollouts: Vec<Rollout> = connect::all(session, namespace, selector).await?;
     let text = match encoded(output, &list(&rollouts))? {
         Some(text) => text,
         None => view::list(

@@ -23,7 +23,7 @@ _PAGE = """<!doctype html>
        border-bottom: 1px solid color-mix(in srgb, var(--quiet) 25%, transparent); }}
   #dots {{ display: flex; flex-wrap: wrap; gap: .35rem; min-height: 3rem; }}
   #dots i {{ width: .8rem; height: .8rem; border-radius: 50%; border: 2px solid transparent; }}
-  p {{ color: var(--quiet); font-size: .875rem; }}
+  p {{ color: var(--quiet); font-size: .875rem; margin-top: .75rem; }}
 </style>
 <main>
   <header><h1>Shop</h1>{version}</header>
