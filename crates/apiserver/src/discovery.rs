@@ -205,9 +205,11 @@ fn part_kind<'a>(
 
 fn part_verbs(part: &Subresource) -> &'static [&'static str] {
     match part {
-        Subresource::Status | Subresource::Scale(_) | Subresource::Approval => {
-            &["get", "patch", "update"]
-        }
+        Subresource::Status
+        | Subresource::EphemeralContainers
+        | Subresource::Resize
+        | Subresource::Scale(_)
+        | Subresource::Approval => &["get", "patch", "update"],
         Subresource::Finalize => &["update"],
         Subresource::Log => &["get"],
         Subresource::Exec | Subresource::Attach | Subresource::PortForward => &["create", "get"],

@@ -59,6 +59,7 @@ mod subresource;
 mod table;
 pub mod tls;
 mod token;
+pub mod usage;
 mod verb;
 
 pub use access::knows_controller;

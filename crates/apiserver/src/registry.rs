@@ -38,6 +38,8 @@ pub enum Verbs {
     NoCollection,
     /// Only create: the object is a question and the reply its answer; nothing is stored.
     Ask,
+    /// Only get and list: the replies are measured when they are asked for; nothing is stored.
+    Measure,
 }
 
 impl Verbs {
@@ -58,6 +60,7 @@ impl Verbs {
                 "create", "delete", "get", "list", "patch", "update", "watch",
             ],
             Self::Ask => &["create"],
+            Self::Measure => &["get", "list"],
         }
     }
 }
@@ -86,6 +89,8 @@ pub enum Subresource {
     Exec,
     Attach,
     PortForward,
+    EphemeralContainers,
+    Resize,
     Token,
     Approval,
 }
@@ -103,6 +108,8 @@ impl Subresource {
             Self::Exec => "exec",
             Self::Attach => "attach",
             Self::PortForward => "portforward",
+            Self::EphemeralContainers => "ephemeralcontainers",
+            Self::Resize => "resize",
             Self::Token => "token",
             Self::Approval => "approval",
         }

@@ -20,6 +20,7 @@ use crate::registry::{Kind, Registry};
 use crate::stream::PodStreams;
 use crate::subresource::PodLogs;
 use crate::token::Authentication;
+use crate::usage::Usage;
 
 /// The server's state; handed in by whoever composes it.
 pub struct State {
@@ -49,6 +50,8 @@ pub struct State {
     reach: OnceLock<Arc<dyn ServiceReach>>,
     /// Whoever has the logs of pods.
     logs: OnceLock<Arc<dyn PodLogs>>,
+    /// Whoever can measure pods and nodes.
+    usage: OnceLock<Arc<dyn Usage>>,
     /// Whoever has the processes of pods.
     streams: OnceLock<Arc<dyn PodStreams>>,
     registry: RwLock<Arc<Registry>>,
@@ -68,6 +71,7 @@ impl State {
             reach: OnceLock::new(),
             logs: OnceLock::new(),
             streams: OnceLock::new(),
+            usage: OnceLock::new(),
             stopping: CancellationToken::new(),
             authentication: Authentication::default(),
             access,
@@ -134,6 +138,18 @@ impl State {
     /// Whoever has the logs of pods.
     pub(crate) fn logs(&self) -> Option<&Arc<dyn PodLogs>> {
         self.logs.get()
+    }
+
+    /// Says who can measure pods and nodes; only the first to say so is heard.
+    pub fn measure_with(&self, usage: Arc<dyn Usage>) {
+        if self.usage.set(usage).is_err() {
+            tracing::warn!("what pods use is measured by somebody already");
+        }
+    }
+
+    /// Whoever can measure pods and nodes.
+    pub(crate) fn usage(&self) -> Option<&Arc<dyn Usage>> {
+        self.usage.get()
     }
 
     /// Says who has the processes of pods; only the first to say so is heard.

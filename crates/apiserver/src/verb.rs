@@ -6,6 +6,7 @@ mod get;
 mod keep;
 mod list;
 mod patch;
+mod pod_part;
 mod update;
 mod watch;
 mod write;
@@ -54,6 +55,12 @@ impl Written {
 /// # Errors
 /// The failure, for the client.
 pub(crate) async fn dispatch(call: Call) -> Result<Response, Failure> {
+    if call.kind().verbs == Verbs::Measure {
+        return match call.method {
+            Method::GET => crate::usage::answer(&call).await,
+            _ => Err(Failure::method_not_allowed()),
+        };
+    }
     if call.kind().verbs == Verbs::Ask {
         return match (&call.method, &call.target.name) {
             (&Method::POST, None) => crate::question::answer(&call),
@@ -63,14 +70,14 @@ pub(crate) async fn dispatch(call: Call) -> Result<Response, Failure> {
     crate::ownership::check_options(&call)?;
     let part = call.target.subresource.as_str();
     match (&call.method, call.target.name.is_some(), part) {
-        (&Method::GET, true, "" | "status" | "approval") => get::get(&call).await,
+        (&Method::GET, true, part) if is_object(part) => get::get(&call).await,
         (&Method::GET, false, _) if call.flag("watch") == Some(true) => watch::watch(&call),
         (&Method::GET, false, _) => list::list(&call).await,
         (&Method::POST, false, _) => create::create(&call).await?.response(&call).await,
-        (&Method::PUT, true, "" | "status" | "approval") => {
+        (&Method::PUT, true, part) if is_object(part) => {
             update::update(&call).await?.response(&call).await
         }
-        (&Method::PATCH, true, "" | "status" | "approval") => {
+        (&Method::PATCH, true, part) if is_object(part) => {
             patch::patch(&call).await?.response(&call).await
         }
         (&Method::DELETE, true, "") => delete::delete(&call).await,
@@ -80,6 +87,14 @@ pub(crate) async fn dispatch(call: Call) -> Result<Response, Failure> {
         (_, true, part) if !part.is_empty() => subresource::dispatch(&call).await,
         _ => Err(Failure::method_not_allowed()),
     }
+}
+
+/// Whether what stands at the path is the object itself, of which a change concerns a part.
+fn is_object(part: &str) -> bool {
+    matches!(
+        part,
+        "" | "status" | "approval" | "ephemeralcontainers" | "resize"
+    )
 }
 
 pub(crate) use create::finish_create;

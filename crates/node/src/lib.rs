@@ -33,4 +33,5 @@ pub mod registration;
 pub mod runtime;
 pub mod simulated;
 pub mod status;
+pub mod usage;
 pub mod volume;

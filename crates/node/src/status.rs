@@ -46,6 +46,7 @@ pub fn pod_status(pod: &Pod, view: &PodView, now: Timestamp) -> PodStatus {
         conditions: Some(conditions::conditions(pod, view, phase, now)),
         init_container_statuses: (!init.is_empty()).then(|| statuses(init, &view.init)),
         container_statuses: Some(statuses(&spec.containers, &view.containers)),
+        ephemeral_container_statuses: ephemeral(spec, view),
         host_ip: Some(view.host.to_string()),
         host_ips: Some(vec![HostIP {
             ip: view.host.to_string(),
@@ -59,6 +60,16 @@ pub fn pod_status(pod: &Pod, view: &PodView, now: Timestamp) -> PodStatus {
         message,
         ..Default::default()
     }
+}
+
+fn ephemeral(spec: &PodSpec, view: &PodView) -> Option<Vec<ContainerStatus>> {
+    let specs = spec.ephemeral_containers.as_deref()?;
+    let statuses = specs.iter().zip(&view.ephemeral);
+    Some(
+        statuses
+            .map(|(spec, view)| view.status(spec.image.as_deref()))
+            .collect(),
+    )
 }
 
 fn statuses(specs: &[Container], views: &[ContainerView]) -> Vec<ContainerStatus> {

@@ -13,6 +13,7 @@ mod reach;
 mod steps;
 mod streams;
 mod targets;
+mod usage;
 
 pub(crate) use application_source::ApplicationSource;
 pub(crate) use build_executor::BuildExecutor;
@@ -26,3 +27,4 @@ pub(crate) use reach::Reach;
 pub(crate) use steps::Steps;
 pub(crate) use streams::Streams;
 pub(crate) use targets::Targets;
+pub(crate) use usage::Usage;

@@ -142,11 +142,18 @@ const EVENT_FIELDS: &[&str] = &[
 
 /// Every built-in kind.
 pub(super) fn kinds() -> Vec<Kind> {
-    [core(), workloads(), policies(), extensions(), questions()]
-        .into_iter()
-        .flatten()
-        .map(|row| row.kind)
-        .collect()
+    [
+        core(),
+        workloads(),
+        policies(),
+        extensions(),
+        questions(),
+        measured(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|row| row.kind)
+    .collect()
 }
 
 fn core() -> Vec<Row> {
@@ -167,6 +174,8 @@ fn core() -> Vec<Row> {
             .part(&Subresource::Exec)
             .part(&Subresource::Attach)
             .part(&Subresource::PortForward)
+            .part(&Subresource::EphemeralContainers)
+            .part(&Subresource::Resize)
             .part(&Subresource::Binding)
             .part(&Subresource::Eviction)
             .select(&[
@@ -501,6 +510,15 @@ fn extensions() -> Vec<Row> {
         .category("api-extensions")
         .generation(Counted)
         .also("v1alpha1", Conversion::Rename),
+    ]
+}
+
+/// What is measured when it is asked for.
+fn measured() -> Vec<Row> {
+    let group = "metrics.k8s.io";
+    vec![
+        row(group, "v1beta1", "NodeMetrics", "nodes", Cluster).verbs(Verbs::Measure),
+        row(group, "v1beta1", "PodMetrics", "pods", Namespaced).verbs(Verbs::Measure),
     ]
 }
 

@@ -19,6 +19,27 @@ impl Strategy for Pod {
         let class = quality_of_service(object);
         let status = json!({ "phase": "Pending", "qosClass": class });
         object.0.insert("status".to_owned(), status);
+        if object.at(&["spec", "ephemeralContainers"]).is_some() {
+            return Err(Failure::bad_request(
+                "spec.ephemeralContainers: Forbidden: may not be set when creating a pod",
+            ));
+        }
+        Ok(())
+    }
+
+    fn prepare_update(
+        &self,
+        _state: &State,
+        object: &mut Object,
+        old: &Object,
+    ) -> Result<(), Failure> {
+        // They have a path of their own.
+        let before = old.at(&["spec", "ephemeralContainers"]).cloned();
+        let spec = object.section("spec");
+        match before {
+            Some(before) => spec.insert("ephemeralContainers".to_owned(), before),
+            None => spec.remove("ephemeralContainers"),
+        };
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::pod_part;
 use crate::call::Call;
 use crate::object::Object;
 use crate::registry::Generation;
@@ -83,6 +84,7 @@ pub(super) fn separate_status(call: &Call, object: &mut Object, old: &Object) {
                     .insert("managedFields".to_owned(), managed);
             }
         }
+        part @ ("ephemeralcontainers" | "resize") => pod_part::keep(part, object, old),
         _ => {}
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::keep::{count_generation, keep_system_metadata, separate_status};
 use super::write::{draft, place, to_stored};
-use super::{Fixed, Written};
+use super::{Fixed, Written, pod_part};
 use crate::admission::{Notes, Operation, Passage, conclude};
 use crate::body;
 use crate::call::Call;
@@ -94,6 +94,9 @@ async fn complete(call: &Call, old: &Fixed, mut object: Object) -> Result<Object
 fn wrong(call: &Call, object: &mut Object, old: &Object) -> Vec<Cause> {
     let kind = call.kind();
     let by_schema = facts::validate(kind, object, Some(old));
+    if call.target.subresource == "ephemeralcontainers" {
+        return [by_schema, pod_part::check_ephemeral(object, old)].concat();
+    }
     // The rules of what may change are those of the object's own path.
     if !call.target.subresource.is_empty() {
         return by_schema;

@@ -1,5 +1,6 @@
 //! Setting going what was decided for a pod.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -66,7 +67,7 @@ impl Worker {
     }
 
     fn start(&mut self, slot: Slot) {
-        let Some(container) = slot.of(&self.pod).cloned() else {
+        let Some(container) = slot.of(&self.pod).map(Cow::into_owned) else {
             return;
         };
         let (Some(sandbox), Some(address)) = (self.sandbox.clone(), self.address) else {
@@ -114,7 +115,7 @@ impl Worker {
         deadline: Timestamp,
         now: Timestamp,
     ) {
-        let Some(container) = slot.of(&self.pod).cloned() else {
+        let Some(container) = slot.of(&self.pod).map(Cow::into_owned) else {
             return;
         };
         let Some(running) = self.running.get_mut(&slot) else {
@@ -164,7 +165,7 @@ impl Worker {
     /// Begins the probes of a container that runs.
     pub(super) fn probe(&self, slot: Slot, run: u32, target: &Target) -> Option<AbortHandle> {
         let container = slot.of(&self.pod)?;
-        probing::begin((slot, run), container, target, &self.sender)
+        probing::begin((slot, run), &container, target, &self.sender)
     }
 }
 

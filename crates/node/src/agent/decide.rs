@@ -118,6 +118,15 @@ fn live(spec: &PodSpec, world: &World, now: Timestamp, decision: &mut Decision) 
         Sandbox::Creating { .. } | Sandbox::Stopping => return,
         Sandbox::Ready => {}
     }
+    for (index, unit) in world.ephemeral.iter().enumerate() {
+        start(
+            unit,
+            Slot::Ephemeral(index),
+            RestartPolicy::Never,
+            now,
+            decision,
+        );
+    }
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let running = world
         .containers
@@ -178,7 +187,7 @@ fn end(spec: &PodSpec, world: &World, deadline: Timestamp, decision: &mut Decisi
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let sidecar = |slot: Slot| match slot {
         Slot::Init(index) => init.get(index).is_some_and(is_sidecar),
-        Slot::Main(_) => false,
+        Slot::Main(_) | Slot::Ephemeral(_) => false,
     };
     let active = |slot: &Slot| {
         world

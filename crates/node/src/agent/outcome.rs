@@ -1,5 +1,6 @@
 //! What follows from the reports of a pod's tasks.
 
+use std::borrow::Cow;
 use std::fs;
 use std::mem;
 use std::time::Duration;
@@ -93,7 +94,7 @@ impl Worker {
     fn identity(&self, slot: Slot, run: u32) -> String {
         let name = slot
             .of(&self.pod)
-            .map(|container| container.name.as_str())
+            .map(|container| container.name.clone())
             .unwrap_or_default();
         let uid = self.pod.metadata.uid.as_deref().unwrap_or_default();
         format!("{}://{uid}-{name}-{run}", self.shared.config.runtime.name())
@@ -107,7 +108,7 @@ impl Worker {
                 .into_iter()
                 .for_each(|unit| unit.activity = Activity::Idle);
         };
-        let Some(container) = slot.of(&self.pod).cloned() else {
+        let Some(container) = slot.of(&self.pod).map(Cow::into_owned) else {
             return;
         };
         let Started {
@@ -272,8 +273,9 @@ impl Worker {
         }
         let policy = slot
             .of(&self.pod)
-            .and_then(|it| it.termination_message_policy.as_deref());
-        let falls_back = policy == Some("FallbackToLogsOnError") && exit.exit_code() != 0;
+            .and_then(|it| it.termination_message_policy.clone());
+        let falls_back =
+            policy.as_deref() == Some("FallbackToLogsOnError") && exit.exit_code() != 0;
         let (lines, bytes) = LOG_MESSAGE;
         falls_back
             .then(|| running.log.last(lines, bytes))

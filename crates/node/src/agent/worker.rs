@@ -152,16 +152,7 @@ impl Worker {
 
     /// Makes the containers known to those who ask for logs.
     fn introduce(&self) {
-        let parts = self.world.units().map(|unit| {
-            let name = unit.view.name.clone();
-            let part = Part {
-                logs: self.shared.log(&self.pod, &name),
-                run: unit.has_begun().then(|| unit.view.restarts.unsigned_abs()),
-                ..Part::default()
-            };
-            (name, part)
-        });
-        self.live.parts().containers = parts.collect();
+        self.make_known();
         let fields = security::not_enforced(&self.pod, self.shared.config.runtime.name());
         if !fields.is_empty()
             && self
@@ -175,6 +166,23 @@ impl Worker {
                 fields.join(", ")
             );
             self.tell(Notice::warning("NotEnforced", message));
+        }
+    }
+
+    /// Adds the containers that are not known yet.
+    fn make_known(&self) {
+        let mut parts = self.live.parts();
+        for unit in self.world.units() {
+            let name = unit.view.name.clone();
+            if parts.part(&name).is_some() {
+                continue;
+            }
+            let part = Part {
+                logs: self.shared.log(&self.pod, &name),
+                run: unit.has_begun().then(|| unit.view.restarts.unsigned_abs()),
+                ..Part::default()
+            };
+            parts.containers.push((name, part));
         }
     }
 
@@ -263,6 +271,9 @@ impl Worker {
         let (old, new) = (&self.pod.metadata, &pod.metadata);
         let told = old.labels != new.labels || old.annotations != new.annotations;
         self.pod = pod;
+        if self.world.join(&self.pod) {
+            self.make_known();
+        }
         if told {
             // The downward API may show them in files.
             self.fill();

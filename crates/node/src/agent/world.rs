@@ -1,5 +1,6 @@
 //! What the agent knows of one pod: plain data, from which [`super::decide`] decides.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -18,6 +19,8 @@ pub(super) struct World {
     pub(super) init: Vec<Unit>,
     /// Containers, in the order of the spec.
     pub(super) containers: Vec<Unit>,
+    /// Ephemeral containers, in the order of the spec; more may be added at any time.
+    pub(super) ephemeral: Vec<Unit>,
     /// Whether the pod is to live.
     pub(super) course: Course,
     /// Where deletion was asked for: when the containers must have ended.
@@ -87,12 +90,18 @@ pub(super) enum Slot {
     Init(usize),
     /// A container.
     Main(usize),
+    /// An ephemeral container, which somebody added to a pod that runs.
+    Ephemeral(usize),
 }
 
 impl Unit {
     fn fresh(container: &Container, reason: &'static str) -> Self {
+        Self::named(&container.name, reason)
+    }
+
+    fn named(name: &str, reason: &'static str) -> Self {
         Self {
-            view: ContainerView::waiting(&container.name, reason),
+            view: ContainerView::waiting(name, reason),
             activity: Activity::Idle,
             failures: 0,
             retry: None,
@@ -175,14 +184,29 @@ impl World {
             },
             init: units(init, reason),
             containers: units(&spec.containers, reason),
+            ephemeral: Vec::new(),
             course: Course::Living,
             deadline: None,
             host,
             address: None,
             started_at: now,
         };
+        world.join(pod);
         world.resume(pod, now);
         world
+    }
+
+    /// Takes in ephemeral containers that were added; says whether there were any.
+    pub(super) fn join(&mut self, pod: &Pod) -> bool {
+        let spec = pod.spec.as_ref();
+        let all = spec.and_then(|spec| spec.ephemeral_containers.as_deref());
+        let new = all.unwrap_or_default().iter().skip(self.ephemeral.len());
+        let new: Vec<Unit> = new
+            .map(|container| Unit::named(&container.name, CREATING))
+            .collect();
+        let any = !new.is_empty();
+        self.ephemeral.extend(new);
+        any
     }
 
     fn resume(&mut self, pod: &Pod, now: Timestamp) {
@@ -204,9 +228,11 @@ impl World {
         let known = status
             .init_container_statuses
             .iter()
-            .chain(&status.container_statuses);
+            .chain(&status.container_statuses)
+            .chain(&status.ephemeral_container_statuses);
         let known: Vec<ContainerView> = known.flatten().map(ContainerView::from_status).collect();
-        for unit in self.init.iter_mut().chain(&mut self.containers) {
+        let units = self.init.iter_mut().chain(&mut self.containers);
+        for unit in units.chain(&mut self.ephemeral) {
             let Some(view) = known.iter().find(|view| view.name == unit.view.name) else {
                 continue;
             };
@@ -231,6 +257,7 @@ impl World {
         match slot {
             Slot::Init(index) => self.init.get(index),
             Slot::Main(index) => self.containers.get(index),
+            Slot::Ephemeral(index) => self.ephemeral.get(index),
         }
     }
 
@@ -239,6 +266,7 @@ impl World {
         match slot {
             Slot::Init(index) => self.init.get_mut(index),
             Slot::Main(index) => self.containers.get_mut(index),
+            Slot::Ephemeral(index) => self.ephemeral.get_mut(index),
         }
     }
 
@@ -246,11 +274,15 @@ impl World {
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
         let init = (0..self.init.len()).map(Slot::Init);
         init.chain((0..self.containers.len()).map(Slot::Main))
+            .chain((0..self.ephemeral.len()).map(Slot::Ephemeral))
     }
 
     /// All units, init containers first.
     pub(super) fn units(&self) -> impl Iterator<Item = &Unit> {
-        self.init.iter().chain(&self.containers)
+        self.init
+            .iter()
+            .chain(&self.containers)
+            .chain(&self.ephemeral)
     }
 
     /// As the status shows it.
@@ -259,6 +291,7 @@ impl World {
         PodView {
             init: views(&self.init),
             containers: views(&self.containers),
+            ephemeral: views(&self.ephemeral),
             address: self.address,
             host: self.host,
             started_at: self.started_at,
@@ -269,11 +302,17 @@ impl World {
 
 impl Slot {
     /// The container's spec.
-    pub(super) fn of(self, pod: &Pod) -> Option<&Container> {
+    pub(super) fn of(self, pod: &Pod) -> Option<Cow<'_, Container>> {
         let spec = pod.spec.as_ref()?;
         match self {
-            Self::Init(index) => spec.init_containers.as_ref()?.get(index),
-            Self::Main(index) => spec.containers.get(index),
+            Self::Init(index) => spec.init_containers.as_ref()?.get(index).map(Cow::Borrowed),
+            Self::Main(index) => spec.containers.get(index).map(Cow::Borrowed),
+            Self::Ephemeral(index) => {
+                let added = spec.ephemeral_containers.as_ref()?.get(index)?;
+                // The fields of the one are those of the other; the target is a further one.
+                let value = serde_json::to_value(added).ok()?;
+                serde_json::from_value(value).ok().map(Cow::Owned)
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ impl Simulation {
             containers: containers(pod)
                 .map(|container| self.container(pod, container))
                 .collect(),
+            ephemeral: Vec::new(),
             address: self.address,
             host: self.host,
             started_at: self.arrived,

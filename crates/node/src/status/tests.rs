@@ -51,6 +51,7 @@ fn view(init: Vec<ContainerView>, containers: Vec<ContainerView>) -> PodView {
     PodView {
         init,
         containers,
+        ephemeral: Vec::new(),
         address: Some(IpAddr::from(Ipv4Addr::new(10, 244, 0, 5))),
         host: IpAddr::from(Ipv4Addr::LOCALHOST),
         started_at: at(0),

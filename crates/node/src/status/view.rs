@@ -13,6 +13,8 @@ pub struct PodView {
     pub init: Vec<ContainerView>,
     /// Containers in the order of the spec.
     pub containers: Vec<ContainerView>,
+    /// Ephemeral containers in the order of the spec.
+    pub ephemeral: Vec<ContainerView>,
     /// The pod's address; absent while it has no sandbox.
     pub address: Option<IpAddr>,
     /// The node's address.

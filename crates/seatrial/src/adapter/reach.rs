@@ -19,6 +19,17 @@ impl Reach {
             .push(agent);
     }
 
+    /// How many agents there are.
+    pub(crate) fn count(&self) -> u64 {
+        let agents = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        agents.len() as u64
+    }
+
+    /// Whether all nodes are simulated.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
     /// The agent whose node has this pod.
     pub(crate) fn agent(&self, namespace: &str, pod: &str) -> Option<Agent> {
         let agents = self.0.read().unwrap_or_else(PoisonError::into_inner);

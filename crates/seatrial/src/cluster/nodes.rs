@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::Parts;
 use super::plane::Plane;
 use super::traffic::Traffic;
-use crate::adapter::{Drain, Logs, NodeImages, Reach, Streams};
+use crate::adapter::{Drain, Logs, NodeImages, Reach, Streams, Usage};
 
 /// Which runtime pods have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -90,6 +90,10 @@ pub(crate) fn start(
         .server()
         .state()
         .stream_with(Arc::new(Streams(nodes.reach.clone())));
+    plane
+        .server()
+        .state()
+        .measure_with(Arc::new(Usage::new(nodes.reach.clone())));
     let count = parts.configuration.nodes;
     if parts.configuration.runtime == RuntimeChoice::Simulated {
         let simulated = SimulatedNodes {
