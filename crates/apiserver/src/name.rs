@@ -43,7 +43,7 @@ impl NameRule {
     /// Why `name` breaks the rule, if it does.
     pub fn broken(self, name: &str) -> Option<String> {
         let too_long = |limit: usize| {
-            (name.len() > limit).then(|| format!("must be no more than {limit} characters"))
+            (name.len() > limit).then(|| format!("must be no more than {limit} bytes"))
         };
         match self {
             Self::Subdomain => too_long(253)
@@ -91,7 +91,7 @@ fn broken_key(key: &str) -> Option<String> {
         None => {}
     }
     if word.len() > 63 {
-        return Some("name part must be no more than 63 characters".to_owned());
+        return Some("name part must be no more than 63 bytes".to_owned());
     }
     (!is_word(word)).then(|| QUALIFIED.to_owned())
 }
@@ -119,6 +119,44 @@ fn check_annotations(object: &Object) -> Vec<Cause> {
             "metadata.annotations",
             message,
         ));
+    }
+    causes
+}
+
+/// Each owner is named in full, and at most one of them is the controller.
+fn check_owners(object: &Object) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let mut controller: Option<&str> = None;
+    let owners = object
+        .at(&["metadata", "ownerReferences"])
+        .and_then(Value::as_array);
+    for (index, owner) in owners.into_iter().flatten().enumerate() {
+        let text = |name: &str| owner.get(name).and_then(Value::as_str).unwrap_or_default();
+        for (name, detail) in [
+            ("apiVersion", "version must not be empty"),
+            ("kind", "kind must not be empty"),
+            ("name", "name must not be empty"),
+            ("uid", "uid must not be empty"),
+        ] {
+            if text(name).is_empty() {
+                let field = format!("metadata.ownerReferences[{index}].{name}");
+                causes.push(Cause::invalid(field, "", detail));
+            }
+        }
+        if owner.get("controller") != Some(&Value::Bool(true)) {
+            continue;
+        }
+        if let Some(first) = controller {
+            let detail = format!(
+                "Only one reference can have Controller set to true. Found \"true\" in \
+                 references for {first} and {}",
+                text("name")
+            );
+            let all = object.at(&["metadata", "ownerReferences"]).cloned();
+            let all = all.unwrap_or_default();
+            causes.push(Cause::invalid("metadata.ownerReferences", all, &detail));
+        }
+        controller = Some(text("name"));
     }
     causes
 }
@@ -155,6 +193,7 @@ pub(crate) fn check(object: &Object, rule: NameRule) -> Vec<Cause> {
         }
     }
     causes.extend(check_annotations(object));
+    causes.extend(check_owners(object));
     for finalizer in object.finalizers() {
         if let Some(detail) = broken_key(finalizer) {
             causes.push(Cause::invalid("metadata.finalizers", finalizer, &detail));

@@ -5,13 +5,23 @@
 //! fields; the rules for such words are in [`name`].
 
 mod access;
+mod autoscaler;
 mod container;
+mod environment;
 mod field;
+mod job;
 pub mod name;
 mod network;
+mod placement;
 mod pod;
 mod probe;
+mod resource;
+mod schedule;
+mod security;
+mod selector;
+mod service;
 mod small;
+mod storage;
 mod volume;
 mod workload;
 
@@ -27,7 +37,9 @@ type Compare = fn(&Field<'_>, &Field<'_>, &mut Vec<Cause>);
 const CHECKS: &[(&str, &str, Check)] = &[
     ("", "ConfigMap", small::config_map),
     ("", "LimitRange", small::limit_range),
-    ("", "PersistentVolumeClaim", small::claim),
+    ("", "Node", small::node),
+    ("", "PersistentVolume", storage::volume),
+    ("", "PersistentVolumeClaim", storage::claim),
     ("", "Pod", pod::pod),
     (
         "",
@@ -36,20 +48,28 @@ const CHECKS: &[(&str, &str, Check)] = &[
     ),
     ("", "ResourceQuota", small::quota),
     ("", "Secret", small::secret),
-    ("", "Service", network::service),
+    ("", "Service", service::service),
     ("apps", "DaemonSet", workload::daemon_set),
     ("apps", "Deployment", workload::deployment),
     ("apps", "ReplicaSet", workload::replica_set),
     ("apps", "StatefulSet", workload::stateful_set),
-    ("autoscaling", "HorizontalPodAutoscaler", small::autoscaler),
-    ("batch", "CronJob", workload::cron_job),
-    ("batch", "Job", workload::job),
+    (
+        "autoscaling",
+        "HorizontalPodAutoscaler",
+        autoscaler::autoscaler,
+    ),
+    ("batch", "CronJob", job::cron_job),
+    ("batch", "Job", job::job),
+    ("coordination.k8s.io", "Lease", small::lease),
+    ("discovery.k8s.io", "EndpointSlice", small::endpoint_slice),
     ("networking.k8s.io", "Ingress", network::ingress),
+    ("networking.k8s.io", "IngressClass", small::ingress_class),
     (
         "networking.k8s.io",
         "NetworkPolicy",
         network::network_policy,
     ),
+    ("node.k8s.io", "RuntimeClass", small::runtime_class),
     ("policy", "PodDisruptionBudget", small::disruption_budget),
     ("rbac.authorization.k8s.io", "ClusterRole", access::role),
     (
@@ -59,20 +79,35 @@ const CHECKS: &[(&str, &str, Check)] = &[
     ),
     ("rbac.authorization.k8s.io", "Role", access::role),
     ("rbac.authorization.k8s.io", "RoleBinding", access::binding),
+    ("scheduling.k8s.io", "PriorityClass", small::priority),
+    ("storage.k8s.io", "StorageClass", storage::class),
 ];
 
 /// The checks of changes (new, old), by group and kind.
 const COMPARISONS: &[(&str, &str, Compare)] = &[
     ("", "ConfigMap", small::config_map_change),
-    ("", "PersistentVolumeClaim", small::claim_change),
+    ("", "PersistentVolume", storage::volume_change),
+    ("", "PersistentVolumeClaim", storage::claim_change),
     ("", "Pod", pod::pod_change),
+    ("", "ResourceQuota", small::quota_change),
     ("", "Secret", small::secret_change),
-    ("", "Service", network::service_change),
+    ("", "Service", service::service_change),
     ("apps", "DaemonSet", workload::selector_change),
     ("apps", "Deployment", workload::selector_change),
     ("apps", "ReplicaSet", workload::selector_change),
     ("apps", "StatefulSet", workload::stateful_set_change),
-    ("batch", "Job", workload::job_change),
+    ("batch", "Job", job::job_change),
+    (
+        "discovery.k8s.io",
+        "EndpointSlice",
+        small::endpoint_slice_change,
+    ),
+    (
+        "networking.k8s.io",
+        "IngressClass",
+        small::ingress_class_change,
+    ),
+    ("node.k8s.io", "RuntimeClass", small::runtime_class_change),
     (
         "rbac.authorization.k8s.io",
         "ClusterRoleBinding",
@@ -84,11 +119,7 @@ const COMPARISONS: &[(&str, &str, Compare)] = &[
         access::binding_change,
     ),
     ("scheduling.k8s.io", "PriorityClass", small::priority_change),
-    (
-        "storage.k8s.io",
-        "StorageClass",
-        small::storage_class_change,
-    ),
+    ("storage.k8s.io", "StorageClass", storage::class_change),
 ];
 
 /// What is wrong with an object, new or changed; `group` is empty for core.

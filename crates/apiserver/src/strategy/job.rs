@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Strategy;
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::object::{Object, section};
 use crate::state::State;
 
@@ -34,5 +34,20 @@ impl Strategy for Job {
         let selector = section(section(spec, "selector"), "matchLabels");
         selector.insert("batch.kubernetes.io/controller-uid".to_owned(), json!(uid));
         Ok(())
+    }
+
+    /// Unless it is manual, the selector is the generated one and no other.
+    fn validate(&self, object: &Object) -> Vec<Cause> {
+        let manual = object.at(&["spec", "manualSelector"]);
+        let selector = object.at(&["spec", "selector"]);
+        let uid = object.uid();
+        let generated = json!({ "matchLabels": { "batch.kubernetes.io/controller-uid": uid } });
+        match selector {
+            Some(selector) if manual != Some(&Value::Bool(true)) && *selector != generated => {
+                let detail = "`selector` not auto-generated";
+                vec![Cause::invalid("spec.selector", selector.clone(), detail)]
+            }
+            _ => Vec::new(),
+        }
     }
 }

@@ -39,6 +39,7 @@ impl Strategy for Service {
                 }
             }
         }
+        drop_dependent(object, old);
         keep_ports(object, old);
         allocate_missing(state, object, Some(old))
     }
@@ -49,6 +50,45 @@ impl Strategy for Service {
 
     fn abandoned(&self, state: &State, object: &Object, old: Option<&Object>) {
         state.allocation.exchange(&state.store, Some(object), old);
+    }
+}
+
+/// What a type needs and the next does not goes with the change of the type, unless the client changes it
+/// too: then it is the client's mistake.
+fn drop_dependent(object: &mut Object, old: &Object) {
+    let inner = |service: &Object| kind(service) != "ExternalName";
+    let balanced = |service: &Object| kind(service) == "LoadBalancer";
+    let outer = |service: &Object| {
+        let addresses = service
+            .at(&["spec", "externalIPs"])
+            .and_then(Value::as_array);
+        matches!(kind(service), "NodePort" | "LoadBalancer")
+            || addresses.is_some_and(|addresses| !addresses.is_empty())
+    };
+    let mut gone = Vec::new();
+    if inner(old) && !inner(object) {
+        gone.extend([
+            "clusterIP",
+            "clusterIPs",
+            "ipFamilies",
+            "ipFamilyPolicy",
+            "internalTrafficPolicy",
+        ]);
+    }
+    if outer(old) && !outer(object) {
+        gone.push("externalTrafficPolicy");
+    }
+    if balanced(old) && !balanced(object) {
+        gone.extend([
+            "allocateLoadBalancerNodePorts",
+            "loadBalancerClass",
+            "healthCheckNodePort",
+        ]);
+    }
+    for field in gone {
+        if object.at(&["spec", field]) == old.at(&["spec", field]) {
+            object.section("spec").remove(field);
+        }
     }
 }
 

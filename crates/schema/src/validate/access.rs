@@ -1,12 +1,17 @@
 //! Roles and bindings.
 
 use super::field::Field;
+use super::name::Rule;
+use super::selector;
 use crate::cause::Cause;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
 pub(super) fn role(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let cluster = object.field("kind").text() == "ClusterRole";
+    for one in object.below("aggregationRule.clusterRoleSelectors").items() {
+        selector::labels(&one, causes);
+    }
     for rule in object.field("rules").items() {
         let verbs = rule.field("verbs");
         if verbs.is_empty() {
@@ -41,16 +46,39 @@ pub(super) fn binding(object: &Field<'_>, causes: &mut Vec<Cause>) {
         "ClusterRoleBinding" => &["ClusterRole"],
         _ => &["ClusterRole", "Role"],
     };
-    role.field("kind").must_be_one_of(kinds, causes);
+    let kind = role.field("kind");
+    if !kinds.contains(&kind.text()) {
+        causes.push(kind.unsupported(kinds));
+    }
     role.field("name").must_be_set(causes);
     for subject in object.field("subjects").items() {
-        subject.field("name").must_be_set(causes);
-        subject
-            .field("kind")
-            .must_be_one_of(&["Group", "ServiceAccount", "User"], causes);
-        let namespace = subject.field("namespace");
-        if subject.field("kind").text() == "ServiceAccount" {
-            namespace.must_be_set(causes);
+        let (name, group) = (subject.field("name"), subject.field("apiGroup"));
+        name.must_be_set(causes);
+        match subject.field("kind").text() {
+            "ServiceAccount" => {
+                let problem = Rule::Subdomain.problem(name.text());
+                if !name.is_empty() {
+                    causes.extend(problem.map(|one| name.invalid(&one)));
+                }
+                if !group.is_empty() {
+                    causes.push(group.unsupported(&[""]));
+                }
+                if subject.field("namespace").is_empty() {
+                    causes.push(subject.field("namespace").required(""));
+                }
+            }
+            "User" | "Group" => {
+                if group.text() != GROUP {
+                    causes.push(group.unsupported(&[GROUP]));
+                }
+            }
+            _ => {
+                causes.push(
+                    subject
+                        .field("kind")
+                        .unsupported(&["Group", "ServiceAccount", "User"]),
+                )
+            }
         }
     }
 }

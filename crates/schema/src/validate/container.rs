@@ -3,8 +3,8 @@
 use super::field::{Field, must_differ};
 use super::name::Rule;
 use super::probe::{self, Success};
+use super::{environment, resource, security, volume};
 use crate::cause::Cause;
-use crate::quantity;
 
 /// Which list a container is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,10 +34,17 @@ pub(super) fn container(
         .field("terminationMessagePolicy")
         .must_be_one_of(policies, causes);
     ports(&container.field("ports"), causes);
-    environment(container, causes);
+    environment::environment(container, causes);
     mounts(&container.field("volumeMounts"), volumes, causes);
-    resources(&container.field("resources"), causes);
+    resource::requirements(&container.field("resources"), causes);
+    security::container(&container.field("securityContext"), causes);
     let restarts = container.field("restartPolicy");
+    match role {
+        Role::Init => restarts.must_be_one_of(&["Always"], causes),
+        Role::Main => {
+            restarts.must_not_be_set("may not be set for non-init containers", causes);
+        }
+    }
     if role == Role::Init && restarts.text() != "Always" {
         for name in [
             "livenessProbe",
@@ -58,7 +65,11 @@ pub(super) fn container(
     }
     probe::probe(&container.field("livenessProbe"), Success::Once, causes);
     probe::probe(&container.field("startupProbe"), Success::Once, causes);
-    probe::probe(&container.field("readinessProbe"), Success::Any, causes);
+    let readiness = container.field("readinessProbe");
+    probe::probe(&readiness, Success::Any, causes);
+    readiness
+        .field("terminationGracePeriodSeconds")
+        .must_not_be_set("must not be set for readinessProbes", causes);
     probe::lifecycle(&container.field("lifecycle"), causes);
 }
 
@@ -79,66 +90,14 @@ fn ports(ports: &Field<'_>, causes: &mut Vec<Cause>) {
         if host.integer() != Some(0) {
             host.must_be_port(causes);
         }
-        port.field("protocol")
-            .must_be_one_of(&["SCTP", "TCP", "UDP"], causes);
-    }
-}
-
-fn environment(container: &Field<'_>, causes: &mut Vec<Cause>) {
-    for variable in container.field("env").items() {
-        let name = variable.field("name");
-        name.must_be_set(causes);
-        let printable = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'=';
-        if !name.text().bytes().all(printable) {
-            causes.push(name.invalid(
-                "a valid environment variable name must consist only of printable ASCII characters \
-                 other than '='",
-            ));
+        let protocol = port.field("protocol");
+        if protocol.is_empty() {
+            causes.push(protocol.required(""));
         }
-        let source = variable.field("valueFrom");
-        if source.is_set() {
-            source_of_variable(&variable, &source, causes);
-        }
-    }
-    for source in container.field("envFrom").items() {
-        let (map, secret) = (source.field("configMapRef"), source.field("secretRef"));
-        match (map.is_set(), secret.is_set()) {
-            (false, false) => {
-                causes.push(source.invalid("must specify one of: `configMapRef` or `secretRef`"));
-            }
-            (true, true) => {
-                causes.push(source.invalid("may not have more than one field specified at a time"));
-            }
-            (true, false) => map.field("name").must_be_set(causes),
-            (false, true) => secret.field("name").must_be_set(causes),
-        }
-    }
-}
-
-fn source_of_variable(variable: &Field<'_>, source: &Field<'_>, causes: &mut Vec<Cause>) {
-    let kinds = [
-        "fieldRef",
-        "resourceFieldRef",
-        "configMapKeyRef",
-        "secretKeyRef",
-        "fileKeyRef",
-    ];
-    let given = kinds
-        .iter()
-        .filter(|kind| source.field(kind).is_set())
-        .count();
-    if !variable.field("value").is_empty() {
-        causes.push(source.invalid("may not be specified when `value` is not empty"));
-    } else if given == 0 {
-        causes.push(source.invalid("must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"));
-    } else if given > 1 {
-        causes.push(source.invalid("may not have more than one field specified at a time"));
-    }
-    for kind in ["configMapKeyRef", "secretKeyRef"] {
-        let reference = source.field(kind);
-        if reference.is_set() {
-            reference.field("name").must_be_set(causes);
-            reference.field("key").must_be_set(causes);
+        protocol.must_be_one_of(&["SCTP", "TCP", "UDP"], causes);
+        let address = port.field("hostIP");
+        if !address.is_empty() {
+            causes.extend(super::name::address(address.text()).map(|one| address.invalid(one)));
         }
     }
 }
@@ -153,6 +112,16 @@ fn mounts(mounts: &Field<'_>, volumes: &[&str], causes: &mut Vec<Cause>) {
             causes.push(name.not_found());
         }
         mount.field("mountPath").must_be_set(causes);
+        let (part, pattern) = (mount.field("subPath"), mount.field("subPathExpr"));
+        if !part.is_empty() && !pattern.is_empty() {
+            causes.push(pattern.invalid("subPathExpr and subPath are mutually exclusive"));
+        }
+        volume::local_path(&part, causes);
+        volume::local_path(&pattern, causes);
+        let propagations = ["Bidirectional", "HostToContainer", "None"];
+        mount
+            .field("mountPropagation")
+            .must_be_one_of(&propagations, causes);
     }
     for (index, mount) in mounts.iter().enumerate() {
         let path = mount.field("mountPath");
@@ -167,29 +136,27 @@ fn mounts(mounts: &Field<'_>, volumes: &[&str], causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn resources(resources: &Field<'_>, causes: &mut Vec<Cause>) {
-    let limits = resources.field("limits");
-    for list in [&limits, &resources.field("requests")] {
-        for (_, amount) in list.entries() {
-            if quantity::value(amount.text()).is_some_and(|amount| amount < 0.0) {
-                causes.push(amount.invalid("must be greater than or equal to 0"));
-            }
+/// The ports that a pod takes of its node: each once, and where it is in the node's network, the same.
+pub(super) fn host_ports(spec: &Field<'_>, causes: &mut Vec<Cause>) {
+    let mut taken: Vec<String> = Vec::new();
+    let on_host = spec.field("hostNetwork").value == &serde_json::Value::Bool(true);
+    let containers = spec.field("containers").items();
+    let ports = containers
+        .iter()
+        .flat_map(|container| container.field("ports").items());
+    for port in ports {
+        let (inner, host) = (port.field("containerPort"), port.field("hostPort"));
+        if on_host && inner.value != host.value {
+            causes.push(inner.invalid("must match `hostPort` when `hostNetwork` is true"));
         }
-    }
-    for (name, request) in resources.field("requests").entries() {
-        let limit = limits.field(name);
-        let (Some(wanted), Some(most)) = (
-            quantity::value(request.text()),
-            quantity::value(limit.text()),
-        ) else {
+        let Some(number) = host.integer().filter(|number| *number != 0) else {
             continue;
         };
-        if wanted > most {
-            let detail = format!(
-                "must be less than or equal to {name} limit of {}",
-                limit.text()
-            );
-            causes.push(request.invalid(&detail));
+        let (protocol, address) = (port.field("protocol"), port.field("hostIP"));
+        let key = format!("{}/{}/{number}", protocol.text(), address.text());
+        if taken.contains(&key) {
+            causes.push(host.duplicate_of(&key));
         }
+        taken.push(key);
     }
 }

@@ -118,6 +118,11 @@ impl<'a> Field<'a> {
         Cause::duplicate(&self.path, self.value)
     }
 
+    /// Something that it makes together with others occurs twice.
+    pub(super) fn duplicate_of(&self, key: &str) -> Cause {
+        Cause::duplicate(&self.path, &Value::from(key))
+    }
+
     pub(super) fn not_found(&self) -> Cause {
         Cause::not_found(&self.path, self.value)
     }
@@ -166,6 +171,80 @@ impl<'a> Field<'a> {
                 }
             }
             _ => self.must_be_port(causes),
+        }
+    }
+
+    /// It must follow a rule for words, if it is there.
+    pub(super) fn may_follow(&self, rule: super::name::Rule, causes: &mut Vec<Cause>) {
+        if !self.is_empty() {
+            self.must_follow(rule, causes);
+        }
+    }
+
+    /// It must be greater than zero, if it is there.
+    pub(super) fn must_be_positive(&self, causes: &mut Vec<Cause>) {
+        if self.integer().is_some_and(|number| number < 1) {
+            causes.push(self.invalid("must be greater than 0"));
+        }
+    }
+
+    /// It must lie between two bounds, if it is there.
+    pub(super) fn must_be_within(&self, least: i64, most: i64, causes: &mut Vec<Cause>) {
+        if self
+            .integer()
+            .is_some_and(|number| !(least..=most).contains(&number))
+        {
+            causes.push(self.invalid(&format!("must be between {least} and {most}, inclusive")));
+        }
+    }
+
+    /// It must not be there.
+    pub(super) fn must_not_be_set(&self, detail: &str, causes: &mut Vec<Cause>) {
+        if self.is_set() {
+            causes.push(self.forbidden(detail));
+        }
+    }
+
+    /// Its value must be that of `old`.
+    pub(super) fn must_stay(&self, old: &Self, causes: &mut Vec<Cause>) {
+        if self.value != old.value {
+            causes.push(self.invalid("field is immutable"));
+        }
+    }
+
+    /// Its keys and values must be right as labels.
+    pub(super) fn must_be_labels(&self, causes: &mut Vec<Cause>) {
+        use super::name::Rule;
+        for (key, value) in self.entries() {
+            for (rule, word) in [(Rule::Qualified, key), (Rule::LabelValue, value.text())] {
+                if let Some(problem) = rule.problem(word) {
+                    causes.push(Cause::invalid(&self.path, &Value::from(word), &problem));
+                }
+            }
+        }
+    }
+
+    /// A problem with a word that is this value or a part of it.
+    pub(super) fn invalid_word(&self, word: &str, detail: &str) -> Cause {
+        Cause::invalid(&self.path, &Value::from(word), detail)
+    }
+
+    /// It has none of the values it may have.
+    pub(super) fn unsupported(&self, choices: &[&str]) -> Cause {
+        let nothing = Value::from("");
+        let value = if self.value.is_null() {
+            &nothing
+        } else {
+            self.value
+        };
+        Cause::unsupported(&self.path, value, choices)
+    }
+
+    /// A list has too many items.
+    pub(super) fn must_have_at_most(&self, most: u64, causes: &mut Vec<Cause>) {
+        let count = self.value.as_array().map_or(0, Vec::len);
+        if count as u64 > most {
+            causes.push(Cause::too_many(&self.path, count, most));
         }
     }
 

@@ -1,90 +1,11 @@
-//! Services and what routes to them.
+//! What routes to services, and who may reach whom.
 
-use super::field::{Field, must_differ};
-use super::name::Rule;
+use super::field::Field;
+use super::name::{self, Rule};
+use super::selector;
 use crate::cause::Cause;
 
 const PROTOCOLS: &[&str] = &["SCTP", "TCP", "UDP"];
-
-pub(super) fn service(object: &Field<'_>, causes: &mut Vec<Cause>) {
-    let spec = object.field("spec");
-    let (sort, address) = (spec.field("type"), spec.field("clusterIP"));
-    sort.must_be_one_of(
-        &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"],
-        causes,
-    );
-    spec.field("sessionAffinity")
-        .must_be_one_of(&["ClientIP", "None"], causes);
-    let headless = address.text() == "None";
-    let ports = spec.field("ports");
-    match sort.text() {
-        "ExternalName" => {
-            let name = spec.field("externalName");
-            if name.is_empty() {
-                causes.push(name.required(""));
-            } else {
-                causes.extend(
-                    Rule::Subdomain
-                        .problem(name.text().trim_end_matches('.'))
-                        .map(|one| name.invalid(&one)),
-                );
-            }
-            if !address.is_empty() && !headless {
-                causes.push(address.forbidden("may not be set when `type` is 'ExternalName'"));
-            }
-        }
-        _ if ports.is_empty() && !headless => causes.push(ports.required("")),
-        _ => {}
-    }
-    if headless && matches!(sort.text(), "NodePort" | "LoadBalancer") {
-        let detail = format!("may not be set to 'None' for {} services", sort.text());
-        causes.push(spec.field("clusterIPs").invalid(&detail));
-    }
-    service_ports(&ports, causes);
-}
-
-fn service_ports(ports: &Field<'_>, causes: &mut Vec<Cause>) {
-    let ports = ports.items();
-    must_differ(ports.iter().map(|port| port.field("name")), causes);
-    for (index, port) in ports.iter().enumerate() {
-        let (name, number) = (port.field("name"), port.field("port"));
-        if !name.is_empty() {
-            name.must_follow(Rule::Label, causes);
-        } else if ports.len() > 1 {
-            causes.push(name.required(""));
-        }
-        match number.integer() {
-            None => causes.push(number.required("")),
-            Some(_) => number.must_be_port(causes),
-        }
-        port.field("protocol").must_be_one_of(PROTOCOLS, causes);
-        port.field("targetPort").must_be_port_or_name(causes);
-        let same = |other: &Field<'_>| {
-            ["port", "protocol"]
-                .iter()
-                .all(|name| other.field(name).value == port.field(name).value)
-        };
-        if ports.iter().take(index).any(same) {
-            causes.push(port.duplicate());
-        }
-    }
-}
-
-pub(super) fn service_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
-    let external = |object: &Field<'_>| object.below("spec.type").text() == "ExternalName";
-    let (after, before) = (new.below("spec.clusterIP"), old.below("spec.clusterIP"));
-    if external(new) || external(old) || before.is_empty() || after.value == before.value {
-        return;
-    }
-    let list = new.below("spec.clusterIPs");
-    let shown = serde_json::json!([after.text()]);
-    let value = if list.is_set() { list.value } else { &shown };
-    causes.push(Cause::invalid(
-        "spec.clusterIPs[0]",
-        value,
-        "may not change once set",
-    ));
-}
 
 pub(super) fn ingress(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
@@ -100,7 +21,9 @@ pub(super) fn ingress(object: &Field<'_>, causes: &mut Vec<Cause>) {
     for rule in rules.items() {
         let host = rule.field("host");
         let plain = host.text().strip_prefix("*.").unwrap_or(host.text());
-        if !plain.is_empty() {
+        if name::address(host.text()).is_none() {
+            causes.push(host.invalid("must be a DNS name, not an IP address"));
+        } else if !plain.is_empty() {
             causes.extend(
                 Rule::Subdomain
                     .problem(plain)
@@ -129,6 +52,18 @@ fn ingress_path(entry: &Field<'_>, causes: &mut Vec<Cause>) {
     if !absolute && !free {
         causes.push(path.invalid("must be an absolute path"));
     }
+    if matches!(sort.text(), "Exact" | "Prefix") {
+        for part in ["//", "/./", "/../", "%2f", "%2F"] {
+            if path.text().contains(part) {
+                causes.push(path.invalid(&format!("must not contain '{part}'")));
+            }
+        }
+        for end in ["/..", "/."] {
+            if path.text().ends_with(end) {
+                causes.push(path.invalid(&format!("cannot end with '{end}'")));
+            }
+        }
+    }
     backend(&entry.field("backend"), causes);
 }
 
@@ -141,9 +76,7 @@ fn backend(backend: &Field<'_>, causes: &mut Vec<Cause>) {
         (false, true) => {}
         _ => {
             let name = service.field("name");
-            if name.is_empty() {
-                causes.push(name.required(""));
-            }
+            name.must_follow(Rule::HostLabel, causes);
             let port = service.field("port");
             let (word, number) = (port.field("name"), port.field("number"));
             match (word.is_empty(), number.is_empty()) {
@@ -151,7 +84,8 @@ fn backend(backend: &Field<'_>, causes: &mut Vec<Cause>) {
                 (false, false) => {
                     causes.push(port.invalid("cannot set both port name & port number"));
                 }
-                _ => number.must_be_port(causes),
+                (true, false) => number.must_be_port(causes),
+                (false, true) => word.must_be_port_or_name(causes),
             }
         }
     }
@@ -159,6 +93,7 @@ fn backend(backend: &Field<'_>, causes: &mut Vec<Cause>) {
 
 pub(super) fn network_policy(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
+    selector::labels(&spec.field("podSelector"), causes);
     for types in spec.field("policyTypes").items() {
         types.must_be_one_of(&["Egress", "Ingress"], causes);
     }
@@ -167,12 +102,19 @@ pub(super) fn network_policy(object: &Field<'_>, causes: &mut Vec<Cause>) {
             for port in rule.field("ports").items() {
                 port.field("protocol").must_be_one_of(PROTOCOLS, causes);
                 port.field("port").must_be_port_or_name(causes);
+                end_port(&port, causes);
             }
             for peer in rule.field(peers).items() {
                 if peer.is_empty() {
                     causes.push(peer.required("must specify a peer"));
                 }
+                for name in ["podSelector", "namespaceSelector"] {
+                    selector::labels(&peer.field(name), causes);
+                }
                 let block = peer.field("ipBlock");
+                if block.is_set() {
+                    addresses(&block, causes);
+                }
                 if block.is_set()
                     && (peer.field("podSelector").is_set()
                         || peer.field("namespaceSelector").is_set())
@@ -183,4 +125,45 @@ pub(super) fn network_policy(object: &Field<'_>, causes: &mut Vec<Cause>) {
             }
         }
     }
+}
+
+fn end_port(port: &Field<'_>, causes: &mut Vec<Cause>) {
+    let (first, last) = (port.field("port"), port.field("endPort"));
+    let Some(end) = last.integer() else { return };
+    if !first.is_set() {
+        causes.push(last.invalid("may not be specified when `port` is not specified"));
+    } else if first.value.is_string() {
+        causes.push(last.invalid("may not be specified when `port` is non-numeric"));
+    } else if first.integer().is_some_and(|first| end < first) {
+        causes.push(last.invalid("must be greater than or equal to `port`"));
+    } else {
+        last.must_be_port(causes);
+    }
+}
+
+fn addresses(block: &Field<'_>, causes: &mut Vec<Cause>) {
+    let whole = block.field("cidr");
+    if whole.is_empty() {
+        return causes.push(whole.required(""));
+    }
+    causes.extend(name::network_problem(whole.text()).map(|one| whole.invalid(one)));
+    for part in block.field("except").items() {
+        causes.extend(name::network_problem(part.text()).map(|one| part.invalid(one)));
+        let networks = name::network(whole.text()).zip(name::network(part.text()));
+        if networks.is_some_and(|(whole, part)| !is_within(whole, part)) {
+            causes.push(part.invalid("must be a strict subset of `cidr`"));
+        }
+    }
+}
+
+/// Whether a network is a strict part of another.
+fn is_within(whole: (std::net::IpAddr, u8), part: (std::net::IpAddr, u8)) -> bool {
+    let bits = |address: std::net::IpAddr| match address {
+        std::net::IpAddr::V4(one) => (u128::from(one.to_bits()) << 96, true),
+        std::net::IpAddr::V6(one) => (one.to_bits(), false),
+    };
+    let ((one, four), (other, also)) = (bits(whole.0), bits(part.0));
+    let shift = 128 - u32::from(whole.1);
+    let same = one.checked_shr(shift).unwrap_or(0) == other.checked_shr(shift).unwrap_or(0);
+    four == also && whole.1 < part.1 && same
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::container::{self, Role};
 use super::field::{Field, must_differ};
 use super::name::Rule;
-use super::volume;
+use super::{placement, security, volume};
 use crate::cause::Cause;
 
 pub(super) fn pod(object: &Field<'_>, causes: &mut Vec<Cause>) {
@@ -28,8 +28,6 @@ pub(super) fn spec(spec: &Field<'_>, claims: &[&str], causes: &mut Vec<Cause>) {
     must_differ(all.map(|one| one.field("name")), causes);
     spec.field("restartPolicy")
         .must_be_one_of(&["Always", "Never", "OnFailure"], causes);
-    let policies = &["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
-    spec.field("dnsPolicy").must_be_one_of(policies, causes);
     spec.field("terminationGracePeriodSeconds")
         .must_not_be_negative(causes);
     let deadline = spec.field("activeDeadlineSeconds");
@@ -40,38 +38,12 @@ pub(super) fn spec(spec: &Field<'_>, claims: &[&str], causes: &mut Vec<Cause>) {
     if !account.is_empty() {
         account.must_follow(Rule::Subdomain, causes);
     }
-    spec.field("tolerations")
-        .items()
-        .iter()
-        .for_each(|one| toleration(one, causes));
-    for one in spec.field("topologySpreadConstraints").items() {
-        let skew = one.field("maxSkew");
-        if skew.integer().is_none_or(|skew| skew < 1) {
-            causes.push(skew.invalid("must be greater than zero"));
-        }
-        one.field("topologyKey").must_be_set(causes);
-        let actions = &["DoNotSchedule", "ScheduleAnyway"];
-        one.field("whenUnsatisfiable")
-            .must_be_one_of(actions, causes);
+    for secret in spec.field("imagePullSecrets").items() {
+        secret.field("name").must_be_set(causes);
     }
-}
-
-fn toleration(toleration: &Field<'_>, causes: &mut Vec<Cause>) {
-    let (operator, value) = (toleration.field("operator"), toleration.field("value"));
-    operator.must_be_one_of(&["", "Equal", "Exists"], causes);
-    if operator.text() == "Exists" && !value.is_empty() {
-        causes.push(value.invalid("value must be empty when `operator` is 'Exists'"));
-    }
-    if toleration.field("key").is_empty() && operator.text() != "Exists" {
-        let detail = "operator must be Exists when `key` is empty, which means \"match all values and all keys\"";
-        causes.push(operator.invalid(detail));
-    }
-    let effect = toleration.field("effect");
-    effect.must_be_one_of(&["", "NoExecute", "NoSchedule", "PreferNoSchedule"], causes);
-    let seconds = toleration.field("tolerationSeconds");
-    if seconds.is_set() && effect.text() != "NoExecute" {
-        causes.push(effect.invalid("effect must be 'NoExecute' when `tolerationSeconds` is set"));
-    }
+    placement::placement(spec, causes);
+    security::pod(&spec.field("securityContext"), causes);
+    container::host_ports(spec, causes);
 }
 
 const FIXED: &str = "pod updates may not change fields other than \

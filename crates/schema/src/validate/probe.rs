@@ -1,6 +1,7 @@
 //! Probes and lifecycle hooks.
 
 use super::field::Field;
+use super::name::Rule;
 use crate::cause::Cause;
 
 /// Whether a probe must succeed once only.
@@ -24,6 +25,9 @@ pub(super) fn probe(probe: &Field<'_>, success: Success, causes: &mut Vec<Cause>
     ] {
         probe.field(name).must_not_be_negative(causes);
     }
+    probe
+        .field("terminationGracePeriodSeconds")
+        .must_be_positive(causes);
     let threshold = probe.field("successThreshold");
     if success == Success::Once && threshold.integer().is_some_and(|count| count != 1) {
         causes.push(threshold.invalid("must be 1"));
@@ -56,6 +60,14 @@ fn handler(field: &Field<'_>, kinds: &[&str], causes: &mut Vec<Cause>) {
         get.field("path").must_be_set(causes);
         get.field("scheme")
             .must_be_one_of(&["HTTP", "HTTPS"], causes);
+        for header in get.field("httpHeaders").items() {
+            let name = header.field("name");
+            causes.extend(
+                Rule::Header
+                    .problem(name.text())
+                    .map(|one| name.invalid(&one)),
+            );
+        }
     }
     for kind in [&get, &field.field("tcpSocket"), &field.field("grpc")] {
         let port = kind.field("port");
@@ -64,6 +76,7 @@ fn handler(field: &Field<'_>, kinds: &[&str], causes: &mut Vec<Cause>) {
         }
         port.must_be_port_or_name(causes);
     }
+    field.below("sleep.seconds").must_not_be_negative(causes);
     let exec = field.field("exec");
     if exec.is_set() {
         exec.field("command").must_be_set(causes);

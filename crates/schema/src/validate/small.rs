@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::field::Field;
 use super::name::Rule;
-use super::workload::count_or_percent;
+use super::selector;
+use super::workload::{at_most_all, count_or_percent};
 use crate::cause::Cause;
 use crate::quantity;
 
@@ -110,56 +111,6 @@ fn sealed(new: &Field<'_>, old: &Field<'_>, names: &[&str], causes: &mut Vec<Cau
     }
 }
 
-pub(super) fn claim(object: &Field<'_>, causes: &mut Vec<Cause>) {
-    let spec = object.field("spec");
-    let modes = spec.field("accessModes");
-    if modes.is_empty() {
-        causes.push(modes.required("at least 1 access mode is required"));
-    }
-    let known = &[
-        "ReadOnlyMany",
-        "ReadWriteMany",
-        "ReadWriteOnce",
-        "ReadWriteOncePod",
-    ];
-    modes
-        .items()
-        .iter()
-        .for_each(|mode| mode.must_be_one_of(known, causes));
-    let storage = spec.below("resources.requests").field("storage");
-    match quantity::value(storage.text()) {
-        None => causes.push(Cause::required("spec.resources[storage]", "")),
-        Some(amount) if amount <= 0.0 => {
-            causes.push(storage.invalid("must be greater than zero"));
-        }
-        Some(_) => {}
-    }
-}
-
-pub(super) fn claim_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
-    let fixed = |object: &Field<'_>| {
-        let mut spec = object
-            .field("spec")
-            .value
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
-        let unbound = old.below("spec.volumeName").is_empty();
-        spec.retain(|name, _| match name.as_str() {
-            "resources" | "volumeAttributesClassName" => false,
-            "volumeName" | "storageClassName" => !unbound,
-            _ => true,
-        });
-        spec
-    };
-    if fixed(new) != fixed(old) {
-        causes.push(new.field("spec").forbidden(
-            "spec is immutable after creation except resources.requests and \
-             volumeAttributesClassName for bound claims",
-        ));
-    }
-}
-
 pub(super) fn quota(object: &Field<'_>, causes: &mut Vec<Cause>) {
     for (_, amount) in object.below("spec.hard").entries() {
         if quantity::value(amount.text()).is_some_and(|amount| amount < 0.0) {
@@ -190,32 +141,20 @@ pub(super) fn limit_range(object: &Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-pub(super) fn autoscaler(object: &Field<'_>, causes: &mut Vec<Cause>) {
-    let spec = object.field("spec");
-    let (least, most) = (spec.field("minReplicas"), spec.field("maxReplicas"));
-    if least.integer().is_some_and(|count| count < 1) {
-        causes.push(least.invalid("must be greater than or equal to 1"));
-    }
-    let count = most.integer().unwrap_or_default();
-    if count < 1 {
-        causes.push(most.invalid("must be greater than 0"));
-    } else if least.integer().is_some_and(|least| least > count) {
-        causes.push(most.invalid("must be greater than or equal to `minReplicas`"));
-    }
-    let target = spec.field("scaleTargetRef");
-    target.field("kind").must_be_set(causes);
-    target.field("name").must_be_set(causes);
-}
-
 pub(super) fn disruption_budget(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     let (least, most) = (spec.field("minAvailable"), spec.field("maxUnavailable"));
     if least.is_set() && most.is_set() {
         let detail = "minAvailable and maxUnavailable cannot be both set";
-        causes.push(Cause::invalid("spec", &Value::Null, detail));
+        causes.push(spec.invalid(detail));
     }
-    count_or_percent(&least, causes);
-    count_or_percent(&most, causes);
+    for field in [&least, &most] {
+        count_or_percent(field, causes);
+        at_most_all(field, causes);
+    }
+    selector::labels(&spec.field("selector"), causes);
+    spec.field("unhealthyPodEvictionPolicy")
+        .must_be_one_of(&["AlwaysAllow", "IfHealthyBudget"], causes);
 }
 
 pub(super) fn priority_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
@@ -229,18 +168,113 @@ pub(super) fn priority_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec
     }
 }
 
-pub(super) fn storage_class_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
-    for name in [
-        "parameters",
-        "provisioner",
-        "reclaimPolicy",
-        "volumeBindingMode",
-    ] {
-        if new.field(name).value != old.field(name).value {
-            causes.push(
-                new.field(name)
-                    .forbidden(&format!("updates to {name} are forbidden.")),
-            );
+/// The highest priority that a class of a user's may have.
+const MOST_PRIORITY: i64 = 1_000_000_000;
+
+pub(super) fn priority(object: &Field<'_>, causes: &mut Vec<Cause>) {
+    let (name, value) = (object.below("metadata.name"), object.field("value"));
+    let system = ["system-cluster-critical", "system-node-critical"];
+    if system.contains(&name.text()) {
+        return;
+    }
+    if name.text().starts_with("system-") {
+        let detail = "priority class names with 'system-' prefix are reserved for system use only";
+        causes.push(name.forbidden(detail));
+    }
+    if value.integer().is_some_and(|value| value > MOST_PRIORITY) {
+        let detail = format!("maximum allowed value of a user defined priority is {MOST_PRIORITY}");
+        causes.push(value.forbidden(&detail));
+    }
+    object
+        .field("preemptionPolicy")
+        .must_be_one_of(&["Never", "PreemptLowerPriority"], causes);
+}
+
+pub(super) fn lease(object: &Field<'_>, causes: &mut Vec<Cause>) {
+    let spec = object.field("spec");
+    spec.field("leaseDurationSeconds").must_be_positive(causes);
+    let count = spec.field("leaseTransitions");
+    if count.integer().is_some_and(|count| count < 0) {
+        causes.push(count.invalid("must be greater than or equal to 0"));
+    }
+    let holder = spec.field("holderIdentity");
+    if holder.is_set() && holder.is_empty() {
+        causes.push(holder.invalid("must not be empty"));
+    }
+}
+
+pub(super) fn endpoint_slice(object: &Field<'_>, causes: &mut Vec<Cause>) {
+    let sort = object.field("addressType");
+    if sort.is_empty() {
+        causes.push(sort.required(""));
+    } else {
+        sort.must_be_one_of(&["FQDN", "IPv4", "IPv6"], causes);
+    }
+    object.field("endpoints").must_have_at_most(1000, causes);
+    object.field("ports").must_have_at_most(20_000, causes);
+    for endpoint in object.field("endpoints").items() {
+        let addresses = endpoint.field("addresses");
+        if addresses.is_empty() {
+            causes.push(addresses.required("must contain at least 1 address"));
+        }
+        addresses.must_have_at_most(100, causes);
+        for address in addresses.items().iter().filter(|_| sort.text() != "FQDN") {
+            causes.extend(super::name::address(address.text()).map(|one| address.invalid(one)));
+        }
+    }
+    let ports = object.field("ports").items();
+    super::field::must_differ(ports.iter().map(|port| port.field("name")), causes);
+    for port in ports {
+        port.field("name").may_follow(Rule::Label, causes);
+        port.field("protocol")
+            .must_be_one_of(&["SCTP", "TCP", "UDP"], causes);
+    }
+}
+
+pub(super) fn endpoint_slice_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
+    new.field("addressType")
+        .must_stay(&old.field("addressType"), causes);
+}
+
+pub(super) fn ingress_class(object: &Field<'_>, causes: &mut Vec<Cause>) {
+    let controller = object.below("spec.controller");
+    if controller.is_empty() {
+        causes.push(controller.required(""));
+    } else if !controller.text().contains('/') {
+        let detail = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+        causes.push(controller.invalid(detail));
+    }
+}
+
+pub(super) fn ingress_class_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
+    let (new, old) = (new.below("spec.controller"), old.below("spec.controller"));
+    new.must_stay(&old, causes);
+}
+
+pub(super) fn runtime_class(object: &Field<'_>, causes: &mut Vec<Cause>) {
+    object.field("handler").must_follow(Rule::Label, causes);
+}
+
+pub(super) fn runtime_class_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
+    new.field("handler")
+        .must_stay(&old.field("handler"), causes);
+}
+
+pub(super) fn quota_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
+    let (new, old) = (new.below("spec.scopes"), old.below("spec.scopes"));
+    new.must_stay(&old, causes);
+}
+
+pub(super) fn node(object: &Field<'_>, causes: &mut Vec<Cause>) {
+    for taint in object.below("spec.taints").items() {
+        taint.field("key").must_follow(Rule::Qualified, causes);
+        taint.field("value").may_follow(Rule::LabelValue, causes);
+        let effect = taint.field("effect");
+        if effect.is_empty() {
+            causes.push(effect.required(""));
+        } else {
+            let effects = ["NoExecute", "NoSchedule", "PreferNoSchedule"];
+            effect.must_be_one_of(&effects, causes);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What makes pods.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::field::Field;
-use super::pod;
+use super::{pod, selector};
 use crate::cause::Cause;
 
 pub(super) fn deployment(object: &Field<'_>, causes: &mut Vec<Cause>) {
@@ -34,14 +34,11 @@ pub(super) fn deployment(object: &Field<'_>, causes: &mut Vec<Cause>) {
         return;
     }
     let (unavailable, surge) = (rolling.field("maxUnavailable"), rolling.field("maxSurge"));
-    let both_zero = count_or_percent(&unavailable, causes) == Some(0)
-        && count_or_percent(&surge, causes) == Some(0);
-    if both_zero {
+    let counts = [&unavailable, &surge].map(|field| count_or_percent(field, causes));
+    if counts == [Some(0), Some(0)] {
         causes.push(unavailable.invalid("may not be 0 when `maxSurge` is 0"));
     }
-    if percent(&unavailable).is_some_and(|percent| percent > 100) {
-        causes.push(unavailable.invalid("must not be greater than 100%"));
-    }
+    at_most_all(&unavailable, causes);
 }
 
 /// The number, of things or of percents, where the field has a right one.
@@ -65,6 +62,13 @@ pub(super) fn count_or_percent(field: &Field<'_>, causes: &mut Vec<Cause>) -> Op
     }
 }
 
+/// No more than a hundred percent.
+pub(super) fn at_most_all(field: &Field<'_>, causes: &mut Vec<Cause>) {
+    if percent(field).is_some_and(|percent| percent > 100) {
+        causes.push(field.invalid("must not be greater than 100%"));
+    }
+}
+
 fn percent(field: &Field<'_>) -> Option<i64> {
     let digits = field.value.as_str()?.strip_suffix('%')?;
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -80,8 +84,20 @@ pub(super) fn replica_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
 pub(super) fn replication_controller(object: &Field<'_>, causes: &mut Vec<Cause>) {
     let spec = object.field("spec");
     counts(&spec, &["replicas", "minReadySeconds"], causes);
-    spec.field("selector").must_be_set(causes);
-    pod::spec(&spec.below("template.spec"), &[], causes);
+    let selector = spec.field("selector");
+    selector.must_be_set(causes);
+    let template = spec.field("template");
+    if !template.is_set() {
+        return causes.push(template.required(""));
+    }
+    let labels = template.below("metadata.labels");
+    let wanted = serde_json::json!({ "matchLabels": selector.value });
+    if !selector.is_empty() && !selector::selects(&wanted, labels.value) {
+        causes.push(labels.invalid("`selector` does not match template `labels`"));
+    }
+    pod_template(&template, &[], causes);
+    let policy = template.below("spec.restartPolicy");
+    policy.must_be_one_of(&["Always"], causes);
 }
 
 pub(super) fn stateful_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
@@ -98,9 +114,19 @@ pub(super) fn stateful_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
     strategy
         .field("type")
         .must_be_one_of(&["OnDelete", "RollingUpdate"], causes);
-    strategy
-        .below("rollingUpdate.partition")
-        .must_not_be_negative(causes);
+    let rolling = strategy.field("rollingUpdate");
+    if strategy.field("type").text() == "OnDelete" && rolling.is_set() {
+        let detail = "only allowed for updateStrategy 'RollingUpdate'";
+        causes.push(rolling.invalid(detail));
+    }
+    rolling.field("partition").must_not_be_negative(causes);
+    spec.below("ordinals.start").must_not_be_negative(causes);
+    let policy = spec.field("persistentVolumeClaimRetentionPolicy");
+    for name in ["whenDeleted", "whenScaled"] {
+        policy
+            .field(name)
+            .must_be_one_of(&["Delete", "Retain"], causes);
+    }
 }
 
 pub(super) fn daemon_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
@@ -112,34 +138,61 @@ pub(super) fn daemon_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
         .field("type")
         .must_be_one_of(&["OnDelete", "RollingUpdate"], causes);
     let rolling = strategy.field("rollingUpdate");
-    count_or_percent(&rolling.field("maxUnavailable"), causes);
-    count_or_percent(&rolling.field("maxSurge"), causes);
+    if !rolling.is_set() {
+        return;
+    }
+    let (unavailable, surge) = (rolling.field("maxUnavailable"), rolling.field("maxSurge"));
+    let down = count_or_percent(&unavailable, causes).unwrap_or_default() != 0;
+    let up = count_or_percent(&surge, causes).unwrap_or_default() != 0;
+    match (down, up) {
+        (true, true) => {
+            causes.push(surge.invalid("may not be set when maxUnavailable is non-zero"));
+        }
+        (false, false) => {
+            causes.push(unavailable.required("cannot be 0 when maxSurge is 0"));
+        }
+        _ => {}
+    }
+    for field in [&unavailable, &surge] {
+        at_most_all(field, causes);
+    }
 }
 
-fn counts(spec: &Field<'_>, names: &[&str], causes: &mut Vec<Cause>) {
+/// Numbers that are not negative.
+pub(super) fn counts(spec: &Field<'_>, names: &[&str], causes: &mut Vec<Cause>) {
     for name in names {
         spec.field(name).must_not_be_negative(causes);
     }
 }
 
+/// A `PodTemplateSpec`.
+pub(super) fn pod_template(template: &Field<'_>, claims: &[&str], causes: &mut Vec<Cause>) {
+    template.below("metadata.labels").must_be_labels(causes);
+    let spec = template.field("spec");
+    pod::spec(&spec, claims, causes);
+    if !spec.field("ephemeralContainers").is_empty() {
+        let detail = "ephemeral containers not allowed in pod template";
+        causes.push(spec.field("ephemeralContainers").forbidden(detail));
+    }
+}
+
 /// Selector and template of what keeps pods running.
 fn template(spec: &Field<'_>, kind: &str, causes: &mut Vec<Cause>) {
-    let (selector, template) = (spec.field("selector"), spec.field("template"));
-    if !selector.is_set() {
-        causes.push(selector.required(""));
-    } else if selector.field("matchLabels").is_empty()
-        && selector.field("matchExpressions").is_empty()
+    let (wanted, template) = (spec.field("selector"), spec.field("template"));
+    if !wanted.is_set() {
+        causes.push(wanted.required(""));
+    } else if wanted.field("matchLabels").is_empty() && wanted.field("matchExpressions").is_empty()
     {
         let kind = if kind == "replica set" {
             "deployment"
         } else {
             kind
         };
-        causes.push(selector.invalid(&format!("empty selector is invalid for {kind}")));
+        causes.push(wanted.invalid(&format!("empty selector is invalid for {kind}")));
     } else {
-        expressions(&selector.field("matchExpressions"), causes);
+        selector::labels(&wanted, causes);
         let labels = template.below("metadata.labels");
-        if !selects(selector.value, labels.value) {
+        if !selector::selects(wanted.value, labels.value) {
             causes.push(labels.invalid("`selector` does not match template `labels`"));
         }
     }
@@ -148,7 +201,7 @@ fn template(spec: &Field<'_>, kind: &str, causes: &mut Vec<Cause>) {
         .iter()
         .map(|claim| claim.below("metadata.name").text())
         .collect();
-    pod::spec(&template.field("spec"), &claims, causes);
+    pod_template(&template, &claims, causes);
     let policy = template.below("spec.restartPolicy");
     if matches!(policy.text(), "Never" | "OnFailure") {
         policy.must_be_one_of(&["Always"], causes);
@@ -157,110 +210,6 @@ fn template(spec: &Field<'_>, kind: &str, causes: &mut Vec<Cause>) {
     if deadline.is_set() {
         causes.push(deadline.forbidden("activeDeadlineSeconds in ReplicaSet is not Supported"));
     }
-}
-
-fn expressions(expressions: &Field<'_>, causes: &mut Vec<Cause>) {
-    for one in expressions.items() {
-        let (operator, values) = (one.field("operator"), one.field("values"));
-        one.field("key").must_be_set(causes);
-        match operator.text() {
-            "In" | "NotIn" if values.is_empty() => {
-                causes
-                    .push(values.required("must be specified when `operator` is 'In' or 'NotIn'"));
-            }
-            "Exists" | "DoesNotExist" if !values.is_empty() => {
-                let detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
-                causes.push(values.forbidden(detail));
-            }
-            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-            _ => causes.push(operator.invalid("not a valid selector operator")),
-        }
-    }
-}
-
-fn selects(selector: &Value, labels: &Value) -> bool {
-    let empty = Map::new();
-    let labels = labels.as_object().unwrap_or(&empty);
-    let wanted = selector
-        .get("matchLabels")
-        .and_then(Value::as_object)
-        .unwrap_or(&empty);
-    let expressions = selector.get("matchExpressions").and_then(Value::as_array);
-    let holds = |expression: &Value| {
-        let text = |name: &str| {
-            expression
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
-        let value = labels.get(text("key"));
-        let values = expression.get("values").and_then(Value::as_array);
-        let listed = || value.is_some_and(|value| values.is_some_and(|list| list.contains(value)));
-        match text("operator") {
-            "In" => listed(),
-            "NotIn" => !listed(),
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            _ => true,
-        }
-    };
-    wanted
-        .iter()
-        .all(|(key, value)| labels.get(key) == Some(value))
-        && expressions.into_iter().flatten().all(holds)
-}
-
-pub(super) fn job(object: &Field<'_>, causes: &mut Vec<Cause>) {
-    job_spec(&object.field("spec"), causes);
-}
-
-fn job_spec(spec: &Field<'_>, causes: &mut Vec<Cause>) {
-    let names = [
-        "parallelism",
-        "completions",
-        "activeDeadlineSeconds",
-        "backoffLimit",
-        "ttlSecondsAfterFinished",
-    ];
-    counts(spec, &names, causes);
-    let mode = spec.field("completionMode");
-    mode.must_be_one_of(&["Indexed", "NonIndexed"], causes);
-    let completions = spec.field("completions");
-    if mode.text() == "Indexed" && !completions.is_set() {
-        causes.push(completions.required("when completion mode is Indexed"));
-    }
-    pod::spec(&spec.below("template.spec"), &[], causes);
-    let policy = spec.below("template.spec.restartPolicy");
-    if matches!(policy.text(), "" | "Always") {
-        causes.push(policy.required("valid values: \"OnFailure\", \"Never\""));
-    }
-}
-
-pub(super) fn cron_job(object: &Field<'_>, causes: &mut Vec<Cause>) {
-    let spec = object.field("spec");
-    let name = object.below("metadata.name");
-    if name.text().len() > 52 {
-        causes.push(name.invalid("must be no more than 52 characters"));
-    }
-    let schedule = spec.field("schedule");
-    schedule.must_be_set(causes);
-    let words = schedule.text().split_whitespace().count();
-    if !schedule.is_empty() && !schedule.text().starts_with('@') && words != 5 {
-        let detail = format!(
-            "expected exactly 5 fields, found {words}: {}",
-            schedule.text()
-        );
-        causes.push(schedule.invalid(&detail));
-    }
-    spec.field("concurrencyPolicy")
-        .must_be_one_of(&["Allow", "Forbid", "Replace"], causes);
-    let names = [
-        "startingDeadlineSeconds",
-        "successfulJobsHistoryLimit",
-        "failedJobsHistoryLimit",
-    ];
-    counts(&spec, &names, causes);
-    job_spec(&spec.below("jobTemplate.spec"), causes);
 }
 
 /// A selector that must stay.
@@ -297,30 +246,5 @@ pub(super) fn stateful_set_change(new: &Field<'_>, old: &Field<'_>, causes: &mut
              'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
              'minReadySeconds' are forbidden",
         ));
-    }
-}
-
-pub(super) fn job_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
-    let suspended = old.below("spec.suspend").value == &Value::Bool(true);
-    let started = old.below("status.startTime").is_set();
-    for name in [
-        "selector",
-        "template",
-        "completionMode",
-        "podFailurePolicy",
-        "backoffLimitPerIndex",
-    ] {
-        // A suspended job that has not started may still be shaped.
-        let free = name == "template" && suspended && !started;
-        let (new, old) = (new.field("spec").field(name), old.field("spec").field(name));
-        if new.value != old.value && !free {
-            causes.push(new.invalid("field is immutable"));
-        }
-    }
-    let (completions, before) = (new.below("spec.completions"), old.below("spec.completions"));
-    let elastic = new.below("spec.completionMode").text() == "Indexed"
-        && new.below("spec.parallelism").value == completions.value;
-    if completions.value != before.value && !elastic {
-        causes.push(completions.invalid("field is immutable"));
     }
 }
