@@ -310,3 +310,41 @@ pub(crate) async fn openapi(
         None => Failure::unknown_path().into_response(),
     }
 }
+
+/// `/openapi/v2`, as protobuf where the client names that first.
+pub(crate) async fn openapi_version2(
+    Shared(state): Shared<Arc<State>>,
+    headers: HeaderMap,
+) -> Response {
+    use seatrial_schema::openapi::version2::MEDIA;
+    let made = {
+        let state = Arc::clone(&state);
+        tokio::task::spawn_blocking(move || state.documents.version2(&state.registry())).await
+    };
+    let made = match made {
+        Ok(made) => made,
+        Err(error) => return Failure::internal(error).into_response(),
+    };
+    let wanted = media_types(&headers).into_iter().find(|media| {
+        matches!(
+            media.name.as_str(),
+            "application/json" | "application/*" | "*/*"
+        ) || media.name == MEDIA
+    });
+    match wanted {
+        Some(media) if media.name == MEDIA => {
+            let mut response = reply::json(StatusCode::OK, made.protobuf);
+            let media = HeaderValue::from_static(
+                "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+            );
+            response.headers_mut().insert(header::CONTENT_TYPE, media);
+            response
+        }
+        None if headers.contains_key(header::ACCEPT) => {
+            let message =
+                format!("only the following media types are accepted: application/json, {MEDIA}");
+            Failure::new(crate::failure::Reason::NotAcceptable, message).into_response()
+        }
+        _ => reply::json(StatusCode::OK, made.json),
+    }
+}

@@ -16,6 +16,15 @@ pub struct Documents {
     index: Mutex<Option<Index>>,
     /// By group and version, each with the fingerprint it was made for.
     made: Mutex<BTreeMap<(String, String), (String, Bytes)>>,
+    version2: Mutex<Option<Version2>>,
+}
+
+/// The document of version 2 for one table of kinds, in its two forms.
+#[derive(Debug, Clone)]
+pub(crate) struct Version2 {
+    registry: Arc<Registry>,
+    pub(crate) json: Bytes,
+    pub(crate) protobuf: Bytes,
 }
 
 /// The index of one table of kinds.
@@ -111,6 +120,34 @@ impl Documents {
     /// The index of all documents.
     pub(crate) fn index(&self, registry: &Arc<Registry>) -> Bytes {
         self.current(registry).body
+    }
+
+    /// The document of version 2, about all kinds.
+    pub(crate) fn version2(&self, registry: &Arc<Registry>) -> Version2 {
+        let mut known = self.version2.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known
+            .as_ref()
+            .filter(|known| Arc::ptr_eq(&known.registry, registry))
+        {
+            return known.clone();
+        }
+        let documents: Vec<Value> = self
+            .current(registry)
+            .fingerprints
+            .keys()
+            .map(|(group, version)| {
+                with_resources(registry, group, version, |resources| {
+                    openapi::document(group, version, resources)
+                })
+            })
+            .collect();
+        let document = openapi::version2::document(&documents);
+        let made = Version2 {
+            registry: Arc::clone(registry),
+            json: document.to_string().into(),
+            protobuf: openapi::version2::protobuf(&document).into(),
+        };
+        known.insert(made).clone()
     }
 
     /// The document under a path of the index, if there is one.

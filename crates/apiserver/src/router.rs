@@ -44,6 +44,7 @@ pub fn router(state: Arc<State>) -> Router {
             get(crate::token::discovery::configuration),
         )
         .route("/openid/v1/jwks", get(crate::token::discovery::keys))
+        .route("/openapi/v2", get(discovery::openapi_version2))
         .route("/openapi/v3", get(discovery::openapi_index))
         .route("/openapi/v3/{*path}", get(discovery::openapi))
         .route("/api/{version}/{*path}", any(resource))

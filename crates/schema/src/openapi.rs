@@ -11,6 +11,7 @@
 
 mod component;
 mod path;
+pub mod version2;
 
 use std::fmt::Write as _;
 
