@@ -65,7 +65,7 @@ fn schema_of(schema: &Value) -> Value {
                 made.insert("properties".to_owned(), properties.into());
             }
             "items" | "additionalProperties" => {
-                drop(made.insert(keyword.clone(), schema_of(value)))
+                made.insert(keyword.clone(), schema_of(value));
             }
             // A reference with a description beside it is wrapped in version 3.
             "allOf" => {
@@ -149,7 +149,7 @@ fn operation(operation: &Value) -> Value {
                     .and_then(Value::as_bool)
                     .unwrap_or_default();
                 parameters.push(json!({
-                    "name": "body", "in": "body", "required": required, "schema": schema.map(schema_of).unwrap_or_else(|| json!({})),
+                    "name": "body", "in": "body", "required": required, "schema": schema.map_or_else(|| json!({}), schema_of),
                 }));
                 made.insert("consumes".to_owned(), json!(types));
             }

@@ -1,3 +1,6 @@
+// The snapshots are written by expect-test.
+#![allow(clippy::needless_raw_string_hashes)]
+
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
