@@ -530,7 +530,10 @@ async fn release_definition(state: &Arc<State>, kind: &Kind) {
         change,
     };
     match state.commit(definitions, write).await {
-        Ok(_) if done => uninstall(state, &definition),
+        Ok(_) if done => {
+            uninstall(state, &definition);
+            names::settle_waiting(state, &kind.group).await;
+        }
         Ok(_) => {}
         Err(failure) => tracing::warn!(%name, %failure, "cannot finish deleting a definition"),
     }

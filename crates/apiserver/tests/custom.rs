@@ -283,6 +283,16 @@ async fn names_that_are_taken_are_not_accepted() {
     assert_eq!(conditions[1]["status"], "False");
     let path = "/apis/example.com/v1/namespaces/default/gadgets";
     assert_eq!(api.get(path).await.code, 404);
+    // They are free as soon as the other definition is gone.
+    let first = format!("{DEFINITIONS}/widgets.example.com");
+    api.delete(&first).await.expect(200);
+    assert_eq!(api.get(&first).await.code, 404);
+    api.get(path).await.expect(200);
+    let settled = api
+        .get(&format!("{DEFINITIONS}/gadgets.example.com"))
+        .await
+        .expect(200);
+    assert_eq!(settled["status"]["acceptedNames"]["plural"], "gadgets");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Whether the names of a definition are free in its group, and the conditions that say so.
 
+use seatrial_store::{Change, Expect, Page, Write};
 use serde_json::{Value, json};
 
 use crate::object::{Object, timestamp};
@@ -110,6 +111,41 @@ pub(crate) fn settle(state: &State, definition: &mut Object) {
             status.entry("conditions").or_insert_with(|| json!([])),
             wanted,
         );
+    }
+}
+
+/// Names have become free: definitions of the group that waited for them are served now.
+pub(crate) async fn settle_waiting(state: &State, group: &str) {
+    let registry = state.registry();
+    let Some(definitions) = registry.get("apiextensions.k8s.io", "customresourcedefinitions")
+    else {
+        return;
+    };
+    let listing = state.store.list(&definitions.resource, &Page::default());
+    for record in listing.map(|listing| listing.records).unwrap_or_default() {
+        let Ok(mut definition) = Object::decode(&record.bytes) else {
+            continue;
+        };
+        if definition.text(&["spec", "group"]) != group || is_established(&definition) {
+            continue;
+        }
+        settle(state, &mut definition);
+        if !is_established(&definition) {
+            continue;
+        }
+        let change = Change::Put {
+            draft: definition.draft(),
+            metadata: definition.selectable(&definitions.selectable),
+        };
+        let write = Write {
+            key: record.key.clone(),
+            expect: Expect::Revision(record.revision),
+            change,
+        };
+        match state.commit(definitions, write).await {
+            Ok(_) => super::install(state, &definition),
+            Err(failure) => tracing::warn!(key = %record.key, %failure, "cannot accept names"),
+        }
     }
 }
 
