@@ -3,7 +3,7 @@
 //! A Service is reached through one of its ready pods, by the port that carries `port-forward` too, so that it works where pods
 //! have no address on this machine; endpoints that are no pods are reached by their address.
 
-mod service;
+pub(crate) mod service;
 mod trust;
 
 use std::time::Duration;

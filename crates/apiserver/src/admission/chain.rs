@@ -31,7 +31,7 @@ impl Default for Chain {
                 Arc::new(crate::access::NodeRestriction),
                 Arc::new(limits::Limits::default()),
                 Arc::new(service_account::ServiceAccounts),
-                Arc::new(pod_security::PodSecurity::default()),
+                Arc::new(pod_security::PodSecurity),
                 Arc::new(priority::Priority::default()),
                 Arc::new(toleration::Tolerations),
                 Arc::new(storage::DefaultStorageClass),

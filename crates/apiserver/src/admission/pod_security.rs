@@ -37,7 +37,6 @@ const WORKLOADS: [(&str, &str); 8] = [
 ];
 
 /// The step.
-#[derive(Default)]
 pub(super) struct PodSecurity;
 
 #[async_trait]

@@ -18,7 +18,7 @@ struct Endpoint {
 }
 
 /// Connects to a port of a Service: as whoever has the cluster's network does it, or else by ourselves.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     state: &State,
     namespace: &str,
     name: &str,

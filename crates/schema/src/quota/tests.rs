@@ -47,14 +47,14 @@ fn objects_use_what_upstream_counts() {
         .iter()
         .map(|(group, plural, object)| text(&usage(group, plural, object)))
         .collect();
-    expect![[r#"
+    expect![[r"
         count/pods=1,cpu=1010m,limits.cpu=1010m,memory=1Gi,pods=1,requests.cpu=1010m,requests.example.com/gpu=1,requests.memory=1Gi
         count/pods=1
         count/deployments.apps=1
         count/secrets=1,secrets=1
         count/services=1,services=1,services.loadbalancers=1,services.nodeports=2
         count/services=1,services=1,services.loadbalancers=0,services.nodeports=0
-        count/persistentvolumeclaims=1,gold.storageclass.storage.k8s.io/persistentvolumeclaims=1,gold.storageclass.storage.k8s.io/requests.storage=10Gi,persistentvolumeclaims=1,requests.storage=10Gi"#]]
+        count/persistentvolumeclaims=1,gold.storageclass.storage.k8s.io/persistentvolumeclaims=1,gold.storageclass.storage.k8s.io/requests.storage=10Gi,persistentvolumeclaims=1,requests.storage=10Gi"]]
     .assert_eq(&lines.join("\n"));
 }
 

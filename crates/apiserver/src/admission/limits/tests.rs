@@ -101,7 +101,7 @@ fn bounds_are_kept_in_upstreams_words() {
         .iter()
         .map(|(limits, pod)| broken_by_pod(limits, pod).join("; "))
         .collect();
-    expect![[r#"
+    expect![[r"
         minimum cpu usage per Container is 100m.  No request is specified
         minimum cpu usage per Container is 100m, but request is 50m
         minimum memory usage per Container is 1Gi, but limit is 1Mi
@@ -112,7 +112,7 @@ fn bounds_are_kept_in_upstreams_words() {
         cpu max limit to request ratio per Container is 2, but no request is specified or request is 0
         cpu max limit to request ratio per Container is 2, but no limit is specified or limit is 0
         maximum cpu usage per Pod is 1, but limit is 1200m
-    "#]]
+    "]]
     .assert_eq(&lines.join("\n"));
     let claims = limits(json!([{"type": "PersistentVolumeClaim",
         "min": {"storage": "1Gi"}, "max": {"storage": "2Gi"}}]));

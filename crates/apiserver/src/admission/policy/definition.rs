@@ -34,7 +34,7 @@ impl Admission for Definitions {
             "ValidatingAdmissionPolicy" => validating(object, &mut causes),
             "MutatingAdmissionPolicy" => mutating(object, &mut causes),
             "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
-                webhooks(object, &mut causes)
+                webhooks(object, &mut causes);
             }
             _ => {}
         }

@@ -104,7 +104,7 @@ impl Admission for Mutating {
             match apply(&whole, &binding, version, change, object) {
                 Ok(()) => {}
                 Err(_) if whole.policy.failure == FailurePolicy::Ignore => {
-                    object.clone_from(&before)
+                    object.clone_from(&before);
                 }
                 Err(error) => return Err(refused(error)),
             }

@@ -197,11 +197,12 @@ fn evaluate(whole: &Whole, bindings: &Bindings<'_>, notices: &mut Notices) -> Ve
             Ok(Cel::String(value)) if !value.trim().is_empty() => {
                 notices.annotation(&whole.policy.name, key, value.trim());
             }
-            Ok(Cel::Null | Cel::String(_)) => {}
-            Ok(other) if fails => denials.push(Denial::new(format!(
-                "valueExpression '{key}' resulted in unsupported return type: {}",
-                other.type_name()
-            ))),
+            Ok(other) if fails && !matches!(other, Cel::Null | Cel::String(_)) => {
+                denials.push(Denial::new(format!(
+                    "valueExpression '{key}' resulted in unsupported return type: {}",
+                    other.type_name()
+                )))
+            }
             Err(error) if fails => {
                 denials.push(Denial::new(format!(
                     "valueExpression '{key}' resulted in error: {error}"

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
-use crate::reach::{ByteStream, ServicePort, ServiceReach};
+use crate::outbound::service;
+use crate::reach::{ByteStream, ServicePort};
 use crate::state::State;
 
 /// The largest reply that is read (upstream's limit for objects).
@@ -96,7 +97,7 @@ impl Client {
     /// Sends a review and returns the reply.
     pub(super) async fn post(
         &self,
-        state: &State,
+        state: &Arc<State>,
         review: &Value,
         timeout: Duration,
     ) -> Result<Bytes, Error> {
@@ -140,7 +141,7 @@ impl Client {
         }
     }
 
-    fn make_ready(&self, state: &State) -> Result<Ready, String> {
+    fn make_ready(&self, state: &Arc<State>) -> Result<Ready, String> {
         let (url, place) = match &self.address {
             Address::Url(url) => (url.clone(), Place::Net),
             Address::Service { to, path } => {
@@ -149,7 +150,7 @@ impl Client {
                     "https://{}.{}.svc:{}/{path}",
                     to.name, to.namespace, to.port
                 );
-                (url, Place::Service(to.clone(), state.reach().cloned()))
+                (url, Place::Service(to.clone(), Arc::downgrade(state)))
             }
         };
         let uri: Uri = url
@@ -236,7 +237,8 @@ fn in_upstreams_words(text: &str) -> String {
 
 enum Place {
     Net,
-    Service(ServicePort, Option<Arc<dyn ServiceReach>>),
+    /// Found anew for each connection. The state holds the chain that holds this, so not the other way.
+    Service(ServicePort, Weak<State>),
 }
 
 /// How to get a connection.
@@ -259,13 +261,11 @@ impl Line {
                 };
                 Box::new(stream.map_err(refused)?)
             }
-            Place::Service(to, Some(reach)) => reach.connect(to).await?,
-            Place::Service(to, None) => {
-                let text = format!(
-                    "service {}/{} cannot be reached: this server runs without the cluster's network",
-                    to.namespace, to.name
-                );
-                return Err(std::io::Error::new(std::io::ErrorKind::Unsupported, text));
+            Place::Service(to, state) => {
+                let stopped = || std::io::Error::other("the server has stopped");
+                let state = state.upgrade().ok_or_else(stopped)?;
+                let stream = service::connect(&state, &to.namespace, &to.name, to.port).await;
+                Box::new(stream.map_err(|error| std::io::Error::other(error.to_string()))?)
             }
         };
         let stream = self.tls.connect(self.server.clone(), stream).await?;
