@@ -342,23 +342,44 @@ async fn an_eviction_respects_disruption_budgets() {
     api.post(budgets, budget).await.expect(201);
     let eviction = json!({ "apiVersion": "policy/v1", "kind": "Eviction",
         "metadata": { "name": "web", "namespace": "default" } });
-    let refused = api
-        .post(&format!("{PODS}/web/eviction"), eviction.clone())
-        .await;
+    let path = format!("{PODS}/web/eviction");
+    let evict = || api.post(&path, eviction.clone());
+    let running = json!({ "status": { "phase": "Running",
+        "conditions": [{ "type": "Ready", "status": "True" }] } });
+    api.patch(&format!("{PODS}/web/status"), "merge", running)
+        .await
+        .expect(200);
+    let refused = evict().await;
+    let cause = |reply: &support::Reply| reply.body["details"]["causes"][0]["message"].clone();
+    assert_eq!(
+        cause(&refused),
+        "The disruption budget b is still being processed by the server."
+    );
+    assert_eq!(refused.headers["retry-after"], "10");
+    let full = json!({ "status": { "observedGeneration": 1, "desiredHealthy": 1,
+        "currentHealthy": 1, "disruptionsAllowed": 0 } });
+    api.patch(&format!("{budgets}/b/status"), "merge", full)
+        .await
+        .expect(200);
+    let refused = evict().await;
     assert_eq!(refused.code, 429);
-    assert!(
-        refused.message().contains("disruption budget"),
-        "{}",
-        refused.body
+    assert_eq!(
+        refused.message(),
+        "Cannot evict pod as it would violate the pod's disruption budget."
+    );
+    assert_eq!(
+        cause(&refused),
+        "The disruption budget b needs 1 healthy pods and has 1 currently"
     );
     let allow = json!({ "status": { "disruptionsAllowed": 1 } });
     api.patch(&format!("{budgets}/b/status"), "merge", allow)
         .await
         .expect(200);
-    api.post(&format!("{PODS}/web/eviction"), eviction)
-        .await
-        .expect(201);
+    evict().await.expect(201);
     api.get(&format!("{PODS}/web")).await.expect(404);
+    let counted = api.get(&format!("{budgets}/b")).await.expect(200);
+    assert_eq!(counted["status"]["disruptionsAllowed"], 0);
+    assert!(counted["status"]["disruptedPods"]["web"].is_string());
 }
 
 #[tokio::test]

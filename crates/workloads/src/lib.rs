@@ -6,6 +6,7 @@
 //!   Service ──► Endpoints, EndpointSlice       Namespace ──► its contents, its ServiceAccount
 //!
 //!   garbage: whoever's owners are gone goes too     lost_pods: whoever's node is gone goes too
+//!   node_lifecycle: whoever's node is silent is not ready, then evicted
 //!   expired_events: what was not renewed for an hour goes
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
 pub mod discovery;
+pub mod disruption;
 pub mod endpoints;
 pub mod expired_events;
 pub mod garbage;
@@ -26,10 +28,12 @@ mod history;
 pub mod job;
 pub mod lost_pods;
 pub mod namespace;
+pub mod node_lifecycle;
 mod ownership;
 mod pod;
 pub mod quota;
 pub mod replica_set;
+pub mod root_certificate;
 mod scaled;
 pub mod selector;
 pub mod service_account;
@@ -38,6 +42,7 @@ pub mod stateful_set;
 mod taint;
 mod template;
 pub mod unsupported;
+pub mod volume;
 
 use futures::future::{BoxFuture, join_all};
 use seatrial_controller::Context;
@@ -45,13 +50,16 @@ use seatrial_controller::Context;
 pub use self::cron_job::CronJobs;
 pub use self::daemon_set::DaemonSets;
 pub use self::deployment::Deployments;
+pub use self::disruption::Disruptions;
 pub use self::endpoints::ServiceEndpoints;
 pub use self::job::Jobs;
 pub use self::namespace::Namespaces;
 pub use self::quota::ResourceQuotas;
 pub use self::replica_set::ReplicaSets;
+pub use self::root_certificate::RootCertificates;
 pub use self::service_account::ServiceAccounts;
 pub use self::stateful_set::StatefulSets;
+pub use self::volume::{Claims, Volumes};
 
 /// Every controller of this crate, by name, ready to be run. Dropping a future stops its controller.
 pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
@@ -70,12 +78,23 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(DaemonSets::default(), ctx),
         one(Jobs, ctx),
         one(CronJobs, ctx),
+        one(Disruptions, ctx),
         one(ServiceEndpoints, ctx),
         one(Namespaces, ctx),
         one(ServiceAccounts, ctx),
         one(ResourceQuotas::default(), ctx),
+        one(Claims, ctx),
+        one(Volumes, ctx),
+        (
+            "storage-class-installer",
+            Box::pin(volume::ensure_standard(ctx.clone())),
+        ),
         (garbage::NAME, Box::pin(garbage::run(ctx.clone()))),
         (lost_pods::NAME, Box::pin(lost_pods::run(ctx.clone()))),
+        (
+            node_lifecycle::NAME,
+            Box::pin(node_lifecycle::run(ctx.clone())),
+        ),
         (
             expired_events::NAME,
             Box::pin(expired_events::run(ctx.clone())),

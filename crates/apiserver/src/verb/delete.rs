@@ -93,6 +93,13 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Whether nothing shall be deleted in the end.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+}
+
 /// What a deletion left behind.
 pub(crate) enum Removed {
     /// The object is still there, marked.

@@ -1,0 +1,304 @@
+//! Evictions, nodes that fall silent, and volumes, in virtual time.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_raw_string_hashes)]
+
+mod support;
+
+use std::time::Duration;
+
+use expect_test::expect;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Event, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::Api;
+use kube::api::{DeleteParams, EvictParams, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use support::{NAMESPACE, Running, deployment, healthy, start};
+
+#[tokio::test(start_paused = true)]
+async fn evictions_keep_to_the_budget() {
+    let running = start(7, healthy).await;
+    running
+        .cluster
+        .create(deployment("web", 3, "web:1"))
+        .await
+        .unwrap();
+    running
+        .cluster
+        .create(json!({
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+            "metadata": {"namespace": NAMESPACE, "name": "web"},
+            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}},
+        }))
+        .await
+        .unwrap();
+    running.rolled_out("web").await;
+    let allowed = async || {
+        let budget = running
+            .api::<PodDisruptionBudget>()
+            .get("web")
+            .await
+            .unwrap();
+        budget.status.map_or(0, |status| status.disruptions_allowed)
+    };
+    running.until(|| async { allowed().await == 1 }).await;
+    let pods = running.names::<Pod>().await;
+    let api = running.api::<Pod>();
+    api.evict(&pods[0], &EvictParams::default()).await.unwrap();
+    let refused = api
+        .evict(&pods[1], &EvictParams::default())
+        .await
+        .unwrap_err();
+    expect!["Cannot evict pod as it would violate the pod's disruption budget.: TooManyRequests"]
+        .assert_eq(&match refused {
+            kube::Error::Api(status) => format!("{}: {}", status.message, status.reason),
+            other => other.to_string(),
+        });
+    // Once the replacement is ready the next one may go.
+    running.until(|| async { allowed().await == 1 }).await;
+    api.evict(&pods[1], &EvictParams::default()).await.unwrap();
+}
+
+/// A node that is ready, renewing its lease as long as the test does.
+async fn node(running: &Running, name: &str) -> Api<Node> {
+    let nodes: Api<Node> = Api::all(running.cluster.client.clone());
+    let object = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name},
+        "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady",
+            "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}});
+    running.cluster.create(object).await.unwrap();
+    running
+        .cluster
+        .create(json!({
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"namespace": "kube-node-lease", "name": name},
+            "spec": {"holderIdentity": name, "leaseDurationSeconds": 40,
+                "renewTime": "2026-01-01T00:00:00.000000Z"},
+        }))
+        .await
+        .unwrap();
+    nodes
+}
+
+async fn renew(running: &Running, name: &str) {
+    let leases: Api<Lease> = Api::namespaced(running.cluster.client.clone(), "kube-node-lease");
+    let now = running.cluster.clock.now();
+    let time = k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime(now);
+    let patch = Patch::Merge(json!({"spec": {"renewTime": time}}));
+    leases
+        .patch(name, &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+}
+
+async fn keys(nodes: &Api<Node>, name: &str) -> Vec<String> {
+    let node = nodes.get(name).await.unwrap();
+    let taints = node.spec.unwrap_or_default().taints.unwrap_or_default();
+    taints
+        .into_iter()
+        .map(|one| format!("{}:{}", one.key, one.effect))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_leave_a_silent_node_and_it_may_come_back() {
+    let running = start(7, healthy).await;
+    let nodes = node(&running, "n1").await;
+    running.cluster.create(json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": NAMESPACE, "name": "p"},
+        "spec": {"nodeName": "n1", "terminationGracePeriodSeconds": 0, "containers": [{"name": "c", "image": "i"}],
+            "tolerations": [{"key": "node.kubernetes.io/unreachable", "operator": "Exists",
+                "effect": "NoExecute", "tolerationSeconds": 60},
+                {"key": "node.kubernetes.io/not-ready", "operator": "Exists",
+                "effect": "NoExecute", "tolerationSeconds": 60}]},
+    })).await.unwrap();
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        renew(&running, "n1").await;
+    }
+    assert!(
+        keys(&nodes, "n1").await.is_empty(),
+        "a renewed lease keeps it alive"
+    );
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(
+        keys(&nodes, "n1").await,
+        [
+            "node.kubernetes.io/unreachable:NoSchedule",
+            "node.kubernetes.io/unreachable:NoExecute"
+        ]
+    );
+    let pod = running.api::<Pod>().get("p").await.unwrap();
+    let ready = pod
+        .status
+        .unwrap()
+        .conditions
+        .unwrap()
+        .into_iter()
+        .find(|one| one.type_ == "Ready");
+    assert_eq!(ready.unwrap().status, "False");
+    tokio::time::sleep(Duration::from_secs(65)).await;
+    running.gone::<Pod>().await;
+    // What the node says of itself when it is back.
+    let back =
+        Patch::Strategic(json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}}));
+    nodes
+        .patch_status("n1", &PatchParams::default(), &back)
+        .await
+        .unwrap();
+    renew(&running, "n1").await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(keys(&nodes, "n1").await.is_empty());
+    let cordon = Patch::Merge(json!({"spec": {"unschedulable": true}}));
+    nodes
+        .patch("n1", &PatchParams::default(), &cordon)
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(
+        keys(&nodes, "n1").await,
+        ["node.kubernetes.io/unschedulable:NoSchedule"]
+    );
+}
+
+fn claim(name: &str, class: Option<&str>) -> Value {
+    json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"namespace": NAMESPACE, "name": name},
+        "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": class,
+            "resources": {"requests": {"storage": "1Gi"}}}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_gets_a_volume_when_it_is_used_and_stays_while_it_is() {
+    let running = start(7, healthy).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut protected = claim("data", Some("standard"));
+    // What admission adds to every claim.
+    protected["metadata"]["finalizers"] = json!(["kubernetes.io/pvc-protection"]);
+    running.cluster.create(protected).await.unwrap();
+    let phase = async |name: &str| {
+        let claim = running
+            .api::<PersistentVolumeClaim>()
+            .get(name)
+            .await
+            .unwrap();
+        claim
+            .status
+            .and_then(|status| status.phase)
+            .unwrap_or_default()
+    };
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(phase("data").await, "Pending");
+    let events = running
+        .api::<Event>()
+        .list(&ListParams::default())
+        .await
+        .unwrap();
+    let texts: Vec<_> = events
+        .items
+        .into_iter()
+        .filter_map(|one| one.message)
+        .collect();
+    expect!["waiting for first consumer to be created before binding"].assert_eq(&texts.join("\n"));
+    node(&running, "n1").await;
+    running.cluster.create(json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": NAMESPACE, "name": "p"},
+        "spec": {"nodeName": "n1", "terminationGracePeriodSeconds": 0, "containers": [{"name": "c", "image": "i"}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]},
+    })).await.unwrap();
+    running
+        .until(|| async { phase("data").await == "Bound" })
+        .await;
+    let volumes: Api<PersistentVolume> = Api::all(running.cluster.client.clone());
+    let list = async || volumes.list(&ListParams::default()).await.unwrap().items;
+    running
+        .until(|| async {
+            list().await.iter().any(|one| {
+                one.status
+                    .as_ref()
+                    .and_then(|status| status.phase.as_deref())
+                    == Some("Bound")
+            })
+        })
+        .await;
+    running
+        .delete::<PersistentVolumeClaim>("data", DeleteParams::default())
+        .await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(
+        running.names::<PersistentVolumeClaim>().await,
+        ["data"],
+        "a pod uses it"
+    );
+    running
+        .delete::<Pod>("p", DeleteParams::default().grace_period(0))
+        .await;
+    running.gone::<PersistentVolumeClaim>().await;
+    running.until(|| async { list().await.is_empty() }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_made_by_hand_is_bound_and_retained() {
+    let running = start(7, healthy).await;
+    running
+        .cluster
+        .create(json!({
+            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "hand"},
+            "spec": {"capacity": {"storage": "5Gi"}, "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "manual", "hostPath": {"path": "/srv"}},
+        }))
+        .await
+        .unwrap();
+    running
+        .cluster
+        .create(claim("data", Some("manual")))
+        .await
+        .unwrap();
+    let volumes: Api<PersistentVolume> = Api::all(running.cluster.client.clone());
+    let phase = async || {
+        let volume = volumes.get("hand").await.unwrap();
+        volume
+            .status
+            .and_then(|status| status.phase)
+            .unwrap_or_default()
+    };
+    running.until(|| async { phase().await == "Bound" }).await;
+    running
+        .delete::<PersistentVolumeClaim>("data", DeleteParams::default())
+        .await;
+    running
+        .until(|| async { phase().await == "Released" })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_namespace_has_the_root_certificate() {
+    let running = start(7, healthy).await;
+    let controller = seatrial_workloads::RootCertificates::new("PEM");
+    let publisher = tokio::spawn(seatrial_controller::run(controller, running.ctx.clone()));
+    let text = async || {
+        let map = running
+            .api::<ConfigMap>()
+            .get_opt("kube-root-ca.crt")
+            .await
+            .unwrap();
+        map.and_then(|map| map.data?.remove("ca.crt"))
+    };
+    running
+        .until(|| async { text().await.as_deref() == Some("PEM") })
+        .await;
+    let patch = Patch::Merge(json!({"data": {"ca.crt": "forged"}}));
+    running
+        .api::<ConfigMap>()
+        .patch("kube-root-ca.crt", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    running
+        .until(|| async { text().await.as_deref() == Some("PEM") })
+        .await;
+    running
+        .delete::<ConfigMap>("kube-root-ca.crt", DeleteParams::default())
+        .await;
+    running.until(|| async { text().await.is_some() }).await;
+    publisher.abort();
+}
