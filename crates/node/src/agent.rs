@@ -16,6 +16,7 @@
 
 mod act;
 mod attach;
+mod claim;
 mod decide;
 mod explain;
 mod follow;

@@ -167,9 +167,21 @@ async fn beat(ctx: &Context, node: &NodeDescription, uid: &str, heartbeat: Durat
     if let Err(error) = renew(ctx, &node.name, uid, heartbeat).await {
         tracing::debug!(node = node.name, "renew the lease: {}", Chain(&error));
     }
-    if status && let Err(error) = report(ctx, node).await {
+    if (status || is_doubted(ctx, &node.name))
+        && let Err(error) = report(ctx, node).await
+    {
         tracing::debug!(node = node.name, "report the status: {}", Chain(&error));
     }
+}
+
+/// Whether the control plane has given the node up: that it lives is then said at once.
+fn is_doubted(ctx: &Context, name: &str) -> bool {
+    let node = ctx.caches.of::<Node>().find("", name);
+    let conditions = node.and_then(|node| node.status.clone()?.conditions);
+    conditions
+        .iter()
+        .flatten()
+        .any(|one| one.type_ == "Ready" && one.status == "Unknown")
 }
 
 async fn report(ctx: &Context, node: &NodeDescription) -> Result<(), write::Error> {

@@ -98,7 +98,7 @@ impl Cluster {
             listeners.metrics,
             &mut tasks,
         );
-        plane::run_controllers(&parts, &mut tasks);
+        plane::run_controllers(&parts, &mut tasks)?;
         let delivery = delivery::start(
             &parts,
             &traffic,

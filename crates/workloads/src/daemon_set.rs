@@ -44,7 +44,7 @@ pub struct DaemonSets {
 }
 
 impl Reconciler for DaemonSets {
-    const NAME: &'static str = "daemonset-controller";
+    const NAME: &'static str = "daemon-set-controller";
     const WORKERS: usize = 2;
     type Object = DaemonSet;
     type Error = Error;

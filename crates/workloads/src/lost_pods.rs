@@ -10,8 +10,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::DeleteParams;
-use seatrial_controller::{Chain, Context, ObjectKey, key_of};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::{DeleteParams, Patch};
+use seatrial_controller::{Chain, Context, ObjectKey, key_of, write};
+use serde_json::json;
+
+use crate::pod;
 
 /// The controller's name.
 pub const NAME: &str = "pod-garbage-collector";
@@ -36,15 +40,34 @@ pub async fn run(ctx: Context) {
         let gone = overdue(&pods, &known, &mut missing, ctx.clock.now());
         let gone = confirmed(gone, &ctx).await;
         for pod in pods.iter().filter(|pod| is_lost(pod, &gone)) {
-            let objects = ctx.objects::<Pod>();
-            let removed = objects
-                .delete_with(pod, DeleteParams::default().grace_period(0))
-                .await;
-            if let Err(error) = removed {
+            if let Err(error) = remove(pod, &ctx).await {
                 tracing::warn!(pod = %key_of(&**pod), "remove a lost pod: {}", Chain(&error));
             }
         }
     }
+}
+
+/// Says that the pod failed, since whoever counts its failures waits for that, then deletes it.
+async fn remove(pod: &Pod, ctx: &Context) -> Result<(), write::Error> {
+    let objects = ctx.objects::<Pod>();
+    if !pod::is_finished(pod) {
+        let mut status = json!({"phase": "Failed"});
+        if node_of(pod).is_some() {
+            status["conditions"] = json!([{
+                "type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC",
+                "message": "PodGC: node no longer exists",
+                "lastTransitionTime": Time(ctx.clock.now()),
+            }]);
+        }
+        let patch = Patch::Strategic(json!({"status": status}));
+        let key = key_of(pod);
+        match objects.patch_subresource(&key, "status", &patch).await {
+            Err(error) if error.is_not_found() => return Ok(()),
+            result => result?,
+        }
+    }
+    let now = DeleteParams::default().grace_period(0);
+    objects.delete_with(pod, now).await
 }
 
 fn node_of(pod: &Pod) -> Option<&str> {
@@ -95,8 +118,6 @@ async fn confirmed(nodes: BTreeSet<String>, ctx: &Context) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

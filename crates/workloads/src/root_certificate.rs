@@ -43,7 +43,7 @@ impl Classify for Error {
 }
 
 impl Reconciler for RootCertificates {
-    const NAME: &'static str = "root-ca-certificate-publisher-controller";
+    const NAME: &'static str = "root-ca-cert-publisher";
     type Object = Namespace;
     type Error = Error;
 

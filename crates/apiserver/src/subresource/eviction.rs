@@ -103,14 +103,12 @@ fn may_go_uncounted(budget: &Object, pod: &Object) -> bool {
 }
 
 /// Counts the eviction in the budget's status, or refuses it.
-async fn take_leave(
-    call: &Call,
-    first: &Fixed,
-    pod: &Fixed,
-    dry_run: bool,
-) -> Result<(), Failure> {
+async fn take_leave(call: &Call, first: &Fixed, pod: &Fixed, dry_run: bool) -> Result<(), Failure> {
     let (state, key) = (&call.state, &first.record.key);
-    let Some((kind, _)) = state.registry().find("policy", "v1", "poddisruptionbudgets") else {
+    let Some((kind, _)) = state
+        .registry()
+        .find("policy", "v1", "poddisruptionbudgets")
+    else {
         return Err(Failure::internal("poddisruptionbudgets are not served"));
     };
     for attempt in 1.. {
@@ -152,7 +150,9 @@ fn may_disrupt(budget: &Object) -> Result<(), Failure> {
         return Err(failure);
     }
     let disrupted = budget.at(&["status", "disruptedPods"]);
-    let disrupted = disrupted.and_then(Value::as_object).map_or(0, |map| map.len());
+    let disrupted = disrupted
+        .and_then(Value::as_object)
+        .map_or(0, |map| map.len());
     if disrupted > MOST_DISRUPTED {
         return Err(Failure::new(
             Reason::Forbidden,
@@ -162,7 +162,9 @@ fn may_disrupt(budget: &Object) -> Result<(), Failure> {
     if number(budget, "disruptionsAllowed") > 0 {
         return Ok(());
     }
-    let conditions = budget.at(&["status", "conditions"]).and_then(Value::as_array);
+    let conditions = budget
+        .at(&["status", "conditions"])
+        .and_then(Value::as_array);
     let failed = conditions
         .into_iter()
         .flatten()

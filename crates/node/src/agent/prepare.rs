@@ -8,11 +8,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, PodSpec, Volume};
+use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 use seatrial_controller::Notice;
 
-use super::sources::{self, find};
-use super::{Shared, group};
+use super::sources;
+use super::{Shared, claim, group};
 use crate::downward::Facts;
 use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Limits, Network, Sandbox, SandboxSpec};
@@ -55,6 +55,12 @@ pub(super) enum Error {
     },
     #[error("persistentvolumeclaim {0:?} not found")]
     NoClaim(String),
+    #[error("persistentvolumeclaim {0:?} is not bound to a volume yet")]
+    Unbound(String),
+    #[error(
+        "persistentvolumeclaim {claim:?}: volume {volume:?} is neither a hostPath nor a local one"
+    )]
+    Foreign { claim: String, volume: String },
 }
 
 impl Error {
@@ -192,7 +198,7 @@ pub(super) async fn fill_volumes(
             }
             Content::Empty => make_open(&directory)?,
             Content::Host { path, kind } => host_path(volume, &path, &kind)?,
-            Content::Claim(name) => claim(shared, pod, &name).await?,
+            Content::Claim(name) => claim::prepare(shared, pod, &name).await?,
         }
         let rights = match written.contains_key(&volume.name) {
             true => group::Rights::Read,
@@ -238,28 +244,9 @@ pub(super) fn source_of(shared: &Shared, pod: &Pod, volume: &Volume) -> PathBuf 
         return PathBuf::from(&host.path);
     }
     if let Some(claim) = &volume.persistent_volume_claim {
-        return claim_directory(shared, pod, &claim.claim_name);
+        return claim::directory(shared, pod, &claim.claim_name);
     }
     shared.volume(pod, &volume.name)
-}
-
-fn claim_directory(shared: &Shared, pod: &Pod, name: &str) -> PathBuf {
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    shared
-        .config
-        .directory
-        .join("claims")
-        .join(namespace)
-        .join(name)
-}
-
-async fn claim(shared: &Shared, pod: &Pod, name: &str) -> Result<(), Error> {
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    match find::<PersistentVolumeClaim>(&shared.ctx, namespace, name).await {
-        Ok(Some(_)) => make_open(&claim_directory(shared, pod, name)),
-        Ok(None) => Err(Error::NoClaim(name.to_owned())),
-        Err(error) => Err(Error::Sources(error)),
-    }
 }
 
 fn host_path(volume: &Volume, path: &Path, kind: &str) -> Result<(), Error> {
@@ -291,7 +278,7 @@ fn make(path: &Path) -> Result<(), Error> {
 }
 
 /// As upstream: whoever the container runs as may write in it.
-fn make_open(path: &Path) -> Result<(), Error> {
+pub(super) fn make_open(path: &Path) -> Result<(), Error> {
     // One that was made before may have been given to a group since.
     if path.is_dir() {
         return Ok(());

@@ -77,10 +77,14 @@ pub(crate) async fn start(
 }
 
 /// Starts the controllers of built-in workloads and the scheduler.
-pub(crate) fn run_controllers(parts: &Parts, tasks: &mut JoinSet<()>) {
+pub(crate) fn run_controllers(parts: &Parts, tasks: &mut JoinSet<()>) -> Result<()> {
     for (name, controller) in seatrial_workloads::controllers(&parts.ctx) {
         tracing::debug!(name, "controller started");
         tasks.spawn(controller);
     }
+    let authority = parts.data.secrets()?.authority;
+    let publisher = seatrial_workloads::RootCertificates::new(authority);
+    tasks.spawn(seatrial_controller::run(publisher, parts.ctx.clone()));
     tasks.spawn(seatrial_scheduler::run(parts.ctx.clone()));
+    Ok(())
 }

@@ -21,6 +21,10 @@ pub(super) fn endpoints(service: &Service, slices: &[EndpointSlice]) -> Endpoint
         "endpoints.kubernetes.io/managed-by".to_owned(),
         "endpoint-controller".to_owned(),
     );
+    let spec = service.spec.as_ref();
+    if spec.and_then(|spec| spec.cluster_ip.as_deref()) == Some("None") {
+        labels.insert("service.kubernetes.io/headless".to_owned(), String::new());
+    }
     let all: usize = slices.iter().map(|slice| slice.endpoints.len()).sum();
     let truncated = (
         "endpoints.kubernetes.io/over-capacity".to_owned(),

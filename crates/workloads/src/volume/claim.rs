@@ -23,7 +23,7 @@ use crate::pod;
 pub struct Claims;
 
 impl Reconciler for Claims {
-    const NAME: &'static str = "persistentvolume-binder";
+    const NAME: &'static str = "persistent-volume-binder";
     type Object = PersistentVolumeClaim;
     type Error = Error;
 

@@ -80,7 +80,7 @@ fn status(
 }
 
 impl Reconciler for Volumes {
-    const NAME: &'static str = "persistentvolume-controller";
+    const NAME: &'static str = "persistent-volume-binder";
     type Object = PersistentVolume;
     type Error = Error;
 

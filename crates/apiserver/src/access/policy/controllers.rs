@@ -341,6 +341,10 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
     // Our own.
     ("seatrial", &[EVENTS]),
     (
+        "storage-class-installer",
+        &[may("create get", "storage.k8s.io", "storageclasses")],
+    ),
+    (
         "event-expiry",
         &[may("delete get list watch", "core events.k8s.io", "events")],
     ),
