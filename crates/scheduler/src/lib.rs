@@ -23,6 +23,7 @@
 //!   node, dynamic resource allocation.
 
 mod amount;
+mod board;
 mod budget;
 mod cluster;
 mod decide;
@@ -43,6 +44,7 @@ mod tests;
 mod unfit;
 mod volume;
 
+pub use board::{Board, Unschedulable};
 pub use run::run;
 
 /// The scheduler's name: its identity, event source, and what `spec.schedulerName` asks for.
