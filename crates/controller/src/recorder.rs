@@ -15,6 +15,8 @@ use crate::{Chain, Notice};
 
 /// A repetition within this time counts up the same Event object.
 const MEMORY: SignedDuration = SignedDuration::from_mins(60);
+/// How many events, and how many objects, are remembered (as client-go's cache).
+const MOST: usize = 4096;
 /// One object may cause this many events at once, and one more each [`REFILL`]; the rest is dropped,
 /// so that a loop does not flood the cluster (client-go's spam filter).
 const BURST: f64 = 25.0;
@@ -67,11 +69,8 @@ impl Memory {
         if !self.spend(&identity.about, now) {
             return Decision::Drop;
         }
-        if self.seen.len() >= 4096 {
-            self.seen
-                .retain(|_, seen| now.duration_since(seen.last) < MEMORY);
-            self.budgets
-                .retain(|_, budget| now.duration_since(budget.at) < MEMORY);
+        if self.seen.len() >= MOST || self.budgets.len() >= MOST {
+            self.shrink();
         }
         match self.seen.get_mut(identity) {
             Some(seen) if now.duration_since(seen.last) < MEMORY => {
@@ -90,6 +89,20 @@ impl Memory {
                 Decision::Create(name)
             }
         }
+    }
+
+    /// Forgets the older half. So a shrink is rare: each costs a look at everything.
+    fn shrink(&mut self) {
+        let middle = |mut times: Vec<Timestamp>| {
+            let half = times.len() / 2;
+            (!times.is_empty()).then(|| *times.select_nth_unstable(half).1)
+        };
+        let seen = middle(self.seen.values().map(|seen| seen.last).collect());
+        self.seen
+            .retain(|_, entry| seen.is_none_or(|middle| entry.last > middle));
+        let spent = middle(self.budgets.values().map(|budget| budget.at).collect());
+        self.budgets
+            .retain(|_, entry| spent.is_none_or(|middle| entry.at > middle));
     }
 
     fn spend(&mut self, about: &str, now: Timestamp) -> bool {
@@ -247,6 +260,22 @@ mod tests {
         assert!(matches!(again, Decision::Count(Seen { count: 2, .. })));
         let later = memory.decide(&identity("x"), "web", start + SignedDuration::from_hours(2));
         assert!(matches!(later, Decision::Create(_)));
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_keeps_what_is_new() {
+        let mut memory = Memory::default();
+        let at = |second: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+        for number in 0..20_000 {
+            let mut one = identity("x");
+            one.about = number.to_string();
+            memory.decide(&one, "web", at(number));
+            assert!(memory.seen.len() <= MOST && memory.budgets.len() <= MOST);
+        }
+        let mut newest = identity("x");
+        newest.about = "19999".to_owned();
+        let again = memory.decide(&newest, "web", at(20_000));
+        assert!(matches!(again, Decision::Count(_)));
     }
 
     #[test]
