@@ -232,3 +232,6 @@ fn need(
         volumes,
     })
 }
+
+#[cfg(test)]
+mod tests;
