@@ -73,11 +73,8 @@ pub(super) fn binding(object: &Field<'_>, causes: &mut Vec<Cause>) {
                 }
             }
             _ => {
-                causes.push(
-                    subject
-                        .field("kind")
-                        .unsupported(&["Group", "ServiceAccount", "User"]),
-                )
+                let kinds = ["Group", "ServiceAccount", "User"];
+                causes.push(subject.field("kind").unsupported(&kinds));
             }
         }
     }

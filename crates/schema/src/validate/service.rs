@@ -59,14 +59,10 @@ fn affinity(spec: &Field<'_>, causes: &mut Vec<Cause>) {
     );
     affinity.must_be_one_of(&["ClientIP", "None"], causes);
     let seconds = settings.below("clientIP.timeoutSeconds");
+    let outside = |count: i64| !(1..=86_400).contains(&count);
     match affinity.text() {
-        "ClientIP" => {
-            if seconds
-                .integer()
-                .is_some_and(|count| !(1..=86_400).contains(&count))
-            {
-                causes.push(seconds.invalid("must be greater than 0 and less than 86400"));
-            }
+        "ClientIP" if seconds.integer().is_some_and(outside) => {
+            causes.push(seconds.invalid("must be greater than 0 and less than 86400"));
         }
         "None" if settings.is_set() => {
             let detail = "must not be set when session affinity is None";

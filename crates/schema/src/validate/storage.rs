@@ -33,9 +33,9 @@ fn modes(modes: &Field<'_>, causes: &mut Vec<Cause>) {
         causes.push(modes.required("at least 1 access mode is required"));
     }
     let given = modes.items();
-    given
-        .iter()
-        .for_each(|mode| mode.must_be_one_of(MODES, causes));
+    for mode in &given {
+        mode.must_be_one_of(MODES, causes);
+    }
     if given.len() > 1 && given.iter().any(|mode| mode.text() == "ReadWriteOncePod") {
         let detail = "may not use ReadWriteOncePod with other access modes";
         causes.push(modes.forbidden(detail));

@@ -1,5 +1,7 @@
 //! Services and what routes to them, storage, access, and the kinds with few rules.
 
+#![allow(clippy::needless_pass_by_value)] // The cases are built in place.
+
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -42,7 +44,11 @@ fn services() {
         json!({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0"], "externalTrafficPolicy": "Some"}),
         json!({"ipFamilies": ["IPv4", "IPv4", "IPv5"], "ipFamilyPolicy": "Dual"}),
     ];
-    check("", &service(), &cases.map(spec), &expect![[r#"
+    check(
+        "",
+        &service(),
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"ports":null}}
             Required spec.ports: Required value
         {"spec":{"clusterIP":"None","ports":null}}
@@ -101,7 +107,8 @@ fn services() {
             Duplicate spec.ipFamilies[1]: Duplicate value: "IPv4"
             NotSupported spec.ipFamilies[2]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"
             NotSupported spec.ipFamilyPolicy: Unsupported value: "Dual": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"
-    "#]]);
+    "#]],
+    );
     let mut base = service();
     base["spec"]["clusterIP"] = json!("10.0.0.1");
     base["spec"]["clusterIPs"] = json!(["10.0.0.1"]);
@@ -112,14 +119,19 @@ fn services() {
         json!({"ipFamilies": ["IPv6"]}),
         json!({"type": "LoadBalancer", "ports": [{"port": 81}]}),
     ];
-    check_change("", &base, &cases.map(spec), &expect![[r#"
+    check_change(
+        "",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"clusterIP":"10.0.0.2","clusterIPs":["10.0.0.2"]}}
             Invalid spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set
         {"spec":{"clusterIP":null,"clusterIPs":null,"externalName":"x","type":"ExternalName"}}
         {"spec":{"ipFamilies":["IPv6"]}}
             Invalid spec.ipFamilies[0]: Invalid value: ["IPv6"]: may not change once set
         {"spec":{"ports":[{"port":81}],"type":"LoadBalancer"}}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -143,7 +155,11 @@ fn ingresses() {
         path(json!({"backend": {"resource": {"kind": "A", "name": "b"}}})),
         json!({"rules": null, "defaultBackend": {"service": {"name": "s", "port": {"name": "UPPER", "number": null}}}}),
     ];
-    check("networking.k8s.io", &base, &cases.map(spec), &expect![[r#"
+    check(
+        "networking.k8s.io",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"rules":[{"host":"1.2.3.4"},{"host":"a_b"},{"host":"a.*.b"}]}}
             Invalid spec.rules[0].host: Invalid value: "1.2.3.4": must be a DNS name, not an IP address
             Invalid spec.rules[1].host: Invalid value: "a_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
@@ -169,7 +185,8 @@ fn ingresses() {
             Invalid spec.rules[0].http.paths[0].backend: Invalid value: {"resource":{"kind":"A","name":"b"},"service":{"name":"s","port":{"number":80}}}: cannot set both resource and service backends
         {"spec":{"defaultBackend":{"service":{"name":"s","port":{"name":"UPPER","number":null}}},"rules":null}}
             Invalid spec.defaultBackend.service.port.name: Invalid value: "UPPER": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -189,7 +206,11 @@ fn network_policies() {
         port(json!({"port": "http", "endPort": 80})),
         port(json!({"endPort": 80})),
     ];
-    check("networking.k8s.io", &base, &cases.map(spec), &expect![[r#"
+    check(
+        "networking.k8s.io",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"podSelector":{"matchLabels":{"a":"b c"}},"policyTypes":["Both"]}}
             Invalid spec.podSelector.matchLabels: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
             NotSupported spec.policyTypes[0]: Unsupported value: "Both": supported values: "Egress", "Ingress"
@@ -211,7 +232,8 @@ fn network_policies() {
             Invalid spec.ingress[0].ports[0].endPort: Invalid value: 80: may not be specified when `port` is non-numeric
         {"spec":{"ingress":[{"ports":[{"endPort":80}]}]}}
             Invalid spec.ingress[0].ports[0].endPort: Invalid value: 80: may not be specified when `port` is not specified
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -223,7 +245,11 @@ fn access() {
         json!({"subjects": [{"kind": "User", "name": "u", "apiGroup": "x"}, {"kind": "Robot", "name": ""}]}),
         json!({"roleRef": {"apiGroup": "x", "kind": "Roles", "name": ""}}),
     ];
-    check("rbac.authorization.k8s.io", &base, &cases, &expect![[r#"
+    check(
+        "rbac.authorization.k8s.io",
+        &base,
+        &cases,
+        &expect![[r#"
         {"subjects":[{"apiGroup":"x","kind":"ServiceAccount","name":"A"}]}
             Invalid subjects[0].name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
             NotSupported subjects[0].apiGroup: Unsupported value: "x": supported values: ""
@@ -236,13 +262,19 @@ fn access() {
             NotSupported roleRef.apiGroup: Unsupported value: "x": supported values: "rbac.authorization.k8s.io"
             NotSupported roleRef.kind: Unsupported value: "Roles": supported values: "ClusterRole", "Role"
             Required roleRef.name: Required value
-    "#]]);
+    "#]],
+    );
     let cases = [json!({"roleRef": {"name": "x"}}), json!({"subjects": []})];
-    check_change("rbac.authorization.k8s.io", &base, &cases, &expect![[r#"
+    check_change(
+        "rbac.authorization.k8s.io",
+        &base,
+        &cases,
+        &expect![[r#"
         {"roleRef":{"name":"x"}}
             Invalid roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"x"}: cannot change roleRef
         {"subjects":[]}
-    "#]]);
+    "#]],
+    );
     let base = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"},
         "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]});
     let cases = [
@@ -251,7 +283,11 @@ fn access() {
         json!({"rules": [{"verbs": ["get"], "nonResourceURLs": ["/x"], "resources": ["pods"]}]}),
         json!({"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"a": "b c"}}]}}),
     ];
-    check("rbac.authorization.k8s.io", &base, &cases, &expect![[r#"
+    check(
+        "rbac.authorization.k8s.io",
+        &base,
+        &cases,
+        &expect![[r#"
         {"rules":[{"apiGroups":[""],"resources":["pods"]}]}
             Required rules[0].verbs: Required value: verbs must contain at least one value
         {"rules":[{"verbs":["get"]}]}
@@ -261,7 +297,8 @@ fn access() {
             Invalid rules[0].nonResourceURLs: Invalid value: ["/x"]: rules cannot apply to both regular resources and non-resource URLs
         {"aggregationRule":{"clusterRoleSelectors":[{"matchLabels":{"a":"b c"}}]}}
             Invalid aggregationRule.clusterRoleSelectors[0].matchLabels: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -274,7 +311,11 @@ fn storage() {
         json!({"resources": {"requests": {"storage": "0"}}}),
         json!({"resources": null}),
     ];
-    check("", &base, &cases.map(spec), &expect![[r#"
+    check(
+        "",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"accessModes":[]}}
             Required spec.accessModes: Required value: at least 1 access mode is required
         {"spec":{"accessModes":["ReadWriteOncePod","ReadWriteOnce"],"volumeMode":"Tape"}}
@@ -284,7 +325,8 @@ fn storage() {
             Invalid spec.resources.requests.storage: Invalid value: "0": must be greater than zero
         {"spec":{"resources":null}}
             Required spec.resources[storage]: Required value
-    "#]]);
+    "#]],
+    );
     let mut bound = base.clone();
     bound["spec"]["volumeName"] = json!("v");
     bound["status"] = json!({"capacity": {"storage": "1Gi"}});
@@ -294,7 +336,11 @@ fn storage() {
         json!({"accessModes": ["ReadOnlyMany"]}),
         json!({"storageClassName": "x"}),
     ];
-    check_change("", &bound, &cases.map(spec), &expect![[r#"
+    check_change(
+        "",
+        &bound,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"resources":{"requests":{"storage":"2Gi"}}}}
         {"spec":{"resources":{"requests":{"storage":"1Mi"}}}}
             Forbidden spec.resources.requests.storage: Forbidden: field can not be less than status.capacity
@@ -302,14 +348,19 @@ fn storage() {
             Forbidden spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
         {"spec":{"storageClassName":"x"}}
             Forbidden spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
-    "#]]);
+    "#]],
+    );
     let base = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"},
         "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/v"}}});
     let cases = [
         json!({"accessModes": null, "capacity": null, "hostPath": null}),
         json!({"nfs": {"server": "s", "path": "/"}, "persistentVolumeReclaimPolicy": "Burn"}),
     ];
-    check("", &base, &cases.map(spec), &expect![[r#"
+    check(
+        "",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"accessModes":null,"capacity":null,"hostPath":null}}
             Required spec.accessModes: Required value
             Required spec.capacity: Required value
@@ -317,7 +368,8 @@ fn storage() {
         {"spec":{"nfs":{"path":"/","server":"s"},"persistentVolumeReclaimPolicy":"Burn"}}
             NotSupported spec.persistentVolumeReclaimPolicy: Unsupported value: "Burn": supported values: "Delete", "Recycle", "Retain"
             Forbidden spec.nfs: Forbidden: may not specify more than 1 volume type
-    "#]]);
+    "#]],
+    );
     check_change(
         "",
         &base,
@@ -329,12 +381,17 @@ fn storage() {
     );
     let base = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "c"}, "provisioner": "p"});
     let cases = [json!({"provisioner": "", "reclaimPolicy": "Burn", "volumeBindingMode": "Later"})];
-    check("storage.k8s.io", &base, &cases, &expect![[r#"
+    check(
+        "storage.k8s.io",
+        &base,
+        &cases,
+        &expect![[r#"
         {"provisioner":"","reclaimPolicy":"Burn","volumeBindingMode":"Later"}
             Required provisioner: Required value
             NotSupported reclaimPolicy: Unsupported value: "Burn": supported values: "Delete", "Retain"
             NotSupported volumeBindingMode: Unsupported value: "Later": supported values: "Immediate", "WaitForFirstConsumer"
-    "#]]);
+    "#]],
+    );
     check_change(
         "storage.k8s.io",
         &base,
@@ -353,30 +410,44 @@ fn small_kinds() {
         json!({"value": 1_000_000_001, "preemptionPolicy": "Always"}),
         json!({"metadata": {"name": "system-x"}}),
     ];
-    check("scheduling.k8s.io", &base, &cases, &expect![[r#"
+    check(
+        "scheduling.k8s.io",
+        &base,
+        &cases,
+        &expect![[r#"
         {"preemptionPolicy":"Always","value":1000000001}
             Forbidden value: Forbidden: maximum allowed value of a user defined priority is 1000000000
             NotSupported preemptionPolicy: Unsupported value: "Always": supported values: "Never", "PreemptLowerPriority"
         {"metadata":{"name":"system-x"}}
             Forbidden metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only
-    "#]]);
+    "#]],
+    );
     let base = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"}, "spec": {}});
     let cases = [
         json!({"spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1, "holderIdentity": ""}}),
     ];
-    check("coordination.k8s.io", &base, &cases, &expect![[r#"
+    check(
+        "coordination.k8s.io",
+        &base,
+        &cases,
+        &expect![[r#"
         {"spec":{"holderIdentity":"","leaseDurationSeconds":0,"leaseTransitions":-1}}
             Invalid spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0
             Invalid spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0
             Invalid spec.holderIdentity: Invalid value: "": must not be empty
-    "#]]);
+    "#]],
+    );
     let base = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "e"},
         "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"name": "a", "port": 80}]});
     let cases = [
         json!({"addressType": "IPv5", "endpoints": [{"addresses": []}, {"addresses": ["x"]}]}),
         json!({"ports": [{"name": "a"}, {"name": "a"}, {"name": "B", "protocol": "ICMP"}]}),
     ];
-    check("discovery.k8s.io", &base, &cases, &expect![[r#"
+    check(
+        "discovery.k8s.io",
+        &base,
+        &cases,
+        &expect![[r#"
         {"addressType":"IPv5","endpoints":[{"addresses":[]},{"addresses":["x"]}]}
             NotSupported addressType: Unsupported value: "IPv5": supported values: "FQDN", "IPv4", "IPv6"
             Required endpoints[0].addresses: Required value: must contain at least 1 address
@@ -385,7 +456,8 @@ fn small_kinds() {
             Duplicate ports[1].name: Duplicate value: "a"
             Invalid ports[2].name: Invalid value: "B": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
             NotSupported ports[2].protocol: Unsupported value: "ICMP": supported values: "SCTP", "TCP", "UDP"
-    "#]]);
+    "#]],
+    );
     check_change(
         "discovery.k8s.io",
         &base,
@@ -399,14 +471,19 @@ fn small_kinds() {
     let cases = [spec(
         json!({"taints": [{"key": "a b", "value": "c d", "effect": "NoWay"}, {"key": "", "effect": ""}]}),
     )];
-    check("", &base, &cases, &expect![[r#"
+    check(
+        "",
+        &base,
+        &cases,
+        &expect![[r#"
         {"spec":{"taints":[{"effect":"NoWay","key":"a b","value":"c d"},{"effect":"","key":""}]}}
             Invalid spec.taints[0].key: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')
             Invalid spec.taints[0].value: Invalid value: "c d": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
             NotSupported spec.taints[0].effect: Unsupported value: "NoWay": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"
             Required spec.taints[1].key: Required value
             Required spec.taints[1].effect: Required value
-    "#]]);
+    "#]],
+    );
     let base = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "n"}, "spec": {"controller": "a.b/c"}});
     check(
         "networking.k8s.io",

@@ -1,6 +1,8 @@
 //! Tables of objects and what is wrong with them: each case is a right object with a few fields changed by
 //! a merge patch.
 
+#![allow(clippy::needless_pass_by_value)] // The cases are built in place.
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
@@ -81,7 +83,11 @@ fn containers() {
         json!({"securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"add": ["CAP_SYS_ADMIN"]}, "appArmorProfile": {"type": "RuntimeDefault", "localhostProfile": "x"}}}),
         json!({"terminationMessagePolicy": "Socket", "imagePullPolicy": "", "image": ""}),
     ];
-    check("", &base_pod(), &cases.map(container), &expect![[r#"
+    check(
+        "",
+        &base_pod(),
+        &cases.map(container),
+        &expect![[r#"
         {"spec":{"containers":[{"image":"a","name":"a","resources":{"limits":{"cpu":"-1","e.com/x":"500m","gpu":"1","pods":"1"},"requests":{"e.com/x":"1","e.com/y":"1"}}}]}}
             Invalid spec.containers[0].resources.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0
             Invalid spec.containers[0].resources.limits[e.com/x]: Invalid value: "500m": must be an integer
@@ -150,7 +156,8 @@ fn containers() {
         {"spec":{"containers":[{"image":"","imagePullPolicy":"","name":"a","terminationMessagePolicy":"Socket"}]}}
             Required spec.containers[0].image: Required value
             NotSupported spec.containers[0].terminationMessagePolicy: Unsupported value: "Socket": supported values: "FallbackToLogsOnError", "File"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -183,7 +190,11 @@ fn pods() {
         json!({"containers": []}),
         json!({"containers": [{"name": "a", "image": "a"}, {"name": "a", "image": "b"}]}),
     ];
-    check("", &base_pod(), &cases.map(pod), &expect![[r#"
+    check(
+        "",
+        &base_pod(),
+        &cases.map(pod),
+        &expect![[r#"
         {"spec":{"initContainers":[{"image":"i","livenessProbe":{},"name":"i","restartPolicy":"Never"}]}}
             NotSupported spec.initContainers[0].restartPolicy: Unsupported value: "Never": supported values: "Always"
             Forbidden spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always
@@ -265,7 +276,8 @@ fn pods() {
             Required spec.containers: Required value
         {"spec":{"containers":[{"image":"a","name":"a"},{"image":"b","name":"a"}]}}
             Duplicate spec.containers[1].name: Duplicate value: "a"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -279,7 +291,11 @@ fn pod_changes() {
         json!({"tolerations": [{"key": "b", "operator": "Exists"}]}),
         json!({"nodeSelector": {"a": "b"}}),
     ];
-    check_change("", &base, &cases.map(pod), &expect![[r#"
+    check_change(
+        "",
+        &base,
+        &cases.map(pod),
+        &expect![[r#"
         {"spec":{"containers":[{"image":"b","name":"a"}]}}
         {"spec":{"containers":[{"command":["x"],"image":"a","name":"a"}]}}
             Forbidden spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)
@@ -288,5 +304,6 @@ fn pod_changes() {
             Forbidden spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds
         {"spec":{"nodeSelector":{"a":"b"}}}
             Forbidden spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)
-    "#]]);
+    "#]],
+    );
 }

@@ -1,5 +1,7 @@
 //! What makes pods, and what limits and scales it.
 
+#![allow(clippy::needless_pass_by_value)] // The cases are built in place.
+
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -151,12 +153,17 @@ fn sets() {
     let cases = [json!({"selector": {"app": "x"}}), json!({"template": null})];
     let mut controller = base("v1", "ReplicationController");
     controller["spec"]["selector"] = json!({"app": "w"});
-    check("", &controller, &cases.map(spec), &expect![[r#"
+    check(
+        "",
+        &controller,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"selector":{"app":"x"}}}
             Invalid spec.template.metadata.labels: Invalid value: {"app":"w"}: `selector` does not match template `labels`
         {"spec":{"template":null}}
             Required spec.template: Required value
-    "#]]);
+    "#]],
+    );
 }
 
 fn job() -> Value {
@@ -188,7 +195,11 @@ fn jobs() {
         ),
         json!({"template": {"spec": {"restartPolicy": "OnFailure"}}, "podFailurePolicy": {"rules": []}}),
     ];
-    check("batch", &job(), &cases.map(spec), &expect![[r#"
+    check(
+        "batch",
+        &job(),
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"activeDeadlineSeconds":-1,"backoffLimit":-1,"completions":-1,"parallelism":-1,"ttlSecondsAfterFinished":-1}}
             Invalid spec.parallelism: Invalid value: -1: must be greater than or equal to 0
             Invalid spec.completions: Invalid value: -1: must be greater than or equal to 0
@@ -233,7 +244,8 @@ fn jobs() {
             NotSupported spec.podFailurePolicy.rules[0].onPodConditions[0].status: Unsupported value: "No": supported values: "False", "True", "Unknown"
         {"spec":{"podFailurePolicy":{"rules":[]},"template":{"spec":{"restartPolicy":"OnFailure"}}}}
             Invalid spec.template.spec.restartPolicy: Invalid value: "OnFailure": only "Never" is supported when podFailurePolicy is specified
-    "#]]);
+    "#]],
+    );
     let mut base = job();
     base["spec"]["completions"] = json!(1);
     base["spec"]["completionMode"] = json!("Indexed");
@@ -245,7 +257,11 @@ fn jobs() {
         json!({"template": {"spec": {"nodeName": "x"}}}),
         json!({"suspend": true, "completionMode": "NonIndexed"}),
     ];
-    check_change("batch", &base, &cases.map(spec), &expect![[r#"
+    check_change(
+        "batch",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"parallelism":5}}
         {"spec":{"completions":5,"parallelism":5}}
         {"spec":{"completions":5}}
@@ -254,12 +270,18 @@ fn jobs() {
             Invalid spec.template: Invalid value: {"spec":{"containers":[{"image":"a","name":"a"}],"nodeName":"x","restartPolicy":"Never"}}: field is immutable
         {"spec":{"completionMode":"NonIndexed","suspend":true}}
             Invalid spec.completionMode: Invalid value: "NonIndexed": field is immutable
-    "#]]);
+    "#]],
+    );
     base["spec"]["suspend"] = json!(true);
     let cases = [json!({"template": {"spec": {"nodeName": "x"}}})];
-    check_change("batch", &base, &cases.map(spec), &expect![[r#"
+    check_change(
+        "batch",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"template":{"spec":{"nodeName":"x"}}}}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -295,7 +317,11 @@ fn schedules() {
         json!({"jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Always"}}}}}),
     ));
     cases.push(json!({"metadata": {"name": "n".repeat(53)}}));
-    check("batch", &base, &cases, &expect![[r#"
+    check(
+        "batch",
+        &base,
+        &cases,
+        &expect![[r#"
         {"spec":{"schedule":"@daily"}}
         {"spec":{"schedule":"@every 1h30m"}}
         {"spec":{"schedule":"@every soon"}}
@@ -333,7 +359,8 @@ fn schedules() {
             Required spec.jobTemplate.spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"
         {"metadata":{"name":"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"}}
             Invalid metadata.name: Invalid value: "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn": must be no more than 52 characters
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -346,7 +373,11 @@ fn budgets() {
         json!({"minAvailable": -1}),
         json!({"selector": {"matchLabels": {"a": "b c"}}, "unhealthyPodEvictionPolicy": "Never"}),
     ];
-    check("policy", &base, &cases.map(spec), &expect![[r#"
+    check(
+        "policy",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"maxUnavailable":1}}
             Invalid spec: Invalid value: {"maxUnavailable":1,"minAvailable":1,"selector":{"matchLabels":{"a":"b"}}}: minAvailable and maxUnavailable cannot be both set
         {"spec":{"minAvailable":"101%"}}
@@ -356,7 +387,8 @@ fn budgets() {
         {"spec":{"selector":{"matchLabels":{"a":"b c"}},"unhealthyPodEvictionPolicy":"Never"}}
             Invalid spec.selector.matchLabels: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')
             NotSupported spec.unhealthyPodEvictionPolicy: Unsupported value: "Never": supported values: "AlwaysAllow", "IfHealthyBudget"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -391,7 +423,11 @@ fn autoscalers() {
         json!({"behavior": {"scaleUp": {"policies": [], "selectPolicy": "Most", "stabilizationWindowSeconds": 3601},
             "scaleDown": {"policies": [{"type": "Cores", "value": 0, "periodSeconds": 1801}], "stabilizationWindowSeconds": -1}}}),
     ];
-    check("autoscaling", &base, &cases.map(spec), &expect![[r#"
+    check(
+        "autoscaling",
+        &base,
+        &cases.map(spec),
+        &expect![[r#"
         {"spec":{"maxReplicas":0,"minReplicas":0,"scaleTargetRef":{"kind":"","name":"a/b"}}}
             Invalid spec.minReplicas: Invalid value: 0: must be greater than or equal to 1
             Invalid spec.maxReplicas: Invalid value: 0: must be greater than 0
@@ -432,5 +468,6 @@ fn autoscalers() {
             NotSupported spec.behavior.scaleDown.policies[0].type: Unsupported value: "Cores": supported values: "Percent", "Pods"
             Invalid spec.behavior.scaleDown.policies[0].value: Invalid value: 0: must be greater than zero
             Invalid spec.behavior.scaleDown.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to 1800
-    "#]]);
+    "#]],
+    );
 }
