@@ -179,7 +179,7 @@ fn schema(value: &Value, depth: usize) -> Writer {
         let mut named = Writer::default();
         named.bytes(1, name.as_bytes());
         named.any(2, extension);
-        writer.message(30, &named);
+        writer.message(31, &named);
     }
     writer
 }
