@@ -67,6 +67,16 @@ pub trait Drain: Send + Sync + 'static {
     async fn drained(&self, pod: &Pod, limit: Duration);
 }
 
+/// Whether pods may mount files of the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HostPaths {
+    /// They may not: a pod's volume that asks for it is an event.
+    #[default]
+    Refused,
+    /// They may.
+    Allowed,
+}
+
 /// A node with an agent.
 #[derive(Clone)]
 pub struct NodeConfig {
@@ -86,6 +96,8 @@ pub struct NodeConfig {
     pub rotation: Rotation,
     /// How often the Lease is renewed.
     pub heartbeat: Duration,
+    /// Whether pods may mount files of the machine (`hostPath`).
+    pub host_paths: HostPaths,
     /// Who routes requests to its pods; absent, servers are given a moment before they end.
     pub drain: Option<Arc<dyn Drain>>,
 }
@@ -107,6 +119,7 @@ impl NodeConfig {
             forwards: Vec::new(),
             rotation: Rotation::default(),
             heartbeat: HEARTBEAT,
+            host_paths: HostPaths::Refused,
             drain: None,
         }
     }

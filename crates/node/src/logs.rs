@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use seatrial_clock::SharedClock;
 use tokio::sync::watch;
 
-use crate::runtime::Output;
+use crate::runtime::{Output, Stream};
 
 pub use read::Lines;
 
@@ -43,6 +43,8 @@ pub struct Options {
     pub timestamps: Timestamps,
     /// At most so many bytes.
     pub limit: Option<u64>,
+    /// Only this of the two outputs.
+    pub stream: Option<Stream>,
 }
 
 /// Which run of a container.

@@ -111,6 +111,9 @@ pub(crate) struct Up {
     /// Leave the user's kubeconfig alone
     #[arg(long)]
     pub(crate) no_kubeconfig: bool,
+    /// Let pods mount this machine's files (`hostPath`)
+    #[arg(long)]
+    pub(crate) allow_host_path: bool,
     /// A folder of OSV advisories for image scans
     #[arg(long, value_name = "FOLDER")]
     pub(crate) advisories: Option<PathBuf>,

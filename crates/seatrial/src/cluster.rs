@@ -44,6 +44,8 @@ pub(crate) struct Configuration {
     pub(crate) nodes: usize,
     /// Where its servers listen.
     pub(crate) ports: Ports,
+    /// Whether pods may mount this machine's files.
+    pub(crate) host_paths: seatrial_node::agent::HostPaths,
     /// A directory of OSV advisories for image scans.
     pub(crate) advisories: Option<std::path::PathBuf>,
 }

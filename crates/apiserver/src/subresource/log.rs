@@ -11,8 +11,8 @@ use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 
 use crate::call::Call;
-use crate::failure::{Failure, Reason};
-use crate::stream::names;
+use crate::failure::{Cause, Failure, Reason};
+use crate::stream::{Outlet, names};
 use crate::verb::Fixed;
 
 /// Which part of a container's log is wanted: the query of `kubectl logs`.
@@ -40,6 +40,8 @@ pub struct LogOptions {
     pub limit: Option<u64>,
     /// Only lines since this moment.
     pub since: Option<Timestamp>,
+    /// Only this of the two outputs.
+    pub stream: Option<Outlet>,
 }
 
 /// Why there is no log.
@@ -89,6 +91,7 @@ pub(super) async fn get(call: &Call) -> Result<Response, Failure> {
         tail: call.number("tailLines")?,
         limit: call.number("limitBytes")?,
         since: since(call)?,
+        stream: outlet(call)?,
     };
     let stream = logs.read(options).await.map_err(|error| match error {
         LogError::NotYet(message) => Failure::bad_request(message),
@@ -104,7 +107,41 @@ pub(super) async fn get(call: &Call) -> Result<Response, Failure> {
     Ok(response)
 }
 
+/// Which of the outputs is wanted, in upstream's words where it cannot be had.
+fn outlet(call: &Call) -> Result<Option<Outlet>, Failure> {
+    let refused = |cause: Cause| {
+        let mut failure = Failure::invalid(call.kind(), "", vec![cause]);
+        failure.message = failure.message.replace("Pod \"\"", "PodLogOptions \"\"");
+        failure
+    };
+    let wanted = match call.parameter("stream") {
+        None | Some("All") => return Ok(None),
+        Some("Stdout") => Outlet::Stdout,
+        Some("Stderr") => Outlet::Stderr,
+        Some(other) => {
+            let message = format!(
+                r#"Unsupported value: {other:?}: supported values: "All", "Stderr", "Stdout""#
+            );
+            return Err(refused(Cause::new(
+                "FieldValueNotSupported",
+                "stream",
+                message,
+            )));
+        }
+    };
+    if call.parameter("tailLines").is_some() {
+        let detail = "`tailLines` and specific `stream` are mutually exclusive for now";
+        return Err(refused(Cause::forbidden("tailLines", detail)));
+    }
+    Ok(Some(wanted))
+}
+
 fn since(call: &Call) -> Result<Option<Timestamp>, Failure> {
+    let both = ["sinceSeconds", "sinceTime"].map(|name| call.parameter(name).is_some());
+    if both == [true, true] {
+        let message = "at most one of `sinceTime` or `sinceSeconds` may be specified";
+        return Err(Failure::bad_request(message));
+    }
     if let Some(seconds) = call.number("sinceSeconds")? {
         let now = call.state.now();
         return Ok(now.checked_sub(Duration::from_secs(seconds)).ok());

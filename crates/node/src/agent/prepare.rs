@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 use seatrial_controller::Notice;
 
 use super::sources;
-use super::{Shared, claim, group};
+use super::{HostPaths, Shared, claim, group};
 use crate::downward::Facts;
 use crate::runtime::sandbox::remove_tree;
 use crate::runtime::{self, Limits, Network, Sandbox, SandboxSpec};
@@ -53,6 +53,10 @@ pub(super) enum Error {
         path: PathBuf,
         problem: String,
     },
+    #[error(
+        "MountVolume.SetUp failed for volume {0:?}: hostPath is refused on this node: start the cluster with `seatrial up --allow-host-path`, or use emptyDir or a claim"
+    )]
+    Refused(String),
     #[error("persistentvolumeclaim {0:?} not found")]
     NoClaim(String),
     #[error("persistentvolumeclaim {0:?} is not bound to a volume yet")]
@@ -197,7 +201,12 @@ pub(super) async fn fill_volumes(
                 written.insert(volume.name.clone(), files);
             }
             Content::Empty => make_open(&directory)?,
-            Content::Host { path, kind } => host_path(volume, &path, &kind)?,
+            Content::Host { path, kind } => {
+                if shared.config.host_paths == HostPaths::Refused {
+                    return Err(Error::Refused(volume.name.clone()));
+                }
+                host_path(volume, &path, &kind)?;
+            }
             Content::Claim(name) => claim::prepare(shared, pod, &name).await?,
         }
         let rights = match written.contains_key(&volume.name) {

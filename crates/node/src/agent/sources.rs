@@ -11,6 +11,7 @@ use kube::api::PostParams;
 use seatrial_controller::{Chain, Context, Static};
 use serde::de::DeserializeOwned;
 
+use super::world::Slot;
 use crate::environment::Sources;
 use crate::volume::{Tokens, token_requests};
 
@@ -43,6 +44,12 @@ impl References {
                 .flatten()
                 .chain(&spec.containers);
             all.for_each(|container| references.container(container));
+            let added = spec.ephemeral_containers.as_ref().map_or(0, Vec::len);
+            for slot in (0..added).map(Slot::Ephemeral) {
+                if let Some(container) = slot.of(pod) {
+                    references.container(&container);
+                }
+            }
             references.volumes(spec);
         }
         references

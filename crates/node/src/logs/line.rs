@@ -34,6 +34,7 @@ pub(super) fn put(buffer: &mut Vec<u8>, time: Timestamp, stream: Stream, tag: Ta
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) time: &'a str,
+    pub(super) stream: Stream,
     pub(super) tag: Tag,
     pub(super) text: &'a [u8],
 }
@@ -43,7 +44,10 @@ impl<'a> Line<'a> {
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         let mut parts = line.splitn(4, |byte| *byte == b' ');
         let time = str::from_utf8(parts.next()?).ok()?;
-        let _stream = parts.next()?;
+        let stream = match parts.next()? {
+            b"stderr" => Stream::Stderr,
+            _ => Stream::Stdout,
+        };
         let tag = match parts.next()? {
             b"F" => Tag::Full,
             b"P" => Tag::Partial,
@@ -51,6 +55,7 @@ impl<'a> Line<'a> {
         };
         Some(Self {
             time,
+            stream,
             tag,
             text: parts.next()?,
         })

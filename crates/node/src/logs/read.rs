@@ -202,6 +202,13 @@ impl Lines {
         {
             return None;
         }
+        if self
+            .options
+            .stream
+            .is_some_and(|wanted| wanted != line.stream)
+        {
+            return None;
+        }
         let mut shown = Vec::with_capacity(line.text.len() + 36);
         if self.options.timestamps == Timestamps::Show {
             shown.extend_from_slice(line.time.as_bytes());

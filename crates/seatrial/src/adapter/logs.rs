@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use seatrial_apiserver::stream::Outlet;
 use seatrial_apiserver::{LogError, LogOptions, PodLogs};
 use seatrial_node::agent::LogsError;
 use seatrial_node::logs::{Follow, Options, Run, Timestamps};
+use seatrial_node::runtime::Stream;
 
 use super::Reach;
 
@@ -39,6 +41,10 @@ impl PodLogs for Logs {
                 Timestamps::Omit
             },
             limit: wanted.limit,
+            stream: wanted.stream.map(|outlet| match outlet {
+                Outlet::Stdout => Stream::Stdout,
+                Outlet::Stderr => Stream::Stderr,
+            }),
         };
         let lines = agent
             .logs(

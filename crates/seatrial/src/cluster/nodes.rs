@@ -115,6 +115,7 @@ pub(crate) fn start(
         let directory: PathBuf = parts.data.folder(&format!("nodes/{}", node.name))?;
         let images = Arc::new(NodeImages(images.clone()));
         let config = NodeConfig {
+            host_paths: parts.configuration.host_paths,
             drain: Some(Arc::new(Drain(traffic.gateway.clone()))),
             ..NodeConfig::new(node, nodes.sandboxes.clone(), images, directory)
         };

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use seatrial_node::agent::HostPaths;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -50,6 +51,11 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
             api: up.api_port,
             gateway: up.gateway_port,
             any: false,
+        },
+        host_paths: if up.allow_host_path {
+            HostPaths::Allowed
+        } else {
+            HostPaths::Refused
         },
         advisories: up.advisories.clone(),
     };
