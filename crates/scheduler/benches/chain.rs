@@ -48,12 +48,18 @@ async fn load(name: &str, store: Store) {
         tokio::spawn(controller);
     }
     tokio::spawn(seatrial_scheduler::run(ctx.clone()));
-    let simulated = SimulatedNodes {
+    let mut simulated = SimulatedNodes {
         count: nodes,
         heartbeat: Duration::from_mins(1),
         ..SimulatedNodes::default()
     };
-    tokio::spawn(seatrial_node::simulated::run(ctx.clone(), simulated));
+    // As a kubelet takes; there are not addresses for many more.
+    simulated.capacity.pods = 110;
+    let playing = seatrial_node::simulated::run(ctx.clone(), simulated);
+    tokio::spawn(async move {
+        let Err(error) = playing.await;
+        eprintln!("simulated nodes: {error}");
+    });
     let known = ctx.cache::<Node>().await;
     while known.len() < nodes {
         tokio::time::sleep(Duration::from_millis(10)).await;
