@@ -49,6 +49,7 @@ pub mod reach;
 pub mod registry;
 mod reply;
 mod router;
+pub mod seal;
 mod selector;
 mod serve;
 mod server;

@@ -74,6 +74,16 @@ impl Context {
         }
     }
 
+    /// The same cluster and the same caches, where clients are made by `identities`: for a part whose
+    /// instances have identities of their own, such as the agents of nodes.
+    #[must_use]
+    pub fn identified(&self, identities: impl Fn(&str) -> Client + Send + Sync + 'static) -> Self {
+        Self {
+            identities: Arc::new(identities),
+            ..self.clone()
+        }
+    }
+
     /// The same controller with an empty journal, for one reconcile.
     #[must_use]
     pub fn scoped(&self) -> Self {

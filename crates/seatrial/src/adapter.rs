@@ -2,6 +2,7 @@
 //! vocabulary into another.
 
 mod application_source;
+mod authority;
 mod build_executor;
 mod drain;
 mod logs;
@@ -16,6 +17,7 @@ mod targets;
 mod usage;
 
 pub(crate) use application_source::ApplicationSource;
+pub(crate) use authority::ClusterAuthority;
 pub(crate) use build_executor::BuildExecutor;
 pub(crate) use drain::Drain;
 pub(crate) use logs::Logs;

@@ -117,6 +117,28 @@ pub(crate) struct Up {
     /// A folder of OSV advisories for image scans
     #[arg(long, value_name = "FOLDER")]
     pub(crate) advisories: Option<PathBuf>,
+    /// Write down what is asked of the API: a line of JSON (audit.k8s.io/v1) for each request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+    /// Which requests are written down, and how much of them: a Policy of audit.k8s.io/v1
+    #[arg(long, value_name = "FILE", requires = "audit_log")]
+    pub(crate) audit_policy: Option<PathBuf>,
+    /// At which size the audit log makes way for a new file; 0 for never
+    #[arg(
+        long,
+        value_name = "MEGABYTES",
+        default_value_t = 100,
+        requires = "audit_log"
+    )]
+    pub(crate) audit_log_maxsize: u64,
+    /// How many older files of the audit log stay
+    #[arg(
+        long,
+        value_name = "FILES",
+        default_value_t = 5,
+        requires = "audit_log"
+    )]
+    pub(crate) audit_log_maxbackup: usize,
 }
 
 #[derive(Args, Debug, Clone)]

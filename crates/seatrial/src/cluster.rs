@@ -11,6 +11,7 @@
 //! **Invariants:** every part speaks to the API through a client of its own identity; stopping a
 //! cluster ends every process it started and leaves everything else on disk.
 
+mod auditing;
 mod data;
 mod delivery;
 mod kubeconfig;
@@ -28,6 +29,7 @@ use seatrial_controller::Context;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use auditing::Auditing;
 pub(crate) use data::{Data, Endpoints, State};
 pub(crate) use kubeconfig::{context_name, remove, users as users_kubeconfig, write};
 pub(crate) use nodes::RuntimeChoice;
@@ -48,6 +50,8 @@ pub(crate) struct Configuration {
     pub(crate) host_paths: seatrial_node::agent::HostPaths,
     /// A directory of OSV advisories for image scans.
     pub(crate) advisories: Option<std::path::PathBuf>,
+    /// What is written down about requests.
+    pub(crate) audit: Auditing,
 }
 
 /// A running cluster.
@@ -81,8 +85,17 @@ impl Cluster {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let listeners = configuration.ports.bind(&data).await?;
-        let plane = plane::start(&data, listeners.api, &clock, &random, &stop, &mut tasks).await?;
-        let ctx = Context::new(plane.client("seatrial"), clock.clone(), random.clone());
+        let plane = plane::start(
+            &data,
+            &configuration.audit,
+            listeners.api,
+            &clock,
+            &random,
+            &stop,
+            &mut tasks,
+        )
+        .await?;
+        let ctx = Context::with_identities(plane.clients(), clock.clone(), random.clone());
         let parts = Parts {
             ctx,
             clock,
@@ -123,7 +136,7 @@ impl Cluster {
         )?;
         let endpoints = listeners.endpoints;
         Ok(Self {
-            client: plane.client("system:admin"),
+            client: plane.admin(),
             requests: traffic.requests,
             endpoints,
             runtime,

@@ -5,10 +5,12 @@
 //! is told to list again, as it is after any compaction.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
+use crate::seal::{self, Seal};
 use crate::state::Loaded;
 use crate::watch::Event;
 use crate::{Error, EventKind, Key, Metadata, Record, Revision};
@@ -26,10 +28,14 @@ const CACHE_BYTES: usize = 4 << 20;
 pub(crate) struct Disk {
     directory: PathBuf,
     database: Database,
+    seal: Option<Arc<dyn Seal>>,
 }
 
 impl Disk {
-    pub(crate) fn open(directory: &Path) -> Result<(Self, Loaded), Error> {
+    pub(crate) fn open(
+        directory: &Path,
+        seal: Option<Arc<dyn Seal>>,
+    ) -> Result<(Self, Loaded), Error> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Open {
             directory: directory.to_owned(),
             source,
@@ -47,6 +53,7 @@ impl Disk {
         let disk = Self {
             directory: directory.to_owned(),
             database,
+            seal,
         };
         let loaded = disk.load().map_err(|failure| match failure {
             Load::Engine(error) => failed(Box::new(error)),
@@ -80,15 +87,71 @@ impl Disk {
         transaction.commit()?;
         let transaction = self.database.begin_read()?;
         let mut records = Vec::new();
+        let mut unsealed = Vec::new();
         for entry in transaction.open_table(OBJECTS)?.iter()? {
             let (key, value) = entry?;
-            records.push(decode(key.value(), value.value()).map_err(Load::Damaged)?);
+            let record = self.read(key.value(), value.value());
+            let record = record.map_err(Load::Damaged)?;
+            if self.wants(&record) && !seal::is_sealed(value.value()) {
+                unsealed.push(records.len());
+            }
+            records.push(record);
         }
         let revision = transaction.open_table(META)?.get("revision")?;
-        Ok(Loaded {
-            revision: revision.map_or(1, |revision| revision.value()),
-            records,
-        })
+        let revision = revision.map_or(1, |revision| revision.value());
+        drop(transaction);
+        self.seal_late(unsealed.into_iter().map(|at| &records[at]))?;
+        Ok(Loaded { revision, records })
+    }
+
+    fn wants(&self, record: &Record) -> bool {
+        let seal = self.seal.as_ref();
+        seal.is_some_and(|seal| seal.wants(&record.key.resource))
+    }
+
+    fn read(&self, key: &[u8], value: &[u8]) -> Result<Record, String> {
+        if !seal::is_sealed(value) {
+            return decode(key, value);
+        }
+        let place = decode_key(key)?;
+        let Some(seal) = &self.seal else {
+            return Err(format!("{place} is sealed, and there is no key"));
+        };
+        let plain = seal::opened(key, value, &**seal)
+            .ok_or_else(|| format!("{place} is sealed with another key, or was changed"))?;
+        decode(key, &plain)
+    }
+
+    /// The value of a record on the disk.
+    fn value(&self, record: &Record) -> Result<Vec<u8>, redb::Error> {
+        match &self.seal {
+            Some(seal) if seal.wants(&record.key.resource) => seal::sealed(record, &**seal)
+                .ok_or_else(|| {
+                    redb::Error::Io(std::io::Error::other(format!(
+                        "{} cannot be sealed",
+                        record.key
+                    )))
+                }),
+            _ => Ok(Plain::of(record).0),
+        }
+    }
+
+    /// Seals what was written when nothing was sealed yet.
+    fn seal_late<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Result<(), Load> {
+        let mut records = records.peekable();
+        if records.peek().is_none() {
+            return Ok(());
+        }
+        let transaction = self.database.begin_write()?;
+        {
+            let mut objects = transaction.open_table(OBJECTS)?;
+            for record in records {
+                let value = self.value(record).map_err(Load::Engine)?;
+                objects.insert(encode_key(&record.key).as_slice(), value.as_slice())?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Writes one batch and returns once it is on the disk.
@@ -104,7 +167,8 @@ impl Disk {
                 match event.kind {
                     EventKind::Deleted => drop(objects.remove(key.as_slice())?),
                     EventKind::Added | EventKind::Modified => {
-                        objects.insert(key.as_slice(), encode(record).as_slice())?;
+                        let value = self.value(record)?;
+                        objects.insert(key.as_slice(), value.as_slice())?;
                     }
                 }
             }
@@ -134,7 +198,7 @@ impl<E: Into<redb::Error>> From<E> for Load {
     }
 }
 
-fn encode_key(key: &Key) -> Vec<u8> {
+pub(crate) fn encode_key(key: &Key) -> Vec<u8> {
     [
         key.resource.as_bytes(),
         key.namespace.as_bytes(),
@@ -154,16 +218,21 @@ fn decode_key(bytes: &[u8]) -> Result<Key, String> {
     }
 }
 
-/// Revision and created (8 bytes each), the metadata's length (4), the metadata, the object.
-fn encode(record: &Record) -> Vec<u8> {
-    let metadata = serde_json::to_vec(&record.metadata).unwrap_or_default();
-    let mut value = Vec::with_capacity(20 + metadata.len() + record.bytes.len());
-    value.extend_from_slice(&record.revision.to_be_bytes());
-    value.extend_from_slice(&record.created.to_be_bytes());
-    value.extend_from_slice(&(metadata.len() as u32).to_be_bytes());
-    value.extend_from_slice(&metadata);
-    value.extend_from_slice(&record.bytes);
-    value
+/// A record as it stands on the disk where it is not sealed: revision and created (8 bytes each), the
+/// metadata's length (4), the metadata, the object.
+pub(crate) struct Plain(pub(crate) Vec<u8>);
+
+impl Plain {
+    pub(crate) fn of(record: &Record) -> Self {
+        let metadata = serde_json::to_vec(&record.metadata).unwrap_or_default();
+        let mut value = Vec::with_capacity(20 + metadata.len() + record.bytes.len());
+        value.extend_from_slice(&record.revision.to_be_bytes());
+        value.extend_from_slice(&record.created.to_be_bytes());
+        value.extend_from_slice(&(metadata.len() as u32).to_be_bytes());
+        value.extend_from_slice(&metadata);
+        value.extend_from_slice(&record.bytes);
+        Self(value)
+    }
 }
 
 fn decode(key: &[u8], value: &[u8]) -> Result<Record, String> {

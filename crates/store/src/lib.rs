@@ -21,6 +21,7 @@ mod committer;
 mod disk;
 mod error;
 mod record;
+mod seal;
 mod state;
 mod watch;
 
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 pub use error::{Compacted, Error};
 pub use record::{Change, Draft, Expect, Key, Metadata, Record, Revision, Write};
+pub use seal::Seal;
 pub use state::{Listing, Page};
 pub use watch::{Event, EventKind, Watch};
 
@@ -67,7 +69,20 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`] where another process has it open; otherwise what the disk says.
     pub fn open(directory: &Path) -> Result<Self, Error> {
-        let (disk, loaded) = disk::Disk::open(directory)?;
+        Self::open_with(directory, None)
+    }
+
+    /// As [`Store::open`]; what `seal` wants sealed is sealed on the disk, also what was written before
+    /// without it.
+    ///
+    /// # Errors
+    /// Also where something is sealed that `seal` cannot open.
+    pub fn open_sealed(directory: &Path, seal: Arc<dyn Seal>) -> Result<Self, Error> {
+        Self::open_with(directory, Some(seal))
+    }
+
+    fn open_with(directory: &Path, seal: Option<Arc<dyn Seal>>) -> Result<Self, Error> {
+        let (disk, loaded) = disk::Disk::open(directory, seal)?;
         let state = Arc::new(State::loaded(loaded, DEFAULT_LOG_LENGTH));
         let committer = Committer::threaded(Arc::clone(&state), disk)?;
         Ok(Self {

@@ -291,3 +291,61 @@ async fn a_directory_that_is_a_file_is_a_clear_error() {
         "{error}"
     );
 }
+
+/// Seals `pods` by turning every bit, tied to its place by its first byte.
+struct Turning(u8);
+
+impl Seal for Turning {
+    fn wants(&self, resource: &str) -> bool {
+        resource == "pods"
+    }
+
+    fn seal(&self, place: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+        let mark = [self.0, *place.last()?];
+        let turned = plain.iter().map(|byte| !byte);
+        Some(mark.into_iter().chain(turned).collect())
+    }
+
+    fn open(&self, place: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (mark, rest) = sealed.split_at_checked(2)?;
+        (mark == [self.0, *place.last()?]).then(|| rest.iter().map(|byte| !byte).collect())
+    }
+}
+
+#[tokio::test]
+async fn what_is_sealed_cannot_be_read_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let on_disk = |text: &str| {
+        let bytes = std::fs::read(directory.path().join("objects.redb")).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    let store = Store::open(directory.path()).unwrap();
+    store
+        .commit(vec![put("a", Expect::Absent, "before")])
+        .await
+        .unwrap();
+    drop(store);
+    assert!(on_disk("before"));
+
+    let sealed = |number| Store::open_sealed(directory.path(), Arc::new(Turning(number)));
+    let store = sealed(1).unwrap();
+    store
+        .commit(vec![put("b", Expect::Absent, "after")])
+        .await
+        .unwrap();
+    let before = store.list("pods", &Page::default()).unwrap();
+    drop(store);
+    assert!(!on_disk("after"));
+    let store = sealed(1).unwrap();
+    assert_eq!(
+        store.list("pods", &Page::default()).unwrap().records,
+        before.records
+    );
+    drop(store);
+    for refused in [sealed(2), Store::open(directory.path())] {
+        let error = refused.err().unwrap();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    }
+}

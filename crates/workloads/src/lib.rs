@@ -16,6 +16,8 @@
 //! **Invariants**: names, annotations, conditions and events are upstream's, so that unmodified
 //! clients read them; every decision is a pure function of what was observed and the time.
 
+pub mod aggregation;
+pub mod certificates;
 pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
@@ -47,6 +49,8 @@ pub mod volume;
 use futures::future::{BoxFuture, join_all};
 use seatrial_controller::Context;
 
+pub use self::aggregation::AggregatedRoles;
+pub use self::certificates::Certificates;
 pub use self::cron_job::CronJobs;
 pub use self::daemon_set::DaemonSets;
 pub use self::deployment::Deployments;
@@ -89,6 +93,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
             "storage-class-installer",
             Box::pin(volume::ensure_standard(ctx.clone())),
         ),
+        one(AggregatedRoles::default(), ctx),
         (garbage::NAME, Box::pin(garbage::run(ctx.clone()))),
         (lost_pods::NAME, Box::pin(lost_pods::run(ctx.clone()))),
         (

@@ -109,7 +109,7 @@ fn start(figures: &mut Figures) -> Result<()> {
     for _ in 0..7 {
         let folder = tempfile::tempdir()?;
         let begun = Instant::now();
-        let program = Program::start(folder.path(), 3)?;
+        let program = Program::start(&folder.path().join("cluster"), 3)?;
         took.push(begun.elapsed());
         program.stop()?;
     }
@@ -126,7 +126,7 @@ fn start(figures: &mut Figures) -> Result<()> {
 
 async fn idle(figures: &mut Figures) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let program = Program::start(folder.path(), 3)?;
+    let program = Program::start(&folder.path().join("cluster"), 3)?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let names = (
         "idle memory, 3 nodes (resident)",
@@ -151,7 +151,7 @@ async fn idle(figures: &mut Figures) -> Result<()> {
 
 async fn creates(figures: &mut Figures) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let program = Program::start(folder.path(), 1)?;
+    let program = Program::start(&folder.path().join("cluster"), 1)?;
     let rate = load::creates(&program.access()?, CLIENTS, 20_000).await?;
     figures.add(
         "durable creates of 1 KB at 64 clients, over TLS",
@@ -164,7 +164,7 @@ async fn creates(figures: &mut Figures) -> Result<()> {
 
 async fn pods(figures: &mut Figures) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let program = Program::start(folder.path(), NODES)?;
+    let program = Program::start(&folder.path().join("cluster"), NODES)?;
     let access = program.access()?;
     let took = load::deployment(&access, PODS).await?;
     figures.add(

@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::fs::{FlockOperation, flock};
-use seatrial_apiserver::tls;
+use seatrial_apiserver::seal::Sealer;
+use seatrial_apiserver::{SigningKey, tls};
 use serde::{Deserialize, Serialize};
 
 /// The directory of one cluster. Nobody else on the machine may read it.
@@ -55,8 +56,10 @@ pub(crate) struct Secrets {
     pub(crate) admin_token: String,
     /// The token with which people push to the Git server.
     pub(crate) git_token: String,
-    /// The certificate authority's certificate, PEM.
-    pub(crate) authority: String,
+    /// The token of the steps of pipelines, towards the API.
+    pub(crate) step_token: String,
+    /// The certificate authority.
+    pub(crate) authority: tls::Pair,
     /// The server's certificate and key.
     pub(crate) server: tls::Pair,
 }
@@ -153,9 +156,68 @@ impl Data {
         Ok(Secrets {
             admin_token: token("keys/admin-token")?,
             git_token: token("keys/git-token")?,
-            authority: authority.certificate,
+            step_token: token("keys/step-token")?,
+            authority,
             server,
         })
+    }
+
+    /// The key that signs tokens of service accounts; made once.
+    pub(crate) fn token_key(&self) -> Result<SigningKey> {
+        self.folder("keys")?;
+        let name = "keys/service-account.key";
+        if let Ok(document) = fs::read(self.root.join(name)) {
+            return Ok(SigningKey::read(&document)?);
+        }
+        let key = SigningKey::generate()?;
+        self.write(name, key.document())?;
+        Ok(key)
+    }
+
+    /// Where the key is with which Secrets are sealed: beside the directory, so that a copy of the
+    /// directory does not hold it.
+    pub(crate) fn sealing_key_path(&self) -> PathBuf {
+        let mut name = self.root.clone().into_os_string();
+        name.push(".key");
+        PathBuf::from(name)
+    }
+
+    /// The key with which Secrets are sealed; made once, and never where a store is there without one.
+    pub(crate) fn sealing_key(&self) -> Result<Vec<u8>> {
+        let path = self.sealing_key_path();
+        match fs::read(&path) {
+            Ok(key) => return Ok(key),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        }
+        let key = Sealer::generate_key()?;
+        let failed = || {
+            format!(
+                "cannot write {}, the key that seals Secrets: choose another place with --data-dir",
+                path.display()
+            )
+        };
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let mut file = options.open(&path).with_context(failed)?;
+        file.write_all(&key).with_context(failed)?;
+        file.sync_all().with_context(failed)?;
+        Ok(key.to_vec())
+    }
+
+    /// Deletes the directory and its key.
+    pub(crate) fn delete(&self) -> Result<()> {
+        seatrial_node::runtime::sandbox::remove_tree(&self.root)
+            .with_context(|| format!("cannot delete {}", self.root.display()))?;
+        let key = self.sealing_key_path();
+        match fs::remove_file(&key) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot delete {}", key.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The token with which pipeline runs push; made once.

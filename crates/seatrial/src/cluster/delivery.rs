@@ -129,7 +129,7 @@ fn start_pipelines(
         runtime,
         directory: parts.data.folder("pipelines/sandboxes")?,
         tools: tools(&parts.data.folder("pipelines/tools")?)?,
-        kubeconfig: kubeconfig::own(&parts.data),
+        kubeconfig: kubeconfig::of_steps(&parts.data),
     };
     let ports = Ports {
         executor: Arc::new(steps),

@@ -22,6 +22,14 @@ pub(crate) fn own(data: &Data) -> PathBuf {
     data.root().join("kubeconfig")
 }
 
+/// The file of the steps of pipelines, which have rights of their own.
+const STEPS: &str = "pipelines/kubeconfig";
+
+/// Where it is.
+pub(crate) fn of_steps(data: &Data) -> PathBuf {
+    data.root().join(STEPS)
+}
+
 /// The cluster's own file, and unless `user` is absent, the context in the user's file too.
 pub(crate) fn write(data: &Data, cluster: &str, server: &str, user: Option<&Path>) -> Result<()> {
     let secrets = data.secrets()?;
@@ -29,7 +37,7 @@ pub(crate) fn write(data: &Data, cluster: &str, server: &str, user: Option<&Path
     let entry = Entry {
         cluster: json!({
             "server": server,
-            "certificate-authority-data": STANDARD.encode(&secrets.authority),
+            "certificate-authority-data": STANDARD.encode(&secrets.authority.certificate),
         }),
         user: json!({ "token": secrets.admin_token }),
         context: json!({ "cluster": name, "user": name }),
@@ -37,6 +45,14 @@ pub(crate) fn write(data: &Data, cluster: &str, server: &str, user: Option<&Path
     let mut whole = empty();
     entry.put(&mut whole, &name);
     data.write("kubeconfig", to_yaml(&whole)?.as_bytes())?;
+    let mut steps = empty();
+    let step = Entry {
+        user: json!({ "token": secrets.step_token }),
+        ..entry.clone()
+    };
+    step.put(&mut steps, &name);
+    data.folder("pipelines")?;
+    data.write(STEPS, to_yaml(&steps)?.as_bytes())?;
     if let Some(path) = user {
         let mut whole = read(path)?;
         entry.put(&mut whole, &name);
@@ -71,6 +87,7 @@ pub(crate) fn users() -> Option<PathBuf> {
     Some(std::env::home_dir()?.join(".kube/config"))
 }
 
+#[derive(Clone)]
 struct Entry {
     cluster: Value,
     user: Value,

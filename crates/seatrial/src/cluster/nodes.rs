@@ -114,12 +114,14 @@ pub(crate) fn start(
         let node = describe(parts, &nodes, index, share(capacity, count), &system)?;
         let directory: PathBuf = parts.data.folder(&format!("nodes/{}", node.name))?;
         let images = Arc::new(NodeImages(images.clone()));
+        let name = node.name.clone();
         let config = NodeConfig {
             host_paths: parts.configuration.host_paths,
             drain: Some(Arc::new(Drain(traffic.gateway.clone()))),
             ..NodeConfig::new(node, nodes.sandboxes.clone(), images, directory)
         };
-        let agent = Agent::new(&parts.ctx, config);
+        let own = parts.ctx.identified(plane.node_clients(&name));
+        let agent = Agent::new(&own, config);
         nodes.reach.add(agent.clone());
         agents.push(agent.clone());
         tasks.spawn(async move {

@@ -1,6 +1,9 @@
 //! The control plane: store, API server, TLS, and the controllers of built-in kinds.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
+use seatrial_apiserver::seal::Sealer;
 use seatrial_apiserver::{BearerTokens, Identity, Server, serve, tls};
 use seatrial_clock::{Random, SharedClock};
 use seatrial_store::Store;
@@ -8,7 +11,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Data, Parts};
+use super::{Auditing, Data, Parts};
+use crate::adapter::ClusterAuthority;
 
 /// The running API server.
 pub(crate) struct Plane {
@@ -16,13 +20,29 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    /// A client in this process that is known under `name`.
+    /// An administrator's client in this process.
+    pub(crate) fn admin(&self) -> kube::Client {
+        self.server.client(Identity::admin())
+    }
+
+    /// A client in this process of the part that calls itself `name`, with the rights of that part.
     pub(crate) fn client(&self, name: &str) -> kube::Client {
-        let identity = match name {
-            "system:admin" => Identity::admin(),
-            name => Identity::component(name),
-        };
-        self.server.client(identity)
+        self.server.client(Identity::controller(name))
+    }
+
+    /// Makes such clients.
+    pub(crate) fn clients(&self) -> impl Fn(&str) -> kube::Client + Send + Sync + 'static {
+        let server = self.server.clone();
+        move |name| server.client(Identity::controller(name))
+    }
+
+    /// Makes clients of the agent of a node.
+    pub(crate) fn node_clients(
+        &self,
+        node: &str,
+    ) -> impl Fn(&str) -> kube::Client + Send + Sync + 'static {
+        let (server, identity) = (self.server.clone(), Identity::node(node));
+        move |_| server.client(identity.clone())
     }
 
     /// Makes a namespace where it is missing.
@@ -30,7 +50,7 @@ impl Plane {
         use k8s_openapi::api::core::v1::Namespace;
         let namespace: Namespace =
             serde_json::from_value(serde_json::json!({ "metadata": { "name": name } }))?;
-        let api: kube::Api<Namespace> = kube::Api::all(self.client("system:admin"));
+        let api: kube::Api<Namespace> = kube::Api::all(self.admin());
         match api
             .create(&kube::api::PostParams::default(), &namespace)
             .await
@@ -53,14 +73,27 @@ impl Plane {
 
 pub(crate) async fn start(
     data: &Data,
+    audit: &Auditing,
     listener: TcpListener,
     clock: &SharedClock,
     random: &Random,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<Plane> {
-    let store = Store::open(&data.folder("store")?)?;
+    let sealer = Sealer::new(&data.sealing_key()?)?;
+    let store =
+        Store::open_sealed(&data.folder("store")?, Arc::new(sealer)).with_context(|| {
+            let key = data.sealing_key_path();
+            format!(
+                "the store cannot be opened (Secrets are sealed with the key {})",
+                key.display()
+            )
+        })?;
     let state = seatrial_apiserver::State::new(store, clock.clone(), random.clone());
+    state.authentication.sign_with(data.token_key()?);
+    if let Some((policy, log)) = audit.open()? {
+        state.audit.start(policy, Arc::new(log));
+    }
     let server = Server::start(state)
         .await
         .context("the API server cannot start")?;
@@ -69,8 +102,13 @@ pub(crate) async fn start(
         .await
         .context("the custom kinds cannot be installed")?;
     let secrets = data.secrets()?;
-    let tls = tls::configuration(&secrets.server).context("the server's certificate is no good")?;
-    let tokens = BearerTokens::new([(secrets.admin_token, Identity::admin())]);
+    let tls = tls::configuration_with_clients(&secrets.server, &secrets.authority.certificate)
+        .context("the server's certificate is no good")?;
+    let pipeline = Identity::service_account("seatrial-system", "pipeline");
+    let tokens = BearerTokens::new([
+        (secrets.admin_token, Identity::admin()),
+        (secrets.step_token, pipeline),
+    ]);
     let (serving, stop) = (server.clone(), stop.clone());
     tasks.spawn(async move { serve(&serving, listener, tls, tokens, stop).await });
     Ok(Plane { server })
@@ -83,8 +121,11 @@ pub(crate) fn run_controllers(parts: &Parts, tasks: &mut JoinSet<()>) -> Result<
         tasks.spawn(controller);
     }
     let authority = parts.data.secrets()?.authority;
-    let publisher = seatrial_workloads::RootCertificates::new(authority);
+    let publisher = seatrial_workloads::RootCertificates::new(authority.certificate.clone());
     tasks.spawn(seatrial_controller::run(publisher, parts.ctx.clone()));
     tasks.spawn(seatrial_scheduler::run(parts.ctx.clone()));
+    let authority = ClusterAuthority(authority);
+    let certificates = seatrial_workloads::Certificates::new(Arc::new(authority));
+    tasks.spawn(seatrial_controller::run(certificates, parts.ctx.clone()));
     Ok(())
 }

@@ -64,6 +64,7 @@ pub(crate) async fn run(demo: Demo) -> Result<ExitCode> {
             ..Ports::default()
         },
         advisories: None,
+        audit: cluster::Auditing::default(),
     };
     let cluster = Cluster::start(configuration, data).await?;
     cluster.nodes_ready(1, Duration::from_secs(30)).await?;

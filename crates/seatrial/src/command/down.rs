@@ -40,8 +40,7 @@ pub(crate) async fn run(down: Down) -> Result<ExitCode> {
         cluster::remove(&users, &name)?;
     }
     if down.delete {
-        seatrial_node::runtime::sandbox::remove_tree(data.root())
-            .with_context(|| format!("cannot delete {}", data.root().display()))?;
+        data.delete()?;
     }
     if down.which.output == Output::Json {
         println!(

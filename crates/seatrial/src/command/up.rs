@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::arguments::{Output, Up};
-use crate::cluster::{self, Cluster, Configuration, Data, Ports, State};
+use crate::cluster::{self, Auditing, Cluster, Configuration, Data, Ports, State};
 
 /// How long a detached cluster may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,6 +58,12 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
             HostPaths::Refused
         },
         advisories: up.advisories.clone(),
+        audit: Auditing {
+            log: up.audit_log.clone(),
+            policy: up.audit_policy.clone(),
+            megabytes: up.audit_log_maxsize,
+            kept: up.audit_log_maxbackup,
+        },
     };
     let cluster = Cluster::start(configuration, data).await?;
     cluster

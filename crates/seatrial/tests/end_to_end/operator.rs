@@ -56,8 +56,8 @@ async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_controller_keeps_what_it_owns() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start(folder.path(), 1);
-    let client = client(folder.path()).await;
+    let up = Up::start(&folder.path().join("cluster"), 1);
+    let client = client(&folder.path().join("cluster")).await;
     let configs: Api<ConfigMap> = Api::default_namespaced(client.clone());
     let secrets: Api<Secret> = Api::default_namespaced(client.clone());
     let asked = watcher::Config::default().labels("twin=yes");
@@ -117,8 +117,9 @@ async fn a_controller_keeps_what_it_owns() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watcher_sees_every_change_in_order() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start(folder.path(), 1);
-    let configs: Api<ConfigMap> = Api::default_namespaced(client(folder.path()).await);
+    let up = Up::start(&folder.path().join("cluster"), 1);
+    let configs: Api<ConfigMap> =
+        Api::default_namespaced(client(&folder.path().join("cluster")).await);
     configs
         .create(&PostParams::default(), &config("there"))
         .await

@@ -69,7 +69,7 @@ async fn pods(client: &Client) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_goes_on_after_sigkill_and_after_a_clean_stop() {
     let folder = tempfile::tempdir().unwrap();
-    let data: &Path = folder.path();
+    let data: &Path = &folder.path().join("cluster");
     let first = Up::start(data, 2);
     let api = first.ready["state"]["endpoints"]["api"].clone();
     let before = {
@@ -105,7 +105,7 @@ async fn a_cluster_goes_on_after_sigkill_and_after_a_clean_stop() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_before_sigkill_is_there_afterwards() {
     let folder = tempfile::tempdir().unwrap();
-    let data: &Path = folder.path();
+    let data: &Path = &folder.path().join("cluster");
     let up = Up::start(data, 1);
     let acknowledged = {
         let configs: Api<ConfigMap> = Api::default_namespaced(client(data).await);
@@ -147,7 +147,7 @@ async fn whatever_was_acknowledged_before_sigkill_is_there_afterwards() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_program_on_a_running_clusters_directory_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start(folder.path(), 1);
+    let up = Up::start(&folder.path().join("cluster"), 1);
     let second = seatrial(&[
         "up",
         "--runtime",
@@ -155,7 +155,7 @@ async fn a_second_program_on_a_running_clusters_directory_is_refused() {
         "--no-kubeconfig",
         "--data-dir",
     ])
-    .arg(folder.path())
+    .arg(&folder.path().join("cluster"))
     .output()
     .unwrap();
     let said = String::from_utf8(second.stderr).unwrap();
@@ -165,7 +165,7 @@ async fn a_second_program_on_a_running_clusters_directory_is_refused() {
         "{said}"
     );
     // The running one is none the worse for it.
-    let namespaces: Api<Namespace> = Api::all(client(folder.path()).await);
+    let namespaces: Api<Namespace> = Api::all(client(&folder.path().join("cluster")).await);
     namespaces.get("default").await.unwrap();
     up.stop();
 }

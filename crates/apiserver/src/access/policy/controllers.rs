@@ -285,6 +285,7 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
         "resourcequota-controller",
         &[
             may("list watch", "*", "*"),
+            may("get", "core", "resourcequotas"),
             may("patch update", "core", "resourcequotas/status"),
             EVENTS,
         ],
