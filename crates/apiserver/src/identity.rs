@@ -78,6 +78,8 @@ impl Identity {
             // What all controllers read through, as upstream's shared informers.
             "informer" => Self::user("system:kube-controller-manager", &[]),
             "default-scheduler" => Self::user("system:kube-scheduler", &[]),
+            // Upstream's account has another name than its controller.
+            "daemonset-controller" => Self::service_account("kube-system", "daemon-set-controller"),
             name => Self::service_account("kube-system", name),
         }
     }

@@ -192,8 +192,10 @@ pub(super) fn node_rules() -> Vec<Rule> {
 
 /// Whether a part of the control plane of this name has a role. One without can do nothing.
 pub fn knows_controller(name: &str) -> bool {
-    matches!(name, "informer" | "default-scheduler")
-        || controllers::CONTROLLERS
+    let identity = crate::identity::Identity::controller(name);
+    identity.as_account().is_none_or(|(_, account)| {
+        controllers::CONTROLLERS
             .iter()
-            .any(|(known, _)| *known == name)
+            .any(|(known, _)| *known == account)
+    })
 }

@@ -99,7 +99,7 @@ fn audiences(request: &Object) -> Vec<String> {
 /// The account, and the object that the token is bound to.
 fn bound(call: &Call, account: &Object, request: &Object) -> Result<Own, Failure> {
     let namespace = call.target.namespace.as_str();
-    let mut own = Own {
+    let mut bound = Own {
         namespace: namespace.to_owned(),
         serviceaccount: named(account),
         ..Own::default()
@@ -115,7 +115,11 @@ fn bound(call: &Call, account: &Object, request: &Object) -> Result<Own, Failure
         "" => {}
         "Pod" => {
             let pod = load(call, "pods", namespace, &name)?;
-            if pod.text(&["spec", "serviceAccountName"]) != account.name() {
+            let own = match pod.text(&["spec", "serviceAccountName"]) {
+                "" => "default",
+                name => name,
+            };
+            if own != account.name() {
                 let detail = format!(
                     "cannot bind token for serviceaccount {:?} to pod running with different \
                      serviceaccount name.",
@@ -130,11 +134,11 @@ fn bound(call: &Call, account: &Object, request: &Object) -> Result<Own, Failure
                 );
                 return Err(Failure::forbidden(call.kind(), account.name(), &detail));
             }
-            own.node = load(call, "nodes", "", on).ok().as_ref().map(named);
-            own.pod = Some(named(&pod));
+            bound.node = load(call, "nodes", "", on).ok().as_ref().map(named);
+            bound.pod = Some(named(&pod));
         }
-        "Secret" => own.secret = Some(named(&load(call, "secrets", namespace, &name)?)),
-        "Node" => own.node = Some(named(&load(call, "nodes", "", &name)?)),
+        "Secret" => bound.secret = Some(named(&load(call, "secrets", namespace, &name)?)),
+        "Node" => bound.node = Some(named(&load(call, "nodes", "", &name)?)),
         other => {
             return Err(Failure::bad_request(format!(
                 "cannot bind token for object of type /v1, Kind={other}: supported are Pod, Secret and Node"
@@ -142,12 +146,9 @@ fn bound(call: &Call, account: &Object, request: &Object) -> Result<Own, Failure
         }
     }
     let uid = reference("uid");
-    let bound = own
-        .pod
-        .as_ref()
-        .or(own.secret.as_ref())
-        .or(own.node.as_ref());
-    match bound.map(|object| object.uid.clone()) {
+    let object = bound.pod.as_ref();
+    let object = object.or(bound.secret.as_ref()).or(bound.node.as_ref());
+    match object.map(|object| object.uid.clone()) {
         Some(stored) if !uid.is_empty() && stored != uid => {
             let detail = format!(
                 "the UID in the bound object reference ({uid}) does not match the UID in record. \
@@ -155,7 +156,7 @@ fn bound(call: &Call, account: &Object, request: &Object) -> Result<Own, Failure
             );
             Err(Failure::conflict(call.kind(), account.name(), &detail))
         }
-        _ => Ok(own),
+        _ => Ok(bound),
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use k8s_openapi::api::authentication::v1::{TokenRequest as Request, TokenRequestSpec};
+use k8s_openapi::api::authentication::v1::{
+    BoundObjectReference, TokenRequest as Request, TokenRequestSpec,
+};
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, PodSpec, Secret, ServiceAccount};
 use kube::Api;
 use kube::api::PostParams;
@@ -162,7 +164,13 @@ pub(super) async fn tokens(ctx: &Context, pod: &Pod) -> Tokens {
             spec: TokenRequestSpec {
                 audiences,
                 expiration_seconds: Some(request.seconds),
-                ..TokenRequestSpec::default()
+                // A node gets tokens for its pods only, and they end with the pod.
+                bound_object_ref: Some(BoundObjectReference {
+                    api_version: Some("v1".to_owned()),
+                    kind: Some("Pod".to_owned()),
+                    name: pod.metadata.name.clone(),
+                    uid: pod.metadata.uid.clone(),
+                }),
             },
             ..Request::default()
         };

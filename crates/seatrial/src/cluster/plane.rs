@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use seatrial_apiserver::seal::Sealer;
-use seatrial_apiserver::{BearerTokens, Identity, Server, serve, tls};
+use seatrial_apiserver::{BearerTokens, Identity, Server, knows_controller, serve, tls};
 use seatrial_clock::{Random, SharedClock};
 use seatrial_store::Store;
 use tokio::net::TcpListener;
@@ -13,6 +13,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Auditing, Data, Parts};
 use crate::adapter::ClusterAuthority;
+
+/// Who the part of this name is. One that was forgotten in the table of roles does its work all the
+/// same, and is named.
+fn identity(name: &str) -> Identity {
+    if knows_controller(name) {
+        return Identity::controller(name);
+    }
+    tracing::error!(
+        name,
+        "a controller has no role of its own and runs as an administrator"
+    );
+    Identity::component(name)
+}
 
 /// The running API server.
 pub(crate) struct Plane {
@@ -27,13 +40,13 @@ impl Plane {
 
     /// A client in this process of the part that calls itself `name`, with the rights of that part.
     pub(crate) fn client(&self, name: &str) -> kube::Client {
-        self.server.client(Identity::controller(name))
+        self.server.client(identity(name))
     }
 
     /// Makes such clients.
     pub(crate) fn clients(&self) -> impl Fn(&str) -> kube::Client + Send + Sync + 'static {
         let server = self.server.clone();
-        move |name| server.client(Identity::controller(name))
+        move |name| server.client(identity(name))
     }
 
     /// Makes clients of the agent of a node.

@@ -21,7 +21,10 @@ pub(super) fn refers(pod: &Object, what: Referred, name: &str) -> bool {
     };
     let is = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str) == Some(name);
     match what {
-        Referred::Account => is(spec, "/serviceAccountName"),
+        Referred::Account => {
+            is(spec, "/serviceAccountName")
+                || (name == "default" && spec.get("serviceAccountName").is_none())
+        }
         Referred::Claim => {
             let own = pod.name();
             items(spec, "volumes").any(|volume| {

@@ -390,7 +390,7 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
         &[
             may("create get", "core", "namespaces"),
             may(
-                "get list patch update watch",
+                "create get list patch update watch",
                 "seatrial.dev",
                 "repositories",
             ),
