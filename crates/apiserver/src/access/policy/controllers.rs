@@ -343,6 +343,10 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
     ("seatrial", &[EVENTS]),
     (
         "storage-class-installer",
+        &[may("create get list watch", "storage.k8s.io", "storageclasses")],
+    ),
+    (
+        "storage-class-installer",
         &[may("create get", "storage.k8s.io", "storageclasses")],
     ),
     (
