@@ -346,10 +346,6 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
         &[may("create get list watch", "storage.k8s.io", "storageclasses")],
     ),
     (
-        "storage-class-installer",
-        &[may("create get", "storage.k8s.io", "storageclasses")],
-    ),
-    (
         "event-expiry",
         &[may("delete get list watch", "core events.k8s.io", "events")],
     ),
