@@ -24,8 +24,8 @@ const SCRAPES: Rhythm = Rhythm {
     interval: Duration::from_secs(15),
     timeout: Duration::from_secs(10),
 };
-/// Nobody watches whether simulated nodes are late: a slow heart keeps the log readable.
-const HEARTBEAT: Duration = Duration::from_mins(5);
+/// Slow, so that the log stays readable, and well within the 40 s after which a node counts as gone.
+const HEARTBEAT: Duration = Duration::from_secs(20);
 
 pub(crate) const fn minute(minutes: u64) -> Duration {
     Duration::from_mins(minutes)
