@@ -289,5 +289,6 @@ async fn openapi_documents_describe_every_group_version() {
             .any(|parameter| parameter["name"] == "fieldValidation")
     );
     api.get("/openapi/v3/apis/none/v1").await.expect(404);
-    api.get("/openapi/v2").await.expect(404);
+    let old = api.get("/openapi/v2").await.expect(200);
+    assert_eq!(old["swagger"], "2.0");
 }

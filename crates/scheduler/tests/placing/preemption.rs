@@ -5,7 +5,11 @@ use k8s_openapi::api::core::v1::Event;
 use super::*;
 
 async fn add_important(cluster: &Cluster, name: &str, cpu: &str, priority: i32) {
-    add_pod(cluster, name, cpu, json!({"priority": priority})).await;
+    let class = format!("of-{priority}");
+    let object = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+        "metadata": {"name": class}, "value": priority});
+    cluster.apply(object).await.unwrap();
+    add_pod(cluster, name, cpu, json!({"priorityClassName": class})).await;
 }
 
 /// Plays the node: a pod on its way out is gone after a second.

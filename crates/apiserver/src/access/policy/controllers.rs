@@ -343,7 +343,11 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
     ("seatrial", &[EVENTS]),
     (
         "storage-class-installer",
-        &[may("create get list watch", "storage.k8s.io", "storageclasses")],
+        &[may(
+            "create get list watch",
+            "storage.k8s.io",
+            "storageclasses",
+        )],
     ),
     (
         "event-expiry",
