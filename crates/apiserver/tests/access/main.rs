@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // Tests.
 
+mod records;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::{Arc, Mutex};
@@ -479,130 +481,4 @@ async fn tokens_say_who_for_whom_and_end_with_what_they_are_bound_to() {
         document["issuer"],
         "https://kubernetes.default.svc.cluster.local"
     );
-}
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Sink for Lines {
-    fn take(&self, line: String) {
-        self.0.lock().unwrap().push(line);
-    }
-}
-
-#[tokio::test]
-async fn what_the_policy_asks_for_is_written_down_without_secrets() {
-    let api = Api::start().await;
-    let lines = Arc::new(Lines::default());
-    let policy = "{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], rules: [{level: RequestResponse}]}";
-    api.server
-        .state()
-        .audit
-        .start(Policy::read(policy).unwrap(), lines.clone());
-    let secret = json!({ "metadata": { "name": "s" }, "stringData": { "password": "hunter2" } });
-    api.post("/api/v1/namespaces/default/secrets", secret)
-        .await
-        .expect(201);
-    let jane = Somebody::user(&api, "jane");
-    jane.get("/api/v1/namespaces/default/secrets")
-        .await
-        .expect(403);
-    let admin = Somebody::of(&api, Identity::admin());
-    admin
-        .send("GET", PODS, &[("impersonate-user", "jane")], Value::Null)
-        .await
-        .expect(403);
-    api.watch(&format!("{PODS}?watch=true&timeoutSeconds=0"))
-        .await;
-    let written = std::mem::take(&mut *lines.0.lock().unwrap());
-    let all = written.join("\n");
-    assert!(
-        !all.contains("hunter2") && !all.contains("aHVudGVyMg"),
-        "{all}"
-    );
-    let events: Vec<Value> = written
-        .iter()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let summary: Vec<String> = events
-        .iter()
-        .map(|event| {
-            format!(
-                "{} {} {} {} {} {} {}",
-                event["stage"].as_str().unwrap(),
-                event["verb"].as_str().unwrap(),
-                event["objectRef"]["resource"].as_str().unwrap(),
-                event["user"]["username"].as_str().unwrap(),
-                event["impersonatedUser"]["username"],
-                event["responseStatus"]["code"],
-                event["annotations"]["authorization.k8s.io/decision"],
-            )
-        })
-        .collect();
-    expect![[r#"
-        ResponseComplete create secrets seatrial-admin null 201 "allow"
-        ResponseComplete list secrets jane null 403 "forbid"
-        ResponseComplete list pods seatrial-admin "jane" 403 "forbid"
-        ResponseStarted watch pods seatrial-admin null 200 "allow"
-        ResponseComplete watch pods seatrial-admin null 200 "allow""#]]
-    .assert_eq(&summary.join("\n"));
-    assert_eq!(events[0]["requestObject"]["stringData"]["password"], "***");
-}
-
-#[tokio::test]
-async fn certificates_are_approved_by_whoever_may() {
-    let api = Api::start().await;
-    let request = include_str!("support/request.pem");
-    let body = json!({ "metadata": { "name": "jane" }, "spec": {
-        "request": base64(request.as_bytes()),
-        "signerName": "kubernetes.io/kube-apiserver-client",
-        "usages": ["client auth"],
-        "username": "somebody else",
-    }});
-    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-    let made = api.post(path, body).await.expect(201);
-    assert_eq!(made["spec"]["username"], "seatrial-admin");
-    let clerk = Somebody::user(&api, "clerk");
-    let rules = json!([rule(
-        &["get", "update", "patch"],
-        "certificates.k8s.io",
-        &[
-            "certificatesigningrequests",
-            "certificatesigningrequests/approval"
-        ]
-    )]);
-    api.post(&format!("{RBAC}/clusterroles"), role("clerk", rules))
-        .await
-        .expect(201);
-    api.post(
-        &format!("{RBAC}/clusterrolebindings"),
-        binding("clerk", "ClusterRole", "clerk", user("clerk")),
-    )
-    .await
-    .expect(201);
-    let approved = json!({ "status": { "certificate": "eA==", "conditions": [{ "type": "Approved", "status": "True", "reason": "Fine" }] } });
-    let approval = format!("{path}/jane/approval");
-    expect![[r#"certificatesigningrequests.certificates.k8s.io "jane" is forbidden: user not permitted to approve requests with signerName "kubernetes.io/kube-apiserver-client""#]]
-        .assert_eq(clerk.send("PATCH", &approval, &[], approved.clone()).await.message());
-    let approver = "system:certificates.k8s.io:kube-apiserver-client-approver";
-    api.post(
-        &format!("{RBAC}/clusterrolebindings"),
-        binding("approver", "ClusterRole", approver, user("clerk")),
-    )
-    .await
-    .expect(201);
-    let done = clerk
-        .send("PATCH", &approval, &[], approved)
-        .await
-        .expect(200);
-    assert_eq!(done["status"]["conditions"][0]["type"], "Approved");
-    assert!(
-        done["status"]["certificate"].is_null(),
-        "that is the signer's"
-    );
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
