@@ -192,6 +192,15 @@ impl Data {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         }
+        // A new key could not open what the old one has sealed.
+        if self.root.join("store/objects.redb").exists() {
+            bail!(
+                "{}, the key that seals Secrets, is missing: put it back, or begin anew after \
+                 `seatrial down --delete --data-dir {}`",
+                path.display(),
+                self.root.display()
+            );
+        }
         let key = Sealer::generate_key()?;
         let failed = || {
             format!(

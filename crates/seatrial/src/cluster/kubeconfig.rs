@@ -17,11 +17,6 @@ pub(crate) fn context_name(cluster: &str) -> String {
     }
 }
 
-/// Where the cluster's own file is.
-pub(crate) fn own(data: &Data) -> PathBuf {
-    data.root().join("kubeconfig")
-}
-
 /// The file of the steps of pipelines, which have rights of their own.
 const STEPS: &str = "pipelines/kubeconfig";
 

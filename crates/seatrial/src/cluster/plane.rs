@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use seatrial_apiserver::seal::Sealer;
-use seatrial_apiserver::{BearerTokens, Identity, Server, knows_controller, serve, tls};
+use seatrial_apiserver::{BearerTokens, Identity, Server, serve, tls};
 use seatrial_clock::{Random, SharedClock};
 use seatrial_store::Store;
 use tokio::net::TcpListener;
@@ -13,19 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Auditing, Data, Parts};
 use crate::adapter::ClusterAuthority;
-
-/// Who the part of this name is. One that was forgotten in the table of roles does its work all the
-/// same, and is named.
-fn identity(name: &str) -> Identity {
-    if knows_controller(name) {
-        return Identity::controller(name);
-    }
-    tracing::error!(
-        name,
-        "a controller has no role of its own and runs as an administrator"
-    );
-    Identity::component(name)
-}
 
 /// The running API server.
 pub(crate) struct Plane {
@@ -40,13 +27,13 @@ impl Plane {
 
     /// A client in this process of the part that calls itself `name`, with the rights of that part.
     pub(crate) fn client(&self, name: &str) -> kube::Client {
-        self.server.client(identity(name))
+        self.server.client(Identity::controller(name))
     }
 
     /// Makes such clients.
     pub(crate) fn clients(&self) -> impl Fn(&str) -> kube::Client + Send + Sync + 'static {
         let server = self.server.clone();
-        move |name| server.client(identity(name))
+        move |name| server.client(Identity::controller(name))
     }
 
     /// Makes clients of the agent of a node.
@@ -98,7 +85,9 @@ pub(crate) async fn start(
         Store::open_sealed(&data.folder("store")?, Arc::new(sealer)).with_context(|| {
             let key = data.sealing_key_path();
             format!(
-                "the store cannot be opened (Secrets are sealed with the key {})",
+                "the store cannot be opened; go back to a copy of {} and of its key {}, or begin anew \
+                 after `seatrial down --delete`",
+                data.root().display(),
                 key.display()
             )
         })?;
@@ -115,6 +104,9 @@ pub(crate) async fn start(
         .await
         .context("the custom kinds cannot be installed")?;
     let secrets = data.secrets()?;
+    server
+        .state()
+        .be_known_by(secrets.authority.certificate.clone());
     let tls = tls::configuration_with_clients(&secrets.server, &secrets.authority.certificate)
         .context("the server's certificate is no good")?;
     let pipeline = Identity::service_account("seatrial-system", "pipeline");
@@ -141,4 +133,28 @@ pub(crate) fn run_controllers(parts: &Parts, tasks: &mut JoinSet<()>) -> Result<
     let certificates = seatrial_workloads::Certificates::new(Arc::new(authority));
     tasks.spawn(seatrial_controller::run(certificates, parts.ctx.clone()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test may fail loudly.
+
+    use seatrial_apiserver::knows_controller;
+    use seatrial_controller::Context;
+
+    #[tokio::test(start_paused = true)]
+    async fn every_controller_has_a_role_of_its_own() {
+        let cluster = seatrial_testkit::cluster().await;
+        let ctx = Context::new(
+            cluster.client.clone(),
+            cluster.clock.clone(),
+            cluster.random.clone(),
+        );
+        let without: Vec<_> = seatrial_workloads::controllers(&ctx)
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| !knows_controller(name))
+            .collect();
+        assert_eq!(without, Vec::<&str>::new());
+    }
 }
