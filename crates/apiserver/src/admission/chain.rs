@@ -35,6 +35,7 @@ impl Default for Chain {
                 Arc::new(priority::Priority::default()),
                 Arc::new(toleration::Tolerations),
                 Arc::new(storage::DefaultStorageClass),
+                Arc::new(storage::InUseProtection),
                 Arc::new(ingress::DefaultIngressClass),
                 Arc::new(crate::access::Guard),
                 Arc::new(crate::certificate::Approval),

@@ -60,10 +60,15 @@ pub(super) fn claim_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Ca
              volumeAttributesClassName for bound claims",
         ));
     }
-    let storage = new.below("spec.resources.requests.storage");
-    let had = old.below("status.capacity.storage");
-    let amounts = quantity::value(storage.text()).zip(quantity::value(had.text()));
-    if amounts.is_some_and(|(wanted, had)| wanted < had) {
+    let path = "spec.resources.requests.storage";
+    let storage = new.below(path);
+    let amount = |field: &Field<'_>| quantity::value(field.text());
+    // A volume may be larger than was asked for: only asking for less than before can be too little.
+    let shrinks = amount(&storage)
+        .zip(amount(&old.below(path)))
+        .is_some_and(|(wanted, before)| wanted < before);
+    let has = amount(&old.below("status.capacity.storage")).unwrap_or_default();
+    if shrinks && amount(&storage).is_some_and(|wanted| wanted <= has) {
         causes.push(storage.forbidden("field can not be less than status.capacity"));
     }
 }

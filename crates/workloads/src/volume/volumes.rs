@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use seatrial_controller::{Context, Notice, ObjectKey, Outcome, Reconciler, Watches};
+use seatrial_controller::{
+    Caches, Context, Notice, ObjectKey, Outcome, Reconciler, Watches, key_of,
+};
 
 use super::class::PROVISIONER;
 use super::{Error, PROVISIONED_BY, VOLUME_FINALIZER, annotation, release};
@@ -85,14 +87,7 @@ impl Reconciler for Volumes {
     type Error = Error;
 
     fn watches(&self, watches: &mut Watches<PersistentVolume>) {
-        watches.mapped::<PersistentVolumeClaim, _>(|claim, _| {
-            let spec = claim.spec.as_ref();
-            spec.and_then(|spec| spec.volume_name.as_deref())
-                .filter(|name| !name.is_empty())
-                .map(ObjectKey::cluster)
-                .into_iter()
-                .collect()
-        });
+        watches.mapped::<PersistentVolumeClaim, _>(of_claim);
     }
 
     async fn reconcile(
@@ -132,4 +127,26 @@ impl Reconciler for Volumes {
             _ => outcome,
         })
     }
+}
+
+/// The volume a claim names; while it names none, the volumes that name it: a claim can go between
+/// the two writes that join it to its volume.
+fn of_claim(claim: &PersistentVolumeClaim, caches: &Caches) -> Vec<ObjectKey> {
+    let spec = claim.spec.as_ref();
+    let named = spec.and_then(|spec| spec.volume_name.as_deref());
+    if let Some(name) = named.filter(|name| !name.is_empty()) {
+        return vec![ObjectKey::cluster(name)];
+    }
+    let names_it = |volume: &PersistentVolume| {
+        let reference = volume.spec.as_ref()?.claim_ref.as_ref()?;
+        Some(
+            reference.name == claim.metadata.name
+                && reference.namespace == claim.metadata.namespace,
+        )
+    };
+    let volumes = caches.of::<PersistentVolume>().all();
+    let known = volumes
+        .iter()
+        .filter(|one| names_it(one.as_ref()) == Some(true));
+    known.map(|volume| key_of(&**volume)).collect()
 }

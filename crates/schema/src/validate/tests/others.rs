@@ -329,8 +329,10 @@ fn storage() {
     );
     let mut bound = base.clone();
     bound["spec"]["volumeName"] = json!("v");
-    bound["status"] = json!({"capacity": {"storage": "1Gi"}});
+    // Its volume is larger than it asked for.
+    bound["status"] = json!({"capacity": {"storage": "5Gi"}});
     let cases = [
+        json!({}),
         json!({"resources": {"requests": {"storage": "2Gi"}}}),
         json!({"resources": {"requests": {"storage": "1Mi"}}}),
         json!({"accessModes": ["ReadOnlyMany"]}),
@@ -341,14 +343,15 @@ fn storage() {
         &bound,
         &cases.map(spec),
         &expect![[r#"
-        {"spec":{"resources":{"requests":{"storage":"2Gi"}}}}
-        {"spec":{"resources":{"requests":{"storage":"1Mi"}}}}
-            Forbidden spec.resources.requests.storage: Forbidden: field can not be less than status.capacity
-        {"spec":{"accessModes":["ReadOnlyMany"]}}
-            Forbidden spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
-        {"spec":{"storageClassName":"x"}}
-            Forbidden spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
-    "#]],
+            {"spec":{}}
+            {"spec":{"resources":{"requests":{"storage":"2Gi"}}}}
+            {"spec":{"resources":{"requests":{"storage":"1Mi"}}}}
+                Forbidden spec.resources.requests.storage: Forbidden: field can not be less than status.capacity
+            {"spec":{"accessModes":["ReadOnlyMany"]}}
+                Forbidden spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
+            {"spec":{"storageClassName":"x"}}
+                Forbidden spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
+        "#]],
     );
     let base = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"},
         "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/v"}}});
