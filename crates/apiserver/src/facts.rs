@@ -110,6 +110,15 @@ pub(crate) fn default(kind: &Kind, object: &mut Object) {
     }
 }
 
+/// The status of a new object of a built-in kind, which clients expect to be there.
+pub(crate) fn initial_status(kind: &Kind) -> Option<Value> {
+    let (group, version) = split(&kind.stored_as);
+    match kind.origin {
+        Origin::BuiltIn => defaults::status::initial(group, version, &kind.kind),
+        Origin::Custom(_) => None,
+    }
+}
+
 /// What is wrong with a custom object in the stored form, and with its change from `old`.
 fn validate_custom(
     kind: &Kind,

@@ -98,11 +98,6 @@ pub trait Strategy: Sync + std::fmt::Debug {
         false
     }
 
-    /// Whether the reply to a deletion is the object rather than a status.
-    fn returns_deleted(&self) -> bool {
-        false
-    }
-
     /// Told when a prepared object was not stored after all (a dry run, a conflict, a refusal).
     fn abandoned(&self, state: &State, object: &Object, old: Option<&Object>) {
         let _ = (state, object, old);

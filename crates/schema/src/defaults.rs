@@ -8,6 +8,7 @@ mod admission;
 mod field;
 mod network;
 mod pod;
+pub mod status;
 mod storage;
 mod workload;
 

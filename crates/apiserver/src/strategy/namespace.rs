@@ -70,10 +70,6 @@ impl Strategy for Namespace {
         let finalizers = object.at(&["spec", "finalizers"]).and_then(Value::as_array);
         finalizers.is_some_and(|finalizers| !finalizers.is_empty())
     }
-
-    fn returns_deleted(&self) -> bool {
-        true
-    }
 }
 
 fn label(object: &mut Object) {

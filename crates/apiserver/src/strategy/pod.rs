@@ -53,10 +53,6 @@ impl Strategy for Pod {
             .and_then(Value::as_i64);
         asked.or(own).unwrap_or(DEFAULT_GRACE).max(0)
     }
-
-    fn returns_deleted(&self) -> bool {
-        true
-    }
 }
 
 /// `status.qosClass` as upstream works it out: by whether requests and limits are set and equal.

@@ -123,6 +123,9 @@ fn begin(call: &Call, mut object: Object) -> Result<Object, Failure> {
     }
     if kind.has_status(call.version()) && !kind.strategy.keeps_status() {
         object.0.remove("status");
+        if let Some(status) = facts::initial_status(kind) {
+            object.0.insert("status".to_owned(), status);
+        }
     }
     // The name is checked first: what follows may put it into the object.
     invalid_if_any(call, &object, name::check(&object, kind.names))?;

@@ -12,11 +12,32 @@ use crate::body;
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
 use crate::object::{Object, timestamp};
-use crate::registry::Generation;
+use crate::registry::{Generation, Kind};
 use crate::reply;
 
 /// How often a deletion is tried again when the object changes meanwhile.
 const ATTEMPTS: usize = 5;
+
+/// The resources whose deletion upstream answers with the object (its `ReturnDeletedObject`).
+const ANSWERED_WITH_OBJECT: &[&str] = &[
+    "csidrivers.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+    "deviceclasses.resource.k8s.io",
+    "namespaces",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "podtemplates",
+    "resourceclaims.resource.k8s.io",
+    "resourceclaimtemplates.resource.k8s.io",
+    "resourcequotas",
+    "resourceslices.resource.k8s.io",
+    "serviceaccounts",
+    "services",
+    "storageclasses.storage.k8s.io",
+    "volumeattachments.storage.k8s.io",
+    "volumeattributesclasses.storage.k8s.io",
+];
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
@@ -118,11 +139,17 @@ pub(super) async fn delete(call: &Call) -> Result<Response, Failure> {
     };
     match removed {
         Removed::Marked(bytes) => written(bytes).response(call).await,
-        Removed::Gone(bytes, _) if call.kind().strategy.returns_deleted() => {
+        Removed::Gone(bytes, _) if answers_with_object(call.kind()) => {
             written(bytes).response(call).await
         }
         Removed::Gone(_, object) => success(call, &object),
     }
+}
+
+/// Whether the reply to a deletion of this kind is the object rather than a status. Clients with typed
+/// models rely on it.
+fn answers_with_object(kind: &Kind) -> bool {
+    kind.built_in() && ANSWERED_WITH_OBJECT.contains(&&*kind.resource)
 }
 
 fn success(call: &Call, object: &Object) -> Result<Response, Failure> {
