@@ -8,6 +8,9 @@ use seatrial_clock::Random;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// The longest that a key waits.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
 /// How long to wait between tries of one key.
 #[derive(Debug, Clone)]
 pub struct Delay {
@@ -158,9 +161,10 @@ impl<T: Ord + Clone> Queue<T> {
         self.wake.notify_one();
     }
 
-    /// Adds a key after a delay, replacing the timer it may have.
+    /// Adds a key after a delay, replacing the timer it may have. A delay of more than a year, which
+    /// only a slip in an object asks for, is cut to that: the object is looked at again then.
     pub fn add_after(&self, key: T, delay: Duration) {
-        let due = Instant::now() + delay;
+        let due = Instant::now() + delay.min(LONGEST);
         self.state().set_timer(key, due);
         self.wake.notify_one();
     }
@@ -285,6 +289,14 @@ mod tests {
         assert_eq!(queue.next().await, "soon");
         assert_eq!(queue.next().await, "late");
         assert_eq!(start.elapsed().as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_delay_that_no_clock_can_hold_is_cut() {
+        let queue = queue();
+        queue.add_after("never", Duration::MAX);
+        queue.add_after("soon", Duration::from_secs(1));
+        assert_eq!(queue.next().await, "soon");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,14 +1,13 @@
 //! The task that keeps one cache current.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::StreamExt;
 use kube::Client;
 use kube::api::{ListParams, WatchEvent, WatchParams};
-use kube::core::error_boundary::InvalidObject;
-use kube::core::{DeserializeGuard, ObjectList, Request};
-use serde::de::DeserializeOwned;
+use kube::core::{ListMeta, ObjectMeta, Request};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::Cache;
 use crate::{Chain, Delay, Object, ObjectKey, key_of};
@@ -37,25 +36,11 @@ enum Error {
     NotServed,
 }
 
-impl Error {
-    /// Whether an object did not decode. A watch reports that as a `Status` without any content:
-    /// the library reads a line that is no event as a `Status`, whose fields are all optional.
-    fn is_decoding(&self) -> bool {
-        match self {
-            Self::List(kube::Error::SerdeError(_)) | Self::Watch(kube::Error::SerdeError(_)) => {
-                true
-            }
-            Self::Watch(kube::Error::Api(status)) => status.code == 0 && status.reason.is_empty(),
-            _ => false,
-        }
-    }
-}
-
 /// Lists, then watches, for ever. Flow: list → watch from the list's revision → watch again from
 /// the last revision seen. 410 leads back to a list; other errors wait, up to ten seconds.
 ///
-/// One object that does not decode must not blind every controller of its kind: after the first such
-/// failure objects are decoded one by one, at twice the cost, and those that fail are left out.
+/// One object that does not decode must not blind every controller of its kind: objects are cut out
+/// of a reply as text and decoded one by one, and those that fail are left out.
 pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
     let delay = Delay {
         first: Duration::from_millis(20),
@@ -64,15 +49,8 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
     };
     let mut failures = 0;
     let mut position: Option<String> = None;
-    let mut care = Care::Quick;
     loop {
-        let result = match care {
-            Care::Quick => follow::<K, K>(&client, &cache, &mut position).await,
-            Care::OneByOne => {
-                follow::<K, DeserializeGuard<K>>(&client, &cache, &mut position).await
-            }
-        };
-        match result {
+        match follow(&client, &cache, &mut position).await {
             Ok(Heard::Something) => failures = 0,
             // A server that ends watches at once must not be asked in a tight loop.
             Ok(Heard::Nothing) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -87,7 +65,6 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
                 failures += 1;
                 tokio::time::sleep(delay.after(failures).min(NOT_SERVED)).await;
             }
-            Err(error) if care == Care::Quick && error.is_decoding() => care = Care::OneByOne,
             Err(error) => {
                 failures += 1;
                 let wait = delay.after(failures);
@@ -98,45 +75,32 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
     }
 }
 
-/// How objects are decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Care {
-    /// A reply as a whole; one bad object fails it.
-    Quick,
-    /// Each by itself.
-    OneByOne,
-}
-
 enum Heard {
     Something,
     Nothing,
 }
 
-/// An object as it was read, or why it could not be.
-trait Reading<K>: DeserializeOwned + Clone + Debug + Send + 'static {
-    fn read(self) -> Result<K, Box<InvalidObject>>;
+/// A reply to a list, its objects still text.
+#[derive(Deserialize)]
+struct Page {
+    metadata: ListMeta,
+    items: Vec<Box<RawValue>>,
 }
 
-impl<K: Object> Reading<K> for K {
-    fn read(self) -> Result<K, Box<InvalidObject>> {
-        Ok(self)
-    }
+/// As much of an object as has to be right for it to be named.
+#[derive(Deserialize)]
+struct Named {
+    metadata: ObjectMeta,
 }
 
-impl<K: Object> Reading<K> for DeserializeGuard<K> {
-    fn read(self) -> Result<K, Box<InvalidObject>> {
-        self.0.map_err(Box::new)
-    }
-}
-
-async fn follow<K: Object, R: Reading<K>>(
+async fn follow<K: Object>(
     client: &Client,
     cache: &Cache<K>,
     position: &mut Option<String>,
 ) -> Result<Heard, Error> {
     let from = match position.take() {
         Some(from) => from,
-        None => list::<K, R>(client, cache).await?,
+        None => list(client, cache).await?,
     };
     let from = position.insert(from);
     let request = Request::new(cache.path());
@@ -148,7 +112,7 @@ async fn follow<K: Object, R: Reading<K>>(
     };
     let request = request.map_err(Error::Build)?;
     let events = client
-        .request_events::<R>(request)
+        .request_events::<Box<RawValue>>(request)
         .await
         .map_err(|error| refused(error, Error::Watch))?;
     let mut events = std::pin::pin!(events);
@@ -172,10 +136,7 @@ fn refused(error: kube::Error, other: fn(kube::Error) -> Error) -> Error {
     }
 }
 
-async fn list<K: Object, R: Reading<K>>(
-    client: &Client,
-    cache: &Cache<K>,
-) -> Result<String, Error> {
+async fn list<K: Object>(client: &Client, cache: &Cache<K>) -> Result<String, Error> {
     let mut params = ListParams::default().limit(PAGE);
     let mut objects = Vec::new();
     loop {
@@ -185,12 +146,12 @@ async fn list<K: Object, R: Reading<K>>(
         } else {
             request.list(&params)
         };
-        let page: ObjectList<R> = client
+        let page: Page = client
             .request(request.map_err(Error::Build)?)
             .await
             .map_err(|error| refused(error, Error::List))?;
-        let read = page.items.into_iter().map(Reading::read);
-        objects.extend(read.filter_map(|object| object.map_err(|bad| warn(cache, &bad)).ok()));
+        let read = page.items.iter().map(|text| read(cache, text));
+        objects.extend(read.filter_map(Result::ok));
         let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else {
             let version = page.metadata.resource_version.unwrap_or_default();
             cache.update(revision(&version), |state| state.replace(objects));
@@ -203,23 +164,32 @@ async fn list<K: Object, R: Reading<K>>(
     }
 }
 
-fn warn<K: Object>(cache: &Cache<K>, bad: &InvalidObject) {
-    let meta = &bad.metadata;
-    let key = ObjectKey::new(
-        meta.namespace.as_deref().unwrap_or_default(),
-        meta.name.as_deref().unwrap_or_default(),
-    );
-    tracing::warn!(kind = cache.path(), object = %key, "left out: {}", bad.error);
+/// The object, or at least which it is.
+fn read<K: Object>(cache: &Cache<K>, text: &RawValue) -> Result<K, ObjectMeta> {
+    serde_json::from_str(text.get()).map_err(|error| {
+        let named = serde_json::from_str::<Named>(text.get());
+        let metadata = named.map(|named| named.metadata).unwrap_or_default();
+        let object = key(&metadata);
+        tracing::warn!(kind = cache.path(), %object, "left out: {error}");
+        metadata
+    })
 }
 
-fn take<K: Object, R: Reading<K>>(
+fn key(meta: &ObjectMeta) -> ObjectKey {
+    ObjectKey::new(
+        meta.namespace.as_deref().unwrap_or_default(),
+        meta.name.as_deref().unwrap_or_default(),
+    )
+}
+
+fn take<K: Object>(
     cache: &Cache<K>,
-    event: WatchEvent<R>,
+    event: WatchEvent<Box<RawValue>>,
     position: &mut Option<String>,
 ) -> Result<(), Error> {
-    let (reading, gone) = match event {
-        WatchEvent::Added(object) | WatchEvent::Modified(object) => (object, false),
-        WatchEvent::Deleted(object) => (object, true),
+    let (text, gone) = match event {
+        WatchEvent::Added(text) | WatchEvent::Modified(text) => (text, false),
+        WatchEvent::Deleted(text) => (text, true),
         WatchEvent::Bookmark(bookmark) => {
             let version = bookmark.metadata.resource_version;
             cache.update(revision(&version), |_| {});
@@ -229,7 +199,7 @@ fn take<K: Object, R: Reading<K>>(
         WatchEvent::Error(status) if status.code == 410 => return Err(Error::Gone),
         WatchEvent::Error(status) => return Err(Error::Watch(kube::Error::Api(status))),
     };
-    let version = match reading.read() {
+    let version = match read(cache, &text) {
         Ok(object) => {
             let version = object.meta().resource_version.clone().unwrap_or_default();
             cache.update(revision(&version), |state| {
@@ -241,16 +211,10 @@ fn take<K: Object, R: Reading<K>>(
             });
             version
         }
-        Err(bad) => {
-            warn(cache, &bad);
-            let meta = bad.metadata;
-            let key = ObjectKey::new(
-                meta.namespace.unwrap_or_default(),
-                meta.name.unwrap_or_default(),
-            );
-            let version = meta.resource_version.unwrap_or_default();
+        Err(meta) => {
+            let version = meta.resource_version.clone().unwrap_or_default();
             // What it was before is no longer true either.
-            cache.update(revision(&version), |state| state.remove(&key));
+            cache.update(revision(&version), |state| state.remove(&key(&meta)));
             version
         }
     };
