@@ -4,7 +4,7 @@
 //! have no address on this machine; endpoints that are no pods are reached by their address.
 
 pub(crate) mod service;
-mod trust;
+pub(crate) mod trust;
 
 use std::time::Duration;
 
@@ -248,7 +248,7 @@ pub(crate) async fn send(
 }
 
 /// Opens a TCP connection.
-async fn dial(host: &str, port: u16) -> Result<Box<dyn Duplex>, Error> {
+pub(crate) async fn dial(host: &str, port: u16) -> Result<Box<dyn Duplex>, Error> {
     let connected = tokio::net::TcpStream::connect((host, port)).await;
     let stream = connected.map_err(|source| Error::Connect {
         peer: format!("tcp {host}:{port}"),

@@ -4,12 +4,8 @@
 use std::io;
 
 use async_trait::async_trait;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Anything that carries bytes both ways.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+use crate::stream::Duplex;
 
 /// A service of the cluster, and one of its ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,5 +25,5 @@ pub trait ServiceReach: Send + Sync {
     ///
     /// # Errors
     /// Why there is none, such as `no endpoints available for service "x"`.
-    async fn connect(&self, to: &ServicePort) -> io::Result<Box<dyn ByteStream>>;
+    async fn connect(&self, to: &ServicePort) -> io::Result<Box<dyn Duplex>>;
 }

@@ -114,6 +114,15 @@ async fn a_watch_sends_what_exists_then_what_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_may_ask_for_more_time_than_a_clock_can_hold() {
+    let api = Api::start().await;
+    let path = format!("{MAPS}?watch=1&timeoutSeconds=18446744073709551615");
+    let watch = api.watch(&path);
+    let quiet = tokio::time::timeout(std::time::Duration::from_secs(5), watch).await;
+    assert!(quiet.is_err(), "it ended: {quiet:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_selecting_watch_sees_objects_enter_and_leave() {
     let api = Api::start().await;
     let revision = api.server.state().store.revision();

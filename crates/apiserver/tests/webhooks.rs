@@ -19,7 +19,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use seatrial_apiserver::reach::{ByteStream, ServicePort, ServiceReach};
+use seatrial_apiserver::reach::{ServicePort, ServiceReach};
+use seatrial_apiserver::stream::Duplex;
 use seatrial_apiserver::tls;
 use serde_json::{Value, json};
 use support::{Api, DEPLOYMENTS, MAPS, config_map, deployment};
@@ -371,7 +372,7 @@ struct Reach(u16);
 
 #[async_trait]
 impl ServiceReach for Reach {
-    async fn connect(&self, to: &ServicePort) -> io::Result<Box<dyn ByteStream>> {
+    async fn connect(&self, to: &ServicePort) -> io::Result<Box<dyn Duplex>> {
         if to.name != "guard" {
             let text = format!("no endpoints available for service {:?}", to.name);
             return Err(io::Error::new(io::ErrorKind::NotConnected, text));

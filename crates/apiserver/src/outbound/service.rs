@@ -31,8 +31,7 @@ pub(crate) async fn connect(
             port,
         };
         let connected = reach.connect(&to).await;
-        let stream = connected.map_err(|error| Error::Service(error.to_string()))?;
-        return Ok(Box::new(stream));
+        return connected.map_err(|error| Error::Service(error.to_string()));
     }
     let service = object(state, "services", namespace, name);
     let service = service.ok_or_else(|| Error::Service(format!("service {name:?} not found")))?;

@@ -32,7 +32,8 @@ pub(super) async fn secure(
     Ok(Box::new(secured))
 }
 
-fn config(trust: &Trust) -> Result<ClientConfig, String> {
+/// TLS that believes whom `trust` says.
+pub(crate) fn config(trust: &Trust) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder

@@ -26,6 +26,9 @@ use crate::state::State;
 /// How long a watch lasts unless the client says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
+/// How long a watch may ask to run; a clock has no place for the end of the longest that fits a number.
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(24 * 365);
+
 /// How often a quiet watcher is told how far it has seen.
 const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 
@@ -83,7 +86,8 @@ impl Feed {
         let asked: Option<Revision> = call.number("resourceVersion")?.filter(|&asked| asked > 0);
         let timeout = call
             .number("timeoutSeconds")?
-            .map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+            .map_or(DEFAULT_TIMEOUT, Duration::from_secs)
+            .min(LONGEST_TIMEOUT);
         let now = Instant::now();
         let mut feed = Self {
             state: Arc::clone(&call.state),

@@ -6,25 +6,21 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
-use crate::outbound::service;
-use crate::reach::{ByteStream, ServicePort};
+use crate::outbound::{self, Trust, dial, service, trust};
+use crate::reach::ServicePort;
 use crate::state::State;
+use crate::stream::Duplex;
 
 /// The largest reply that is read (upstream's limit for objects).
 const REPLY_LIMIT: usize = 3 << 20;
@@ -166,43 +162,17 @@ impl Client {
             .to_owned();
         let server = ServerName::try_from(host.clone())
             .map_err(|error| format!("the host {host:?}: {error}"))?;
+        let believed = Trust::from_bundle(&self.bundle).map_err(|error| error.to_string())?;
         let dial = Dial(Arc::new(Line {
             place,
             host,
             port: uri.port_u16().unwrap_or(443),
             server,
-            tls: TlsConnector::from(Arc::new(trust(&self.bundle)?)),
+            tls: TlsConnector::from(Arc::new(trust::config(&believed)?)),
         }));
         let pool = Pool::builder(TokioExecutor::new()).build(dial);
         Ok(Ready { url, pool })
     }
-}
-
-/// TLS that trusts the bundle, or the machine's certificates where there is none.
-fn trust(bundle: &str) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    if bundle.is_empty() {
-        let native = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(native.certs);
-    } else {
-        let pem = STANDARD
-            .decode(bundle)
-            .map_err(|error| format!("caBundle is not base64: {error}"))?;
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| format!("caBundle: {error}"))?;
-            roots
-                .add(certificate)
-                .map_err(|error| format!("caBundle: {error}"))?;
-        }
-        if roots.is_empty() {
-            return Err("caBundle holds no certificate".to_owned());
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// An error with its causes, the pool's own layer left out.
@@ -252,20 +222,14 @@ struct Line {
 
 impl Line {
     async fn open(&self) -> std::io::Result<Wire> {
-        let stream: Box<dyn ByteStream> = match &self.place {
-            Place::Net => {
-                let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
-                let (host, port) = (&self.host, self.port);
-                let refused = |error: std::io::Error| {
-                    std::io::Error::new(error.kind(), format!("dial tcp {host}:{port}: {error}"))
-                };
-                Box::new(stream.map_err(refused)?)
-            }
+        let failed = |error: outbound::Error| std::io::Error::other(error.to_string());
+        let stream = match &self.place {
+            Place::Net => dial(&self.host, self.port).await.map_err(failed)?,
             Place::Service(to, state) => {
                 let stopped = || std::io::Error::other("the server has stopped");
                 let state = state.upgrade().ok_or_else(stopped)?;
                 let stream = service::connect(&state, &to.namespace, &to.name, to.port).await;
-                Box::new(stream.map_err(|error| std::io::Error::other(error.to_string()))?)
+                stream.map_err(failed)?
             }
         };
         let stream = self.tls.connect(self.server.clone(), stream).await?;
@@ -292,7 +256,7 @@ impl Service<Uri> for Dial {
 }
 
 /// An open connection.
-struct Wire(TokioIo<tokio_rustls::client::TlsStream<Box<dyn ByteStream>>>);
+struct Wire(TokioIo<tokio_rustls::client::TlsStream<Box<dyn Duplex>>>);
 
 impl Connection for Wire {
     fn connected(&self) -> Connected {
