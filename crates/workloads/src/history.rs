@@ -16,7 +16,7 @@ use seatrial_controller::{Context, Static, is_controlled_by, key_of, owner_refer
 use seatrial_resources::pod_template;
 use serde_json::{Value, json};
 
-use crate::{ownership, selector, template};
+use crate::{ownership, template};
 
 /// The label by which pods name their revision: a StatefulSet's by name, a DaemonSet's by hash.
 pub(crate) const REVISION_LABEL: &str = "controller-revision-hash";
@@ -69,22 +69,14 @@ pub(crate) fn label<'a>(revision: &'a ControllerRevision, label: &str) -> Option
 /// What the cache has of one owner.
 pub(crate) async fn observe<O: Static>(owner: &O, selector: &Selector, ctx: &Context) -> History {
     let cache = ctx.cache::<ControllerRevision>().await;
-    let meta = owner.meta();
-    let mut owned: Vec<_> = cache
-        .owned_by(meta.uid.as_deref().unwrap_or_default())
-        .into_iter()
-        .filter(|revision| is_controlled_by(&**revision, owner))
-        .collect();
+    let family = ownership::family(owner, selector, &cache);
+    // Labels of a revision are its owner's business only: strays are ours as well.
+    let mut owned = [family.owned, family.strays].concat();
     owned.sort_by(|one, other| (one.revision, name(one)).cmp(&(other.revision, name(other))));
-    let orphans = cache
-        .orphans(meta.namespace.as_deref().unwrap_or_default())
-        .into_iter()
-        .filter(|revision| {
-            revision.metadata.deletion_timestamp.is_none()
-                && selector::matches(selector, &revision.metadata)
-        })
-        .collect();
-    History { owned, orphans }
+    History {
+        owned,
+        orphans: family.orphans,
+    }
 }
 
 /// The data of a revision: a patch that replaces the template.

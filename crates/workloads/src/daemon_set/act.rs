@@ -31,17 +31,7 @@ pub(super) async fn act(
     ctx: &Context,
 ) -> Result<Acted, Error> {
     let pods = ctx.objects::<Pod>();
-    let uid = set.metadata.uid.as_deref().unwrap_or_default();
-    for pod in &plan.release {
-        ownership::release(&pods, &**pod, uid)
-            .await
-            .map_err(Error::Release)?;
-    }
-    for pod in &plan.adopt {
-        ownership::adopt(&pods, &**pod, &owner_reference(set))
-            .await
-            .map_err(Error::Adopt)?;
-    }
+    ownership::exchange(set, &plan.release, &plan.adopt, ctx).await?;
     let mut acted = Acted {
         events: plan.events.clone(),
         collided: false,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use seatrial_controller::{Context, is_controlled_by};
+use seatrial_controller::Context;
 
 use super::{Error, placement};
 use crate::history::{self, History};
-use crate::selector;
+use crate::{ownership, selector};
 
 /// What concerns one set.
 #[derive(Debug, Default)]
@@ -28,30 +28,16 @@ pub(super) struct World {
 pub(super) async fn observe(set: &DaemonSet, ctx: &Context) -> Result<World, Error> {
     let spec = set.spec.as_ref().ok_or(Error::NoSpec)?;
     let selector = selector::parse(&spec.selector)?;
-    let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
-    let uid = set.metadata.uid.as_deref().unwrap_or_default();
-    let pods = ctx.cache::<Pod>().await;
-    let (matching, strays): (Vec<_>, Vec<_>) = pods
-        .owned_by(uid)
-        .into_iter()
-        .filter(|pod| is_controlled_by(&**pod, set))
-        .partition(|pod| selector::matches(&selector, &pod.metadata));
-    let orphans = pods
-        .orphans(namespace)
-        .into_iter()
-        .filter(|pod| {
-            pod.metadata.deletion_timestamp.is_none() && selector::matches(&selector, &pod.metadata)
-        })
-        .collect();
+    let family = ownership::family(set, &selector, &ctx.cache::<Pod>().await);
     let nodes = ctx.cache::<Node>().await.all();
     Ok(World {
         nodes: nodes
             .into_iter()
             .filter_map(|node| Some((node.metadata.name.clone()?, node)))
             .collect(),
-        owned: by_node(matching),
-        strays,
-        orphans,
+        owned: by_node(family.owned),
+        strays: family.strays,
+        orphans: family.orphans,
         history: history::observe(set, &selector, ctx).await,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::api::Patch;
-use seatrial_controller::{Context, is_controlled_by, key_of, owner_reference};
+use seatrial_controller::{Context, is_controlled_by, key_of};
 use serde_json::{Map, Value, json};
 
 use super::Error;
@@ -25,18 +25,7 @@ pub(super) async fn act(
     ctx: &Context,
 ) -> Result<Acted, Error> {
     let sets = ctx.objects::<ReplicaSet>();
-    let uid = deployment.metadata.uid.as_deref().unwrap_or_default();
-    for set in &plan.adopt {
-        let owner = owner_reference(deployment);
-        ownership::adopt(&sets, &**set, &owner)
-            .await
-            .map_err(Error::Adopt)?;
-    }
-    for set in &plan.release {
-        ownership::release(&sets, &**set, uid)
-            .await
-            .map_err(Error::Release)?;
-    }
+    ownership::exchange(deployment, &plan.release, &plan.adopt, ctx).await?;
     let mut acted = Acted::default();
     for member in &plan.changes {
         if member.exists {

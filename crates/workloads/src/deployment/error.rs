@@ -2,7 +2,7 @@
 
 use seatrial_controller::{Class, Classify, write};
 
-use crate::selector;
+use crate::{ownership, selector};
 
 /// The step that failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,12 +24,9 @@ pub enum Error {
     /// The strategy is unknown.
     #[error("spec.strategy.type: `{0}` is neither RollingUpdate nor Recreate")]
     Strategy(String),
-    /// A matching orphan could not be taken over.
-    #[error("adopt a replica set")]
-    Adopt(#[source] write::Error),
-    /// A replica set that no longer matches could not be let go.
-    #[error("release a replica set")]
-    Release(#[source] write::Error),
+    /// A child could not change hands.
+    #[error(transparent)]
+    Ownership(#[from] ownership::Error),
     /// The replica set of the newest template could not be created.
     #[error("Failed to create new replica set")]
     Create(#[source] write::Error),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
-use seatrial_controller::{Context, is_controlled_by};
+use seatrial_controller::Context;
 
 use super::{Error, limits};
-use crate::{pod, selector};
+use crate::{ownership, pod, selector};
 
 /// The replica sets that concern one deployment.
 #[derive(Debug, Default)]
@@ -27,27 +27,14 @@ pub(super) struct World {
 pub(super) async fn observe(deployment: &Deployment, ctx: &Context) -> Result<World, Error> {
     let spec = deployment.spec.as_ref().ok_or(Error::NoSpec)?;
     let selector = selector::parse(&spec.selector)?;
-    let sets = ctx.cache::<ReplicaSet>().await;
-    let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
-    let uid = deployment.metadata.uid.as_deref().unwrap_or_default();
-    let (mut owned, strays): (Vec<_>, Vec<_>) = sets
-        .owned_by(uid)
-        .into_iter()
-        .filter(|set| is_controlled_by(&**set, deployment))
-        .partition(|set| selector::matches(&selector, &set.metadata));
+    let family = ownership::family(deployment, &selector, &ctx.cache::<ReplicaSet>().await);
+    let mut owned = family.owned;
     let age = |set: &ReplicaSet| set.metadata.creation_timestamp.as_ref().map(|time| time.0);
     owned.sort_by(|one, other| {
         age(one)
             .cmp(&age(other))
             .then_with(|| one.metadata.name.cmp(&other.metadata.name))
     });
-    let orphans = sets
-        .orphans(namespace)
-        .into_iter()
-        .filter(|set| {
-            set.metadata.deletion_timestamp.is_none() && selector::matches(&selector, &set.metadata)
-        })
-        .collect();
     let mut populated = BTreeSet::new();
     if limits::is_recreate(deployment) {
         let pods = ctx.cache::<Pod>().await;
@@ -58,8 +45,8 @@ pub(super) async fn observe(deployment: &Deployment, ctx: &Context) -> Result<Wo
     }
     Ok(World {
         owned,
-        strays,
-        orphans,
+        strays: family.strays,
+        orphans: family.orphans,
         populated,
     })
 }

@@ -23,18 +23,7 @@ pub(super) async fn act(
     ctx: &Context,
 ) -> Result<Vec<Notice>, Error> {
     let pods = ctx.objects::<Pod>();
-    let uid = set.metadata.uid.as_deref().unwrap_or_default();
-    for pod in &plan.release {
-        ownership::release(&pods, &**pod, uid)
-            .await
-            .map_err(Error::Release)?;
-    }
-    for pod in &plan.adopt {
-        let owner = owner_reference(set);
-        ownership::adopt(&pods, &**pod, &owner)
-            .await
-            .map_err(Error::Adopt)?;
-    }
+    ownership::exchange(set, &plan.release, &plan.adopt, ctx).await?;
     match &plan.change {
         Change::None => Ok(Vec::new()),
         Change::Create(count) => create(set, world, *count, ctx).await,

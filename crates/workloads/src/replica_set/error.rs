@@ -2,7 +2,7 @@
 
 use seatrial_controller::{Class, Classify, write};
 
-use crate::selector;
+use crate::{ownership, selector};
 
 /// The step that failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,12 +13,9 @@ pub enum Error {
     /// The selector cannot be used.
     #[error("read the selector")]
     Selector(#[from] selector::Error),
-    /// A matching orphan could not be taken over.
-    #[error("adopt a pod")]
-    Adopt(#[source] write::Error),
-    /// A pod that no longer matches could not be let go.
-    #[error("release a pod")]
-    Release(#[source] write::Error),
+    /// A child could not change hands.
+    #[error(transparent)]
+    Ownership(#[from] ownership::Error),
     /// A pod could not be created.
     #[error("Error creating")]
     Create(#[source] write::Error),
@@ -33,15 +30,14 @@ impl Classify for Error {
             Self::NoSpec | Self::Selector(_) => Class::Terminal,
             // A pod that is refused now may be accepted after an admission rule or a limit
             // changed; the back-off makes trying cheap. So does upstream.
-            Self::Adopt(_) | Self::Release(_) | Self::Create(_) | Self::Delete(_) => Class::Retry,
+            Self::Ownership(_) | Self::Create(_) | Self::Delete(_) => Class::Retry,
         }
     }
 
     fn reason(&self) -> &'static str {
         match self {
             Self::NoSpec | Self::Selector(_) => "SelectingAll",
-            Self::Adopt(_) => "FailedAdopt",
-            Self::Release(_) => "FailedRelease",
+            Self::Ownership(error) => error.reason(),
             Self::Create(_) => "FailedCreate",
             Self::Delete(_) => "FailedDelete",
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
-use seatrial_controller::{Cache, Context, is_controlled_by};
+use seatrial_controller::{Cache, Context};
 
 use super::Error;
-use crate::{pod, selector};
+use crate::{ownership, pod, selector};
 
 /// The pods that concern one set, each list in the order of names.
 #[derive(Debug, Default)]
@@ -28,21 +28,11 @@ pub(super) async fn observe(set: &ReplicaSet, ctx: &Context) -> Result<World, Er
 pub(super) fn gather(set: &ReplicaSet, pods: &Cache<Pod>) -> Result<World, Error> {
     let spec = set.spec.as_ref().ok_or(Error::NoSpec)?;
     let selector = selector::parse(&spec.selector)?;
-    let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
-    let uid = set.metadata.uid.as_deref().unwrap_or_default();
-    let (owned, strays) = pods
-        .owned_by(uid)
-        .into_iter()
-        .filter(|pod| is_controlled_by(&**pod, set))
-        .partition(|pod| selector::matches(&selector, &pod.metadata));
-    let orphans = pods
-        .orphans(namespace)
-        .into_iter()
-        .filter(|pod| pod::is_active(pod) && selector::matches(&selector, &pod.metadata))
-        .collect();
+    let mut family = ownership::family(set, &selector, pods);
+    family.orphans.retain(|pod| pod::is_active(pod));
     Ok(World {
-        owned,
-        strays,
-        orphans,
+        owned: family.owned,
+        strays: family.strays,
+        orphans: family.orphans,
     })
 }

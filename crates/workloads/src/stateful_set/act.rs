@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::api::Patch;
-use seatrial_controller::{Context, Notice, key_of, owner_reference};
+use seatrial_controller::{Context, Notice, key_of};
 use serde_json::json;
 
 use super::observe::World;
@@ -28,18 +28,7 @@ pub(super) async fn act(
     plan: &Plan,
     ctx: &Context,
 ) -> Result<Acted, Error> {
-    let pods = ctx.objects::<Pod>();
-    let uid = set.metadata.uid.as_deref().unwrap_or_default();
-    for pod in &plan.release {
-        ownership::release(&pods, &**pod, uid)
-            .await
-            .map_err(Error::Release)?;
-    }
-    for pod in &plan.adopt {
-        ownership::adopt(&pods, &**pod, &owner_reference(set))
-            .await
-            .map_err(Error::Adopt)?;
-    }
+    ownership::exchange(set, &plan.release, &plan.adopt, ctx).await?;
     let mut acted = Acted::default();
     if let Some(update) = &plan.update {
         let noted = history::note(set, &world.history, update, ctx).await;

@@ -2,7 +2,7 @@
 
 use seatrial_controller::{Class, Classify, write};
 
-use crate::selector;
+use crate::{ownership, selector};
 
 /// The step that failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +18,9 @@ pub enum Error {
         "spec.updateStrategy.rollingUpdate.maxUnavailable: `{0}` is neither a number nor a percentage"
     )]
     MaxUnavailable(String),
-    /// A matching orphan could not be taken over.
-    #[error("adopt a pod")]
-    Adopt(#[source] write::Error),
-    /// A pod that no longer matches could not be let go.
-    #[error("release a pod")]
-    Release(#[source] write::Error),
+    /// A child could not change hands.
+    #[error(transparent)]
+    Ownership(#[from] ownership::Error),
     /// A revision could not be written or removed.
     #[error("write the revision history")]
     History(#[source] write::Error),
@@ -90,8 +87,7 @@ impl Classify for Error {
         match self {
             Self::NoSpec | Self::MaxUnavailable(_) => "InvalidSpec",
             Self::Selector(_) => "SelectingAll",
-            Self::Adopt(_) => "FailedAdopt",
-            Self::Release(_) => "FailedRelease",
+            Self::Ownership(error) => error.reason(),
             Self::History(_) => "FailedUpdateHistory",
             Self::Create { .. } | Self::CreateClaim { .. } => "FailedCreate",
             Self::Amend { .. } | Self::OwnClaim(_) => "FailedUpdate",

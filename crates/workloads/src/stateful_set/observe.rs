@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use seatrial_controller::{Context, is_controlled_by};
+use seatrial_controller::Context;
 
 use super::{Error, claim, identity};
 use crate::history::{self, History};
-use crate::selector;
+use crate::{ownership, selector};
 
 /// What concerns one set; each list in the order of names.
 #[derive(Debug, Default)]
@@ -29,22 +29,10 @@ pub(super) async fn observe(set: &StatefulSet, ctx: &Context) -> Result<World, E
     let spec = set.spec.as_ref().ok_or(Error::NoSpec)?;
     let selector = selector::parse(&spec.selector)?;
     let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
-    let uid = set.metadata.uid.as_deref().unwrap_or_default();
-    let pods = ctx.cache::<Pod>().await;
-    let (owned, strays) = pods
-        .owned_by(uid)
-        .into_iter()
-        .filter(|pod| is_controlled_by(&**pod, set))
-        .partition(|pod| selector::matches(&selector, &pod.metadata));
-    let orphans = pods
-        .orphans(namespace)
-        .into_iter()
-        .filter(|pod| {
-            pod.metadata.deletion_timestamp.is_none()
-                && selector::matches(&selector, &pod.metadata)
-                && identity::ordinal(set, pod).is_some()
-        })
-        .collect();
+    let mut family = ownership::family(set, &selector, &ctx.cache::<Pod>().await);
+    family
+        .orphans
+        .retain(|pod| identity::ordinal(set, pod).is_some());
     let mut claims = BTreeMap::new();
     if claim::templates(set).next().is_some() {
         let cache = ctx.cache::<PersistentVolumeClaim>().await;
@@ -56,9 +44,9 @@ pub(super) async fn observe(set: &StatefulSet, ctx: &Context) -> Result<World, E
         }
     }
     Ok(World {
-        owned,
-        strays,
-        orphans,
+        owned: family.owned,
+        strays: family.strays,
+        orphans: family.orphans,
         claims,
         history: history::observe(set, &selector, ctx).await,
     })
