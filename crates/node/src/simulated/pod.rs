@@ -419,19 +419,22 @@ fn policy(pod: &Pod) -> RestartPolicy {
 
 /// What the probes add to the time until the pod is ready: the slowest container counts.
 fn probed(spec: &PodSpec) -> Duration {
-    let delay =
-        |probe: &Option<Probe>| probe.as_ref().and_then(|probe| probe.initial_delay_seconds);
+    let delay = |probe: &Option<Probe>| {
+        let delay = probe.as_ref().and_then(|probe| probe.initial_delay_seconds);
+        i64::from(delay.unwrap_or(0))
+    };
     let repeats = |probe: &Option<Probe>| {
         probe.as_ref().map_or(0, |probe| {
-            (probe.success_threshold.unwrap_or(1) - 1) * probe.period_seconds.unwrap_or(10)
+            let more = i64::from(probe.success_threshold.unwrap_or(1)) - 1;
+            more * i64::from(probe.period_seconds.unwrap_or(10))
         })
     };
     let slowest = spec.containers.iter().map(|container| {
-        delay(&container.startup_probe).unwrap_or(0)
-            + delay(&container.readiness_probe).unwrap_or(0)
+        delay(&container.startup_probe)
+            + delay(&container.readiness_probe)
             + repeats(&container.readiness_probe)
     });
-    Duration::from_secs(slowest.max().unwrap_or(0).max(0).unsigned_abs().into())
+    Duration::from_secs(slowest.max().unwrap_or(0).max(0).unsigned_abs())
 }
 
 /// `name_namespace(uid)`, as upstream names pods in messages.
