@@ -21,7 +21,7 @@ use seatrial_gitops::Source;
 use seatrial_resources::argoproj::{ARGOCD_NAMESPACE, Application};
 
 use super::connect::{Connection, Preference, Session, explain, failed, is_missing};
-use super::output::{Format, encoded, list, object};
+use super::output::{Format, Output, encoded, list, object};
 use super::{connect, duration};
 
 /// Applications: what shall run from which repository, and whether it does
@@ -69,15 +69,8 @@ enum Action {
         /// Only these, by label
         #[arg(long, short = 'l')]
         selector: Option<String>,
-        /// The form of the output
-        #[arg(
-            long,
-            short = 'o',
-            value_enum,
-            default_value_t,
-            hide_default_value = true
-        )]
-        output: Format,
+        #[command(flatten)]
+        output: Output,
     },
     /// Show an application, its objects and what is wrong with them
     Get {
@@ -89,15 +82,8 @@ enum Action {
         /// The same, and render anew what is cached
         #[arg(long)]
         hard_refresh: bool,
-        /// The form of the output
-        #[arg(
-            long,
-            short = 'o',
-            value_enum,
-            default_value_t,
-            hide_default_value = true
-        )]
-        output: Format,
+        #[command(flatten)]
+        output: Output,
     },
     /// Make the cluster as the repository says, and follow it to the end
     Sync(operation::Sync),
@@ -113,15 +99,8 @@ enum Action {
     History {
         /// The application
         name: String,
-        /// The form of the output
-        #[arg(
-            long,
-            short = 'o',
-            value_enum,
-            default_value_t,
-            hide_default_value = true
-        )]
-        output: Format,
+        #[command(flatten)]
+        output: Output,
     },
     /// Go back to an earlier sync; automated sync has to be off
     Rollback(operation::Rollback),
@@ -167,7 +146,7 @@ impl AppCommand {
                     session,
                     self.namespace.as_deref(),
                     selector.as_deref(),
-                    output,
+                    output.form,
                 )
                 .await
             }
@@ -181,7 +160,7 @@ impl AppCommand {
                 if let Some(kind) = refresh::Kind::of(refresh, hard_refresh) {
                     refresh::refresh(session, &place, kind, refresh::LIMIT).await?;
                 }
-                get(session, &place, output).await
+                get(session, &place, output.form).await
             }
             Action::Sync(sync) => sync.run(session, &place(&sync.name)).await,
             Action::Diff { name, refresh } => {
@@ -192,7 +171,7 @@ impl AppCommand {
                 }
                 diff::print(session, &place, self.repositories.0.as_ref()).await
             }
-            Action::History { name, output } => history(session, &place(&name), output).await,
+            Action::History { name, output } => history(session, &place(&name), output.form).await,
             Action::Rollback(rollback) => rollback.run(session, &place(&rollback.name)).await,
             Action::Wait(wait) => wait.run(session, &place(&wait.name)).await,
             Action::Refresh {

@@ -4,14 +4,21 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+/// The longest that is taken: more is a slip, and the end of it would lie beyond what clocks can say.
+const LONGEST: Duration = Duration::from_hours(24 * 366);
+
 /// Reads `90s`, `5m`, `1h30m` or plain seconds.
 ///
 /// # Errors
 /// What is wrong, with the form that is right.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write 90s, 5m or 1h30m");
+    let within = |duration: Duration| match duration {
+        duration if duration > LONGEST => Err(format!("`{text}` is longer than a year")),
+        duration => Ok(duration),
+    };
     if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
+        return within(Duration::from_secs(seconds));
     }
     let mut total = 0.0;
     let mut rest = text;
@@ -32,10 +39,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         rest = &unit[length..];
     }
     if text.is_empty() {
-        Err(wrong())
-    } else {
-        Ok(Duration::from_secs_f64(total))
+        return Err(wrong());
     }
+    within(Duration::try_from_secs_f64(total).unwrap_or(Duration::MAX))
 }
 
 /// The time since `then`, as kubectl writes ages: `42s`, `3m20s`, `5h`, `2d`.
@@ -89,5 +95,8 @@ mod tests {
         assert_eq!(parse("1.5s"), Ok(Duration::from_millis(1500)));
         assert!(parse("soon").unwrap_err().contains("90s"));
         assert!(parse("").is_err());
+        for endless in ["18446744073709551615", "99999999999999999999h"] {
+            assert!(parse(endless).unwrap_err().contains("a year"), "{endless}");
+        }
     }
 }

@@ -21,6 +21,21 @@ pub(crate) enum Format {
     Yaml,
 }
 
+/// How a command is told the form of its output.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Output {
+    /// The form of the output
+    #[arg(
+        long = "output",
+        short = 'o',
+        value_name = "OUTPUT",
+        value_enum,
+        default_value_t,
+        hide_default_value = true
+    )]
+    pub(crate) form: Format,
+}
+
 /// The data as JSON or YAML; nothing for the forms that people read.
 ///
 /// # Errors

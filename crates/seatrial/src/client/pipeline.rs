@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::State;
 use super::connect::{Connection, Preference, Session, explain, failed, is_missing, said};
-use super::output::{Format, encoded, list, object};
+use super::output::{Output, encoded, list, object};
 
 /// The label with the push that started a run; a run started again has none.
 const PUSH: &str = "seatrial.dev/push";
@@ -46,29 +46,15 @@ enum Action {
         /// Only those of this repository
         #[arg(long, short = 'r')]
         repository: Option<String>,
-        /// The form of the output
-        #[arg(
-            long,
-            short = 'o',
-            value_enum,
-            default_value_t,
-            hide_default_value = true
-        )]
-        output: Format,
+        #[command(flatten)]
+        output: Output,
     },
     /// Show a run with its jobs and steps
     Get {
         /// The run [default: the newest]
         name: Option<String>,
-        /// The form of the output
-        #[arg(
-            long,
-            short = 'o',
-            value_enum,
-            default_value_t,
-            hide_default_value = true
-        )]
-        output: Format,
+        #[command(flatten)]
+        output: Output,
     },
     /// Print a run's log; with -f, exit code 1 where the run fails
     Logs {
@@ -119,15 +105,20 @@ impl PipelineCommand {
         match self.action {
             Action::List { repository, output } => {
                 let all = runs.newest_first(repository.as_deref()).await?;
-                let text = match encoded(output, &list(&all))? {
+                let text = match encoded(output.form, &list(&all))? {
                     Some(text) => text,
-                    None => view::list(&all, output, session.screen.paint(), session.clock.now()),
+                    None => view::list(
+                        &all,
+                        output.form,
+                        session.screen.paint(),
+                        session.clock.now(),
+                    ),
                 };
                 session.screen.print(&text);
             }
             Action::Get { name, output } => {
                 let run = runs.find(name.as_deref()).await?;
-                let text = match encoded(output, &object(&run))? {
+                let text = match encoded(output.form, &object(&run))? {
                     Some(text) => text,
                     None => view::details(&run, session.screen.paint(), session.clock.now()),
                 };

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::connect::{self, Connection, Preference, Session, explain, failed, is_missing};
 use super::duration;
-use super::output::{Format, encoded, list};
+use super::output::{Format, Output, encoded, list};
 
 /// How often a rollout is looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -62,15 +62,8 @@ enum Action {
         /// Only these, by label
         #[arg(long, short = 'l')]
         selector: Option<String>,
-        /// The form of the output
-        #[arg(
-            long,
-            short = 'o',
-            value_enum,
-            default_value_t,
-            hide_default_value = true
-        )]
-        output: Format,
+        #[command(flatten)]
+        output: Output,
     },
     /// Show a rollout with its revisions, pods and analyses
     Get {
@@ -79,15 +72,8 @@ enum Action {
         /// Stay, and draw anew whenever something changes
         #[arg(long, short = 'w')]
         watch: bool,
-        /// The form of the output
-        #[arg(
-            long,
-            short = 'o',
-            value_enum,
-            default_value_t,
-            hide_default_value = true
-        )]
-        output: Format,
+        #[command(flatten)]
+        output: Output,
     },
     /// End the present pause or step
     Promote {
@@ -169,12 +155,15 @@ impl RolloutCommand {
                 output,
             } => {
                 let namespace = (!all_namespaces).then_some(namespace.as_str());
-                return list_all(session, namespace, selector.as_deref(), output).await;
+                return list_all(session, namespace, selector.as_deref(), output.form).await;
             }
             Action::Get {
                 name,
                 watch: true,
-                output: Format::Text | Format::Wide,
+                output:
+                    Output {
+                        form: Format::Text | Format::Wide,
+                    },
             } => {
                 return watch::run(session, &place(&name)).await;
             }
@@ -183,7 +172,7 @@ impl RolloutCommand {
             }
             Action::Get { name, output, .. } => {
                 let info = gather::read(session, &place(&name)).await?;
-                let text = match encoded(output, &info)? {
+                let text = match encoded(output.form, &info)? {
                     Some(text) => text,
                     None => view::details(&info, session.screen.paint()),
                 };

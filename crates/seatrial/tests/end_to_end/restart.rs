@@ -169,3 +169,31 @@ async fn a_second_program_on_a_running_clusters_directory_is_refused() {
     namespaces.get("default").await.unwrap();
     up.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_key_is_named_not_replaced_and_can_be_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let data: &Path = &folder.path().join("cluster");
+    Up::start(data, 1).stop();
+    let (key, elsewhere) = (data.with_added_extension("key"), folder.path().join("safe"));
+    std::fs::rename(&key, &elsewhere).unwrap();
+
+    let refused = seatrial(&["up", "--runtime", "simulated", "--no-kubeconfig"])
+        .arg("--data-dir")
+        .arg(data)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(key.to_str().unwrap()) && said.contains("put it back"),
+        "{said}"
+    );
+    assert!(!key.exists(), "no other key takes its place");
+
+    std::fs::rename(&elsewhere, &key).unwrap();
+    let again = Up::start(data, 1);
+    let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::all(client(data).await);
+    secrets.list(&ListParams::default()).await.unwrap();
+    again.stop();
+}
