@@ -11,6 +11,7 @@
 
 mod feed;
 mod registry;
+mod sink;
 mod state;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};

@@ -5,12 +5,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use kube::Client;
 use kube::api::{ListParams, WatchEvent, WatchParams};
-use kube::core::{ListMeta, ObjectMeta, Request};
+use kube::core::{ListMeta, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Cache;
-use crate::{Chain, Delay, Object, ObjectKey, key_of};
+use super::sink::Sink;
+use crate::{Chain, Delay};
 
 /// Lists are read in pages of this size, so that no reply grows without bound.
 const PAGE: u32 = 5000;
@@ -41,7 +41,7 @@ enum Error {
 ///
 /// One object that does not decode must not blind every controller of its kind: objects are cut out
 /// of a reply as text and decoded one by one, and those that fail are left out.
-pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
+pub(super) async fn feed(client: Client, cache: Box<dyn Sink>) {
     let delay = Delay {
         first: Duration::from_millis(20),
         longest: Duration::from_secs(10),
@@ -50,7 +50,7 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
     let mut failures = 0;
     let mut position: Option<String> = None;
     loop {
-        match follow(&client, &cache, &mut position).await {
+        match follow(&client, &*cache, &mut position).await {
             Ok(Heard::Something) => failures = 0,
             // A server that ends watches at once must not be asked in a tight loop.
             Ok(Heard::Nothing) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -61,7 +61,7 @@ pub(super) async fn feed<K: Object>(client: Client, cache: Cache<K>) {
             Err(Error::NotServed) => {
                 // Its definition was removed, or is still to come.
                 position = None;
-                cache.clear();
+                cache.not_served();
                 failures += 1;
                 tokio::time::sleep(delay.after(failures).min(NOT_SERVED)).await;
             }
@@ -87,15 +87,9 @@ struct Page {
     items: Vec<Box<RawValue>>,
 }
 
-/// As much of an object as has to be right for it to be named.
-#[derive(Deserialize)]
-struct Named {
-    metadata: ObjectMeta,
-}
-
-async fn follow<K: Object>(
+async fn follow(
     client: &Client,
-    cache: &Cache<K>,
+    cache: &dyn Sink,
     position: &mut Option<String>,
 ) -> Result<Heard, Error> {
     let from = match position.take() {
@@ -105,7 +99,7 @@ async fn follow<K: Object>(
     let from = position.insert(from);
     let request = Request::new(cache.path());
     let params = WatchParams::default();
-    let request = if K::metadata_api() {
+    let request = if cache.metadata_only() {
         request.watch_metadata(&params, from)
     } else {
         request.watch(&params, from)
@@ -118,11 +112,8 @@ async fn follow<K: Object>(
     let mut events = std::pin::pin!(events);
     let mut heard = Heard::Nothing;
     while let Ok(Some(event)) = tokio::time::timeout(SILENCE, events.next()).await {
-        take(
-            cache,
-            event.map_err(|error| refused(error, Error::Watch))?,
-            position,
-        )?;
+        let event = event.map_err(|error| refused(error, Error::Watch))?;
+        *position = Some(take(cache, event)?);
         heard = Heard::Something;
     }
     Ok(heard)
@@ -136,12 +127,12 @@ fn refused(error: kube::Error, other: fn(kube::Error) -> Error) -> Error {
     }
 }
 
-async fn list<K: Object>(client: &Client, cache: &Cache<K>) -> Result<String, Error> {
+async fn list(client: &Client, cache: &dyn Sink) -> Result<String, Error> {
     let mut params = ListParams::default().limit(PAGE);
-    let mut objects = Vec::new();
+    let mut listing = cache.begin();
     loop {
         let request = Request::new(cache.path());
-        let request = if K::metadata_api() {
+        let request = if cache.metadata_only() {
             request.list_metadata(&params)
         } else {
             request.list(&params)
@@ -150,78 +141,27 @@ async fn list<K: Object>(client: &Client, cache: &Cache<K>) -> Result<String, Er
             .request(request.map_err(Error::Build)?)
             .await
             .map_err(|error| refused(error, Error::List))?;
-        let read = page.items.iter().map(|text| read(cache, text));
-        objects.extend(read.filter_map(Result::ok));
+        listing.add(&page.items);
         let Some(token) = page.metadata.continue_.filter(|token| !token.is_empty()) else {
             let version = page.metadata.resource_version.unwrap_or_default();
-            cache.update(revision(&version), |state| state.replace(objects));
-            cache.0.progress.send_modify(|progress| {
-                (progress.synced, progress.served) = (true, true);
-            });
+            listing.finish(&version);
             return Ok(version);
         };
         params = params.continue_token(&token);
     }
 }
 
-/// The object, or at least which it is.
-fn read<K: Object>(cache: &Cache<K>, text: &RawValue) -> Result<K, ObjectMeta> {
-    serde_json::from_str(text.get()).map_err(|error| {
-        let named = serde_json::from_str::<Named>(text.get());
-        let metadata = named.map(|named| named.metadata).unwrap_or_default();
-        let object = key(&metadata);
-        tracing::warn!(kind = cache.path(), %object, "left out: {error}");
-        metadata
-    })
-}
-
-fn key(meta: &ObjectMeta) -> ObjectKey {
-    ObjectKey::new(
-        meta.namespace.as_deref().unwrap_or_default(),
-        meta.name.as_deref().unwrap_or_default(),
-    )
-}
-
-fn take<K: Object>(
-    cache: &Cache<K>,
-    event: WatchEvent<Box<RawValue>>,
-    position: &mut Option<String>,
-) -> Result<(), Error> {
-    let (text, gone) = match event {
-        WatchEvent::Added(text) | WatchEvent::Modified(text) => (text, false),
-        WatchEvent::Deleted(text) => (text, true),
+/// Takes an event in. Returns the revision reached.
+fn take(cache: &dyn Sink, event: WatchEvent<Box<RawValue>>) -> Result<String, Error> {
+    match event {
+        WatchEvent::Added(text) | WatchEvent::Modified(text) => Ok(cache.change(&text, false)),
+        WatchEvent::Deleted(text) => Ok(cache.change(&text, true)),
         WatchEvent::Bookmark(bookmark) => {
             let version = bookmark.metadata.resource_version;
-            cache.update(revision(&version), |_| {});
-            *position = Some(version);
-            return Ok(());
+            cache.reach(&version);
+            Ok(version)
         }
-        WatchEvent::Error(status) if status.code == 410 => return Err(Error::Gone),
-        WatchEvent::Error(status) => return Err(Error::Watch(kube::Error::Api(status))),
-    };
-    let version = match read(cache, &text) {
-        Ok(object) => {
-            let version = object.meta().resource_version.clone().unwrap_or_default();
-            cache.update(revision(&version), |state| {
-                if gone {
-                    state.remove(&key_of(&object));
-                } else {
-                    state.apply(object);
-                }
-            });
-            version
-        }
-        Err(meta) => {
-            let version = meta.resource_version.clone().unwrap_or_default();
-            // What it was before is no longer true either.
-            cache.update(revision(&version), |state| state.remove(&key(&meta)));
-            version
-        }
-    };
-    *position = Some(version);
-    Ok(())
-}
-
-fn revision(version: &str) -> u64 {
-    version.parse().unwrap_or_default()
+        WatchEvent::Error(status) if status.code == 410 => Err(Error::Gone),
+        WatchEvent::Error(status) => Err(Error::Watch(kube::Error::Api(status))),
+    }
 }

@@ -72,7 +72,7 @@ impl Caches {
         let entry = caches.entry((path, TypeId::of::<K>()));
         let entry = entry.or_insert_with_key(|(path, _)| {
             let cache = Cache::<K>::new(path.clone());
-            let task = tokio::spawn(feed(self.0.client.clone(), cache.clone()));
+            let task = tokio::spawn(feed(self.0.client.clone(), Box::new(cache.clone())));
             Entry {
                 cache: Arc::new(cache.clone()),
                 any: Box::new(cache),
