@@ -26,6 +26,7 @@ use futures::future::{BoxFuture, join, join_all};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::core::ApiResource;
 use seatrial_controller::{Chain, Change, Classify, Context, Delay, Notice, Queue};
 use tokio::time::Instant;
 
@@ -70,7 +71,10 @@ async fn work(ctx: &Context, graph: &Graph, queue: &Queue<Item>) {
 
 /// Keeps one cache per kind, and feeds the queue from their changes.
 async fn follow_kinds(ctx: &Context, graph: &Graph, queue: &Queue<Item>) {
-    let definitions = ctx.cache::<CustomResourceDefinition>().await;
+    // That they change is enough: their schemas, decoded, would be most of an idle cluster's memory.
+    let kind = ApiResource::erase::<CustomResourceDefinition>(&());
+    let definitions = ctx.caches.of_kind::<Shell>(&kind);
+    definitions.synced().await;
     let mut changes = definitions.subscribe();
     let mut feeds: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
     let mut due = Some(Instant::now());
