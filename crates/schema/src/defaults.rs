@@ -76,6 +76,16 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("batch", "CronJob", workload::cron_job),
     ("batch", "Job", workload::job),
     ("discovery.k8s.io", "EndpointSlice", network::endpoint_slice),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        "FlowSchema",
+        admission::flow_schema,
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        "PriorityLevelConfiguration",
+        admission::priority_level,
+    ),
     ("networking.k8s.io", "IngressClass", network::ingress_class),
     (
         "networking.k8s.io",

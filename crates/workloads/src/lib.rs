@@ -1,7 +1,7 @@
 //! The controllers of built-in workloads.
 //!
 //! ```text
-//!   Deployment ──► ReplicaSet ──► Pod ◄── StatefulSet, DaemonSet, Job ◄── CronJob
+//!   Deployment ──► ReplicaSet ──► Pod ◄── ReplicationController, StatefulSet, DaemonSet, Job ◄── CronJob
 //!                                  │
 //!   Service ──► Endpoints, EndpointSlice       Namespace ──► its contents, its ServiceAccount
 //!
@@ -35,6 +35,7 @@ mod ownership;
 mod pod;
 pub mod quota;
 pub mod replica_set;
+pub mod replication_controller;
 pub mod root_certificate;
 mod scaled;
 pub mod selector;
@@ -60,6 +61,7 @@ pub use self::job::Jobs;
 pub use self::namespace::Namespaces;
 pub use self::quota::ResourceQuotas;
 pub use self::replica_set::ReplicaSets;
+pub use self::replication_controller::ReplicationControllers;
 pub use self::root_certificate::RootCertificates;
 pub use self::service_account::ServiceAccounts;
 pub use self::stateful_set::StatefulSets;
@@ -78,6 +80,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
     vec![
         one(Deployments, ctx),
         one(ReplicaSets, ctx),
+        one(ReplicationControllers, ctx),
         one(StatefulSets, ctx),
         one(DaemonSets::default(), ctx),
         one(Jobs, ctx),

@@ -75,15 +75,24 @@ pub(crate) async fn exchange<O: Static, K: Static>(
     adopted: &[Arc<K>],
     ctx: &Context,
 ) -> Result<(), Error> {
+    exchange_for(&owner_reference(owner), released, adopted, ctx).await
+}
+
+/// The same for an owner that is known by its reference.
+pub(crate) async fn exchange_for<K: Static>(
+    owner: &OwnerReference,
+    released: &[Arc<K>],
+    adopted: &[Arc<K>],
+    ctx: &Context,
+) -> Result<(), Error> {
     let objects = ctx.objects::<K>();
     let kind = || K::plural(&()).into_owned();
-    let uid = owner.meta().uid.as_deref().unwrap_or_default();
     for child in released {
-        let done = release(&objects, &**child, uid).await;
+        let done = release(&objects, &**child, &owner.uid).await;
         done.map_err(|error| Error::Release(kind(), error))?;
     }
     for child in adopted {
-        let done = adopt(&objects, &**child, &owner_reference(owner)).await;
+        let done = adopt(&objects, &**child, owner).await;
         done.map_err(|error| Error::Adopt(kind(), error))?;
     }
     Ok(())

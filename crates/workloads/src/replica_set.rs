@@ -17,8 +17,10 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use seatrial_controller::{
     Caches, Context, Delay, ObjectKey, Outcome, Reconciler, Watches, controller_of, key_of,
+    owner_reference,
 };
 use serde_json::Value;
 
@@ -43,27 +45,45 @@ impl Reconciler for ReplicaSets {
     }
 
     fn delay(&self) -> Delay {
-        // A set of thousands hears of thousands of pods: look at them together.
-        Delay {
-            pace: Duration::from_millis(20),
-            ..Delay::default()
-        }
+        delay()
     }
 
     async fn reconcile(&self, set: Arc<ReplicaSet>, ctx: &Context) -> Result<Outcome, Error> {
-        let world = observe(&set, ctx).await?;
-        let plan = decide(&set, &world);
-        let events = act(&set, &world, &plan, ctx).await?;
-        let (status, next) = status::status(&set, &world, ctx.clock.now());
-        let outcome = next.map_or_else(Outcome::settled, Outcome::waiting);
-        Ok(outcome.with_status(status).with_events(events))
+        keep(&set, &owner_reference(&*set), ctx).await
     }
 
     fn failed(&self, set: &ReplicaSet, error: &Error, ctx: &Context) -> Option<Value> {
-        // What works is still counted: pods change while others cannot be created.
-        let world = gather(set, &ctx.caches.of::<Pod>()).unwrap_or_default();
-        status::failed(set, &world, error, ctx.clock.now())
+        report(set, error, ctx)
     }
+}
+
+/// A set of thousands hears of thousands of pods: look at them together.
+pub(crate) fn delay() -> Delay {
+    Delay {
+        pace: Duration::from_millis(20),
+        ..Delay::default()
+    }
+}
+
+/// One pass over a set whose pods belong to `owner` (itself, or what it is a view of).
+pub(crate) async fn keep(
+    set: &ReplicaSet,
+    owner: &OwnerReference,
+    ctx: &Context,
+) -> Result<Outcome, Error> {
+    let world = observe(set, ctx).await?;
+    let plan = decide(set, &world);
+    let events = act(set, owner, &world, &plan, ctx).await?;
+    let (status, next) = status::status(set, &world, ctx.clock.now());
+    let outcome = next.map_or_else(Outcome::settled, Outcome::waiting);
+    Ok(outcome.with_status(status).with_events(events))
+}
+
+/// The status after a pass that failed. What works is still counted: pods change while others cannot
+/// be created.
+pub(crate) fn report(set: &ReplicaSet, error: &Error, ctx: &Context) -> Option<Value> {
+    let world = gather(set, &ctx.caches.of::<Pod>()).unwrap_or_default();
+    status::failed(set, &world, error, ctx.clock.now())
 }
 
 /// The replica sets that may want a pod which nobody controls.

@@ -1,5 +1,7 @@
 //! The built-in kinds, one row each.
 
+mod stored;
+
 use std::sync::Arc;
 
 use super::Generation::{Counted, Unset};
@@ -147,6 +149,7 @@ pub(super) fn kinds() -> Vec<Kind> {
         workloads(),
         policies(),
         extensions(),
+        stored::rows(),
         questions(),
         measured(),
     ]

@@ -85,3 +85,30 @@ pub(super) fn definition(target: &mut Object) {
         set_text(names, "listKind", &format!("{kind}List"));
     }
 }
+
+pub(super) fn flow_schema(target: &mut Object) {
+    if let Some(spec) = section(target, "spec") {
+        set(spec, "matchingPrecedence", 1000);
+    }
+}
+
+pub(super) fn priority_level(target: &mut Object) {
+    let Some(spec) = object(target, "spec") else {
+        return;
+    };
+    if let Some(exempt) = object(spec, "exempt") {
+        set(exempt, "nominalConcurrencyShares", 0);
+        set(exempt, "lendablePercent", 0);
+    }
+    let Some(limited) = object(spec, "limited") else {
+        return;
+    };
+    set(limited, "nominalConcurrencyShares", 30);
+    set(limited, "lendablePercent", 0);
+    let response = object(limited, "limitResponse");
+    if let Some(queuing) = response.and_then(|response| object(response, "queuing")) {
+        set(queuing, "queues", 64);
+        set(queuing, "handSize", 8);
+        set(queuing, "queueLengthLimit", 50);
+    }
+}

@@ -79,6 +79,10 @@ pub fn register(generator: &mut SchemaGenerator, group: &str, version: &str) {
         ("events.k8s.io", "v1") => {
             generator.subschema_for::<k8s::api::events::v1::Event>();
         }
+        ("flowcontrol.apiserver.k8s.io", "v1") => {
+            generator.subschema_for::<k8s::api::flowcontrol::v1::FlowSchema>();
+            generator.subschema_for::<k8s::api::flowcontrol::v1::PriorityLevelConfiguration>();
+        }
         ("networking.k8s.io", "v1") => {
             generator.subschema_for::<k8s::api::networking::v1::IPAddress>();
             generator.subschema_for::<k8s::api::networking::v1::Ingress>();
@@ -98,6 +102,12 @@ pub fn register(generator: &mut SchemaGenerator, group: &str, version: &str) {
             generator.subschema_for::<k8s::api::rbac::v1::ClusterRoleBinding>();
             generator.subschema_for::<k8s::api::rbac::v1::Role>();
             generator.subschema_for::<k8s::api::rbac::v1::RoleBinding>();
+        }
+        ("resource.k8s.io", "v1") => {
+            generator.subschema_for::<k8s::api::resource::v1::DeviceClass>();
+            generator.subschema_for::<k8s::api::resource::v1::ResourceClaim>();
+            generator.subschema_for::<k8s::api::resource::v1::ResourceClaimTemplate>();
+            generator.subschema_for::<k8s::api::resource::v1::ResourceSlice>();
         }
         ("scheduling.k8s.io", "v1") => {
             generator.subschema_for::<k8s::api::scheduling::v1::PriorityClass>();

@@ -26,6 +26,8 @@ pub mod discovery;
 #[rustfmt::skip]
 pub mod events;
 #[rustfmt::skip]
+pub mod flowcontrol;
+#[rustfmt::skip]
 pub mod meta;
 #[rustfmt::skip]
 pub mod networking;
@@ -35,6 +37,8 @@ pub mod node;
 pub mod policy;
 #[rustfmt::skip]
 pub mod rbac;
+#[rustfmt::skip]
+pub mod resource;
 #[rustfmt::skip]
 pub mod scheduling;
 #[rustfmt::skip]
@@ -157,6 +161,12 @@ pub static KINDS: &[Kind] = &[
     kind("events.k8s.io", "v1", "Event", &events::V1_EVENT),
     kind("events.k8s.io", "v1", "EventList", &events::V1_EVENTLIST),
     kind("events.k8s.io", "v1", "WatchEvent", &meta::V1_WATCHEVENT),
+    kind("flowcontrol.apiserver.k8s.io", "v1", "DeleteOptions", &meta::V1_DELETEOPTIONS),
+    kind("flowcontrol.apiserver.k8s.io", "v1", "FlowSchema", &flowcontrol::V1_FLOWSCHEMA),
+    kind("flowcontrol.apiserver.k8s.io", "v1", "FlowSchemaList", &flowcontrol::V1_FLOWSCHEMALIST),
+    kind("flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfiguration", &flowcontrol::V1_PRIORITYLEVELCONFIGURATION),
+    kind("flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfigurationList", &flowcontrol::V1_PRIORITYLEVELCONFIGURATIONLIST),
+    kind("flowcontrol.apiserver.k8s.io", "v1", "WatchEvent", &meta::V1_WATCHEVENT),
     kind("networking.k8s.io", "v1", "DeleteOptions", &meta::V1_DELETEOPTIONS),
     kind("networking.k8s.io", "v1", "IPAddress", &networking::V1_IPADDRESS),
     kind("networking.k8s.io", "v1", "IPAddressList", &networking::V1_IPADDRESSLIST),
@@ -188,6 +198,16 @@ pub static KINDS: &[Kind] = &[
     kind("rbac.authorization.k8s.io", "v1", "RoleBindingList", &rbac::V1_ROLEBINDINGLIST),
     kind("rbac.authorization.k8s.io", "v1", "RoleList", &rbac::V1_ROLELIST),
     kind("rbac.authorization.k8s.io", "v1", "WatchEvent", &meta::V1_WATCHEVENT),
+    kind("resource.k8s.io", "v1", "DeleteOptions", &meta::V1_DELETEOPTIONS),
+    kind("resource.k8s.io", "v1", "DeviceClass", &resource::V1_DEVICECLASS),
+    kind("resource.k8s.io", "v1", "DeviceClassList", &resource::V1_DEVICECLASSLIST),
+    kind("resource.k8s.io", "v1", "ResourceClaim", &resource::V1_RESOURCECLAIM),
+    kind("resource.k8s.io", "v1", "ResourceClaimList", &resource::V1_RESOURCECLAIMLIST),
+    kind("resource.k8s.io", "v1", "ResourceClaimTemplate", &resource::V1_RESOURCECLAIMTEMPLATE),
+    kind("resource.k8s.io", "v1", "ResourceClaimTemplateList", &resource::V1_RESOURCECLAIMTEMPLATELIST),
+    kind("resource.k8s.io", "v1", "ResourceSlice", &resource::V1_RESOURCESLICE),
+    kind("resource.k8s.io", "v1", "ResourceSliceList", &resource::V1_RESOURCESLICELIST),
+    kind("resource.k8s.io", "v1", "WatchEvent", &meta::V1_WATCHEVENT),
     kind("scheduling.k8s.io", "v1", "DeleteOptions", &meta::V1_DELETEOPTIONS),
     kind("scheduling.k8s.io", "v1", "PriorityClass", &scheduling::V1_PRIORITYCLASS),
     kind("scheduling.k8s.io", "v1", "PriorityClassList", &scheduling::V1_PRIORITYCLASSLIST),

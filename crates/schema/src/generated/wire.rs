@@ -2236,6 +2236,112 @@ static API_EVENTS_V1_EVENTSERIES: Message = Message { name: "api.events.v1.Event
     field(1, "count", Label::Single, Form::Integer).required(),
     field(2, "lastObservedTime", Label::Single, Form::MicroTime).required(),
 ] };
+static API_FLOWCONTROL_V1_EXEMPTPRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.ExemptPriorityLevelConfiguration", fields: &[
+    field(1, "nominalConcurrencyShares", Label::Single, Form::Integer),
+    field(2, "lendablePercent", Label::Single, Form::Integer),
+] };
+static API_FLOWCONTROL_V1_FLOWDISTINGUISHERMETHOD: Message = Message { name: "api.flowcontrol.v1.FlowDistinguisherMethod", fields: &[
+    field(1, "type", Label::Single, Form::Text).required(),
+] };
+static API_FLOWCONTROL_V1_FLOWSCHEMA: Message = Message { name: "api.flowcontrol.v1.FlowSchema", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
+    field(2, "spec", Label::Single, Form::Message(&API_FLOWCONTROL_V1_FLOWSCHEMASPEC)),
+    field(3, "status", Label::Single, Form::Message(&API_FLOWCONTROL_V1_FLOWSCHEMASTATUS)),
+] };
+static API_FLOWCONTROL_V1_FLOWSCHEMACONDITION: Message = Message { name: "api.flowcontrol.v1.FlowSchemaCondition", fields: &[
+    field(1, "type", Label::Single, Form::Text),
+    field(2, "status", Label::Single, Form::Text),
+    field(3, "lastTransitionTime", Label::Single, Form::Time),
+    field(4, "reason", Label::Single, Form::Text),
+    field(5, "message", Label::Single, Form::Text),
+] };
+static API_FLOWCONTROL_V1_FLOWSCHEMALIST: Message = Message { name: "api.flowcontrol.v1.FlowSchemaList", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
+    field(2, "items", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_FLOWSCHEMA)).required(),
+] };
+static API_FLOWCONTROL_V1_FLOWSCHEMASPEC: Message = Message { name: "api.flowcontrol.v1.FlowSchemaSpec", fields: &[
+    field(1, "priorityLevelConfiguration", Label::Single, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONREFERENCE)).required(),
+    field(2, "matchingPrecedence", Label::Single, Form::Integer),
+    field(3, "distinguisherMethod", Label::Single, Form::Message(&API_FLOWCONTROL_V1_FLOWDISTINGUISHERMETHOD)),
+    field(4, "rules", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_POLICYRULESWITHSUBJECTS)),
+] };
+static API_FLOWCONTROL_V1_FLOWSCHEMASTATUS: Message = Message { name: "api.flowcontrol.v1.FlowSchemaStatus", fields: &[
+    field(1, "conditions", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_FLOWSCHEMACONDITION)),
+] };
+static API_FLOWCONTROL_V1_GROUPSUBJECT: Message = Message { name: "api.flowcontrol.v1.GroupSubject", fields: &[
+    field(1, "name", Label::Single, Form::Text).required(),
+] };
+static API_FLOWCONTROL_V1_LIMITRESPONSE: Message = Message { name: "api.flowcontrol.v1.LimitResponse", fields: &[
+    field(1, "type", Label::Single, Form::Text).required(),
+    field(2, "queuing", Label::Single, Form::Message(&API_FLOWCONTROL_V1_QUEUINGCONFIGURATION)),
+] };
+static API_FLOWCONTROL_V1_LIMITEDPRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.LimitedPriorityLevelConfiguration", fields: &[
+    field(1, "nominalConcurrencyShares", Label::Single, Form::Integer),
+    field(2, "limitResponse", Label::Single, Form::Message(&API_FLOWCONTROL_V1_LIMITRESPONSE)),
+    field(3, "lendablePercent", Label::Single, Form::Integer),
+    field(4, "borrowingLimitPercent", Label::Single, Form::Integer),
+] };
+static API_FLOWCONTROL_V1_NONRESOURCEPOLICYRULE: Message = Message { name: "api.flowcontrol.v1.NonResourcePolicyRule", fields: &[
+    field(1, "verbs", Label::Repeated, Form::Text).required(),
+    field(6, "nonResourceURLs", Label::Repeated, Form::Text).required(),
+] };
+static API_FLOWCONTROL_V1_POLICYRULESWITHSUBJECTS: Message = Message { name: "api.flowcontrol.v1.PolicyRulesWithSubjects", fields: &[
+    field(1, "subjects", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_SUBJECT)).required(),
+    field(2, "resourceRules", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_RESOURCEPOLICYRULE)),
+    field(3, "nonResourceRules", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_NONRESOURCEPOLICYRULE)),
+] };
+static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfiguration", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
+    field(2, "spec", Label::Single, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSPEC)),
+    field(3, "status", Label::Single, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSTATUS)),
+] };
+static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONCONDITION: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationCondition", fields: &[
+    field(1, "type", Label::Single, Form::Text),
+    field(2, "status", Label::Single, Form::Text),
+    field(3, "lastTransitionTime", Label::Single, Form::Time),
+    field(4, "reason", Label::Single, Form::Text),
+    field(5, "message", Label::Single, Form::Text),
+] };
+static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONLIST: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationList", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
+    field(2, "items", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATION)).required(),
+] };
+static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONREFERENCE: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationReference", fields: &[
+    field(1, "name", Label::Single, Form::Text).required(),
+] };
+static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSPEC: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationSpec", fields: &[
+    field(1, "type", Label::Single, Form::Text).required(),
+    field(2, "limited", Label::Single, Form::Message(&API_FLOWCONTROL_V1_LIMITEDPRIORITYLEVELCONFIGURATION)),
+    field(3, "exempt", Label::Single, Form::Message(&API_FLOWCONTROL_V1_EXEMPTPRIORITYLEVELCONFIGURATION)),
+] };
+static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSTATUS: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationStatus", fields: &[
+    field(1, "conditions", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONCONDITION)),
+] };
+static API_FLOWCONTROL_V1_QUEUINGCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.QueuingConfiguration", fields: &[
+    field(1, "queues", Label::Single, Form::Integer),
+    field(2, "handSize", Label::Single, Form::Integer),
+    field(3, "queueLengthLimit", Label::Single, Form::Integer),
+] };
+static API_FLOWCONTROL_V1_RESOURCEPOLICYRULE: Message = Message { name: "api.flowcontrol.v1.ResourcePolicyRule", fields: &[
+    field(1, "verbs", Label::Repeated, Form::Text).required(),
+    field(2, "apiGroups", Label::Repeated, Form::Text).required(),
+    field(3, "resources", Label::Repeated, Form::Text).required(),
+    field(4, "clusterScope", Label::Single, Form::Boolean),
+    field(5, "namespaces", Label::Repeated, Form::Text),
+] };
+static API_FLOWCONTROL_V1_SERVICEACCOUNTSUBJECT: Message = Message { name: "api.flowcontrol.v1.ServiceAccountSubject", fields: &[
+    field(1, "namespace", Label::Single, Form::Text).required(),
+    field(2, "name", Label::Single, Form::Text).required(),
+] };
+static API_FLOWCONTROL_V1_SUBJECT: Message = Message { name: "api.flowcontrol.v1.Subject", fields: &[
+    field(1, "kind", Label::Single, Form::Text).required(),
+    field(2, "user", Label::Single, Form::Message(&API_FLOWCONTROL_V1_USERSUBJECT)),
+    field(3, "group", Label::Single, Form::Message(&API_FLOWCONTROL_V1_GROUPSUBJECT)),
+    field(4, "serviceAccount", Label::Single, Form::Message(&API_FLOWCONTROL_V1_SERVICEACCOUNTSUBJECT)),
+] };
+static API_FLOWCONTROL_V1_USERSUBJECT: Message = Message { name: "api.flowcontrol.v1.UserSubject", fields: &[
+    field(1, "name", Label::Single, Form::Text).required(),
+] };
 static API_NETWORKING_V1_HTTPINGRESSPATH: Message = Message { name: "api.networking.v1.HTTPIngressPath", fields: &[
     field(1, "path", Label::Single, Form::Text),
     field(3, "pathType", Label::Single, Form::Text).required(),
@@ -2485,6 +2591,231 @@ static API_RBAC_V1_SUBJECT: Message = Message { name: "api.rbac.v1.Subject", fie
     field(2, "apiGroup", Label::Single, Form::Text),
     field(3, "name", Label::Single, Form::Text).required(),
     field(4, "namespace", Label::Single, Form::Text),
+] };
+static API_RESOURCE_V1_ALLOCATEDDEVICESTATUS: Message = Message { name: "api.resource.v1.AllocatedDeviceStatus", fields: &[
+    field(1, "driver", Label::Single, Form::Text).required(),
+    field(2, "pool", Label::Single, Form::Text).required(),
+    field(3, "device", Label::Single, Form::Text).required(),
+    field(7, "shareID", Label::Single, Form::Text),
+    field(4, "conditions", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_CONDITION)),
+    field(5, "data", Label::Single, Form::Raw),
+    field(6, "networkData", Label::Single, Form::Message(&API_RESOURCE_V1_NETWORKDEVICEDATA)),
+] };
+static API_RESOURCE_V1_ALLOCATIONRESULT: Message = Message { name: "api.resource.v1.AllocationResult", fields: &[
+    field(1, "devices", Label::Single, Form::Message(&API_RESOURCE_V1_DEVICEALLOCATIONRESULT)),
+    field(3, "nodeSelector", Label::Single, Form::Message(&API_CORE_V1_NODESELECTOR)),
+    field(5, "allocationTimestamp", Label::Single, Form::Time),
+] };
+static API_RESOURCE_V1_CELDEVICESELECTOR: Message = Message { name: "api.resource.v1.CELDeviceSelector", fields: &[
+    field(1, "expression", Label::Single, Form::Text).required(),
+] };
+static API_RESOURCE_V1_CAPACITYREQUESTPOLICY: Message = Message { name: "api.resource.v1.CapacityRequestPolicy", fields: &[
+    field(1, "default", Label::Single, Form::Quantity),
+    field(3, "validValues", Label::Repeated, Form::Quantity),
+    field(4, "validRange", Label::Single, Form::Message(&API_RESOURCE_V1_CAPACITYREQUESTPOLICYRANGE)),
+] };
+static API_RESOURCE_V1_CAPACITYREQUESTPOLICYRANGE: Message = Message { name: "api.resource.v1.CapacityRequestPolicyRange", fields: &[
+    field(1, "min", Label::Single, Form::Quantity).required(),
+    field(2, "max", Label::Single, Form::Quantity),
+    field(3, "step", Label::Single, Form::Quantity),
+] };
+static API_RESOURCE_V1_CAPACITYREQUIREMENTS: Message = Message { name: "api.resource.v1.CapacityRequirements", fields: &[
+    field(1, "requests", Label::Map, Form::Quantity),
+] };
+static API_RESOURCE_V1_COUNTER: Message = Message { name: "api.resource.v1.Counter", fields: &[
+    field(1, "value", Label::Single, Form::Quantity).required(),
+] };
+static API_RESOURCE_V1_COUNTERSET: Message = Message { name: "api.resource.v1.CounterSet", fields: &[
+    field(1, "name", Label::Single, Form::Text).required(),
+    field(2, "counters", Label::Map, Form::Message(&API_RESOURCE_V1_COUNTER)).required(),
+] };
+static API_RESOURCE_V1_DEVICE: Message = Message { name: "api.resource.v1.Device", fields: &[
+    field(1, "name", Label::Single, Form::Text).required(),
+    field(2, "attributes", Label::Map, Form::Message(&API_RESOURCE_V1_DEVICEATTRIBUTE)),
+    field(3, "capacity", Label::Map, Form::Message(&API_RESOURCE_V1_DEVICECAPACITY)),
+    field(4, "consumesCounters", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECOUNTERCONSUMPTION)),
+    field(5, "nodeName", Label::Single, Form::Text),
+    field(6, "nodeSelector", Label::Single, Form::Message(&API_CORE_V1_NODESELECTOR)),
+    field(7, "allNodes", Label::Single, Form::Boolean),
+    field(8, "taints", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICETAINT)),
+    field(9, "bindsToNode", Label::Single, Form::Boolean),
+    field(10, "bindingConditions", Label::Repeated, Form::Text),
+    field(11, "bindingFailureConditions", Label::Repeated, Form::Text),
+    field(12, "allowMultipleAllocations", Label::Single, Form::Boolean),
+] };
+static API_RESOURCE_V1_DEVICEALLOCATIONCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceAllocationConfiguration", fields: &[
+    field(1, "source", Label::Single, Form::Text).required(),
+    field(2, "requests", Label::Repeated, Form::Text),
+    inline(3, Form::Message(&API_RESOURCE_V1_DEVICECONFIGURATION)),
+] };
+static API_RESOURCE_V1_DEVICEALLOCATIONRESULT: Message = Message { name: "api.resource.v1.DeviceAllocationResult", fields: &[
+    field(1, "results", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICEREQUESTALLOCATIONRESULT)),
+    field(2, "config", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICEALLOCATIONCONFIGURATION)),
+] };
+static API_RESOURCE_V1_DEVICEATTRIBUTE: Message = Message { name: "api.resource.v1.DeviceAttribute", fields: &[
+    field(2, "int", Label::Single, Form::Integer),
+    field(3, "bool", Label::Single, Form::Boolean),
+    field(4, "string", Label::Single, Form::Text),
+    field(5, "version", Label::Single, Form::Text),
+] };
+static API_RESOURCE_V1_DEVICECAPACITY: Message = Message { name: "api.resource.v1.DeviceCapacity", fields: &[
+    field(1, "value", Label::Single, Form::Quantity).required(),
+    field(2, "requestPolicy", Label::Single, Form::Message(&API_RESOURCE_V1_CAPACITYREQUESTPOLICY)),
+] };
+static API_RESOURCE_V1_DEVICECLAIM: Message = Message { name: "api.resource.v1.DeviceClaim", fields: &[
+    field(1, "requests", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICEREQUEST)),
+    field(2, "constraints", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECONSTRAINT)),
+    field(3, "config", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECLAIMCONFIGURATION)),
+] };
+static API_RESOURCE_V1_DEVICECLAIMCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceClaimConfiguration", fields: &[
+    field(1, "requests", Label::Repeated, Form::Text),
+    inline(2, Form::Message(&API_RESOURCE_V1_DEVICECONFIGURATION)),
+] };
+static API_RESOURCE_V1_DEVICECLASS: Message = Message { name: "api.resource.v1.DeviceClass", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
+    field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_DEVICECLASSSPEC)).required(),
+] };
+static API_RESOURCE_V1_DEVICECLASSCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceClassConfiguration", fields: &[
+    inline(1, Form::Message(&API_RESOURCE_V1_DEVICECONFIGURATION)),
+] };
+static API_RESOURCE_V1_DEVICECLASSLIST: Message = Message { name: "api.resource.v1.DeviceClassList", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
+    field(2, "items", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECLASS)).required(),
+] };
+static API_RESOURCE_V1_DEVICECLASSSPEC: Message = Message { name: "api.resource.v1.DeviceClassSpec", fields: &[
+    field(1, "selectors", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICESELECTOR)),
+    field(2, "config", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECLASSCONFIGURATION)),
+    field(4, "extendedResourceName", Label::Single, Form::Text),
+] };
+static API_RESOURCE_V1_DEVICECONFIGURATION: Message = Message { name: "api.resource.v1.DeviceConfiguration", fields: &[
+    field(1, "opaque", Label::Single, Form::Message(&API_RESOURCE_V1_OPAQUEDEVICECONFIGURATION)),
+] };
+static API_RESOURCE_V1_DEVICECONSTRAINT: Message = Message { name: "api.resource.v1.DeviceConstraint", fields: &[
+    field(1, "requests", Label::Repeated, Form::Text),
+    field(2, "matchAttribute", Label::Single, Form::Text),
+    field(3, "distinctAttribute", Label::Single, Form::Text),
+] };
+static API_RESOURCE_V1_DEVICECOUNTERCONSUMPTION: Message = Message { name: "api.resource.v1.DeviceCounterConsumption", fields: &[
+    field(1, "counterSet", Label::Single, Form::Text).required(),
+    field(2, "counters", Label::Map, Form::Message(&API_RESOURCE_V1_COUNTER)).required(),
+] };
+static API_RESOURCE_V1_DEVICEREQUEST: Message = Message { name: "api.resource.v1.DeviceRequest", fields: &[
+    field(1, "name", Label::Single, Form::Text).required(),
+    field(2, "exactly", Label::Single, Form::Message(&API_RESOURCE_V1_EXACTDEVICEREQUEST)),
+    field(3, "firstAvailable", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICESUBREQUEST)),
+] };
+static API_RESOURCE_V1_DEVICEREQUESTALLOCATIONRESULT: Message = Message { name: "api.resource.v1.DeviceRequestAllocationResult", fields: &[
+    field(1, "request", Label::Single, Form::Text).required(),
+    field(2, "driver", Label::Single, Form::Text).required(),
+    field(3, "pool", Label::Single, Form::Text).required(),
+    field(4, "device", Label::Single, Form::Text).required(),
+    field(5, "adminAccess", Label::Single, Form::Boolean),
+    field(6, "tolerations", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICETOLERATION)),
+    field(7, "bindingConditions", Label::Repeated, Form::Text),
+    field(8, "bindingFailureConditions", Label::Repeated, Form::Text),
+    field(9, "shareID", Label::Single, Form::Text),
+    field(10, "consumedCapacity", Label::Map, Form::Quantity),
+] };
+static API_RESOURCE_V1_DEVICESELECTOR: Message = Message { name: "api.resource.v1.DeviceSelector", fields: &[
+    field(1, "cel", Label::Single, Form::Message(&API_RESOURCE_V1_CELDEVICESELECTOR)),
+] };
+static API_RESOURCE_V1_DEVICESUBREQUEST: Message = Message { name: "api.resource.v1.DeviceSubRequest", fields: &[
+    field(1, "name", Label::Single, Form::Text).required(),
+    field(2, "deviceClassName", Label::Single, Form::Text).required(),
+    field(3, "selectors", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICESELECTOR)),
+    field(4, "allocationMode", Label::Single, Form::Text),
+    field(5, "count", Label::Single, Form::Integer),
+    field(6, "tolerations", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICETOLERATION)),
+    field(7, "capacity", Label::Single, Form::Message(&API_RESOURCE_V1_CAPACITYREQUIREMENTS)),
+] };
+static API_RESOURCE_V1_DEVICETAINT: Message = Message { name: "api.resource.v1.DeviceTaint", fields: &[
+    field(1, "key", Label::Single, Form::Text).required(),
+    field(2, "value", Label::Single, Form::Text),
+    field(3, "effect", Label::Single, Form::Text).required(),
+    field(4, "timeAdded", Label::Single, Form::Time),
+] };
+static API_RESOURCE_V1_DEVICETOLERATION: Message = Message { name: "api.resource.v1.DeviceToleration", fields: &[
+    field(1, "key", Label::Single, Form::Text),
+    field(2, "operator", Label::Single, Form::Text),
+    field(3, "value", Label::Single, Form::Text),
+    field(4, "effect", Label::Single, Form::Text),
+    field(5, "tolerationSeconds", Label::Single, Form::Integer),
+] };
+static API_RESOURCE_V1_EXACTDEVICEREQUEST: Message = Message { name: "api.resource.v1.ExactDeviceRequest", fields: &[
+    field(1, "deviceClassName", Label::Single, Form::Text).required(),
+    field(2, "selectors", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICESELECTOR)),
+    field(3, "allocationMode", Label::Single, Form::Text),
+    field(4, "count", Label::Single, Form::Integer),
+    field(5, "adminAccess", Label::Single, Form::Boolean),
+    field(6, "tolerations", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICETOLERATION)),
+    field(7, "capacity", Label::Single, Form::Message(&API_RESOURCE_V1_CAPACITYREQUIREMENTS)),
+] };
+static API_RESOURCE_V1_NETWORKDEVICEDATA: Message = Message { name: "api.resource.v1.NetworkDeviceData", fields: &[
+    field(1, "interfaceName", Label::Single, Form::Text),
+    field(2, "ips", Label::Repeated, Form::Text),
+    field(3, "hardwareAddress", Label::Single, Form::Text),
+] };
+static API_RESOURCE_V1_OPAQUEDEVICECONFIGURATION: Message = Message { name: "api.resource.v1.OpaqueDeviceConfiguration", fields: &[
+    field(1, "driver", Label::Single, Form::Text).required(),
+    field(2, "parameters", Label::Single, Form::Raw).required(),
+] };
+static API_RESOURCE_V1_RESOURCECLAIM: Message = Message { name: "api.resource.v1.ResourceClaim", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
+    field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMSPEC)).required(),
+    field(3, "status", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMSTATUS)),
+] };
+static API_RESOURCE_V1_RESOURCECLAIMCONSUMERREFERENCE: Message = Message { name: "api.resource.v1.ResourceClaimConsumerReference", fields: &[
+    field(1, "apiGroup", Label::Single, Form::Text),
+    field(3, "resource", Label::Single, Form::Text).required(),
+    field(4, "name", Label::Single, Form::Text).required(),
+    field(5, "uid", Label::Single, Form::Text).required(),
+] };
+static API_RESOURCE_V1_RESOURCECLAIMLIST: Message = Message { name: "api.resource.v1.ResourceClaimList", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
+    field(2, "items", Label::Repeated, Form::Message(&API_RESOURCE_V1_RESOURCECLAIM)).required(),
+] };
+static API_RESOURCE_V1_RESOURCECLAIMSPEC: Message = Message { name: "api.resource.v1.ResourceClaimSpec", fields: &[
+    field(1, "devices", Label::Single, Form::Message(&API_RESOURCE_V1_DEVICECLAIM)),
+] };
+static API_RESOURCE_V1_RESOURCECLAIMSTATUS: Message = Message { name: "api.resource.v1.ResourceClaimStatus", fields: &[
+    field(1, "allocation", Label::Single, Form::Message(&API_RESOURCE_V1_ALLOCATIONRESULT)),
+    field(2, "reservedFor", Label::Repeated, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMCONSUMERREFERENCE)),
+    field(4, "devices", Label::Repeated, Form::Message(&API_RESOURCE_V1_ALLOCATEDDEVICESTATUS)),
+] };
+static API_RESOURCE_V1_RESOURCECLAIMTEMPLATE: Message = Message { name: "api.resource.v1.ResourceClaimTemplate", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
+    field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMTEMPLATESPEC)).required(),
+] };
+static API_RESOURCE_V1_RESOURCECLAIMTEMPLATELIST: Message = Message { name: "api.resource.v1.ResourceClaimTemplateList", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
+    field(2, "items", Label::Repeated, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMTEMPLATE)).required(),
+] };
+static API_RESOURCE_V1_RESOURCECLAIMTEMPLATESPEC: Message = Message { name: "api.resource.v1.ResourceClaimTemplateSpec", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
+    field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMSPEC)).required(),
+] };
+static API_RESOURCE_V1_RESOURCEPOOL: Message = Message { name: "api.resource.v1.ResourcePool", fields: &[
+    field(1, "name", Label::Single, Form::Text).required(),
+    field(2, "generation", Label::Single, Form::Integer).required(),
+    field(3, "resourceSliceCount", Label::Single, Form::Integer).required(),
+] };
+static API_RESOURCE_V1_RESOURCESLICE: Message = Message { name: "api.resource.v1.ResourceSlice", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
+    field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCESLICESPEC)).required(),
+] };
+static API_RESOURCE_V1_RESOURCESLICELIST: Message = Message { name: "api.resource.v1.ResourceSliceList", fields: &[
+    field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
+    field(2, "items", Label::Repeated, Form::Message(&API_RESOURCE_V1_RESOURCESLICE)).required(),
+] };
+static API_RESOURCE_V1_RESOURCESLICESPEC: Message = Message { name: "api.resource.v1.ResourceSliceSpec", fields: &[
+    field(1, "driver", Label::Single, Form::Text).required(),
+    field(2, "pool", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCEPOOL)).required(),
+    field(3, "nodeName", Label::Single, Form::Text),
+    field(4, "nodeSelector", Label::Single, Form::Message(&API_CORE_V1_NODESELECTOR)),
+    field(5, "allNodes", Label::Single, Form::Boolean),
+    field(6, "devices", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICE)),
+    field(7, "perDeviceNodeSelection", Label::Single, Form::Boolean),
+    field(8, "sharedCounters", Label::Repeated, Form::Message(&API_RESOURCE_V1_COUNTERSET)),
 ] };
 static API_SCHEDULING_V1_PRIORITYCLASS: Message = Message { name: "api.scheduling.v1.PriorityClass", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
@@ -3011,6 +3342,12 @@ pub static KINDS: &[((&str, &str, &str), &Message)] = &[
     (("events.k8s.io", "v1", "Event"), &API_EVENTS_V1_EVENT),
     (("events.k8s.io", "v1", "EventList"), &API_EVENTS_V1_EVENTLIST),
     (("events.k8s.io", "v1", "WatchEvent"), &APIMACHINERY_PKG_APIS_META_V1_WATCHEVENT),
+    (("flowcontrol.apiserver.k8s.io", "v1", "DeleteOptions"), &APIMACHINERY_PKG_APIS_META_V1_DELETEOPTIONS),
+    (("flowcontrol.apiserver.k8s.io", "v1", "FlowSchema"), &API_FLOWCONTROL_V1_FLOWSCHEMA),
+    (("flowcontrol.apiserver.k8s.io", "v1", "FlowSchemaList"), &API_FLOWCONTROL_V1_FLOWSCHEMALIST),
+    (("flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfiguration"), &API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATION),
+    (("flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfigurationList"), &API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONLIST),
+    (("flowcontrol.apiserver.k8s.io", "v1", "WatchEvent"), &APIMACHINERY_PKG_APIS_META_V1_WATCHEVENT),
     (("networking.k8s.io", "v1", "DeleteOptions"), &APIMACHINERY_PKG_APIS_META_V1_DELETEOPTIONS),
     (("networking.k8s.io", "v1", "IPAddress"), &API_NETWORKING_V1_IPADDRESS),
     (("networking.k8s.io", "v1", "IPAddressList"), &API_NETWORKING_V1_IPADDRESSLIST),
@@ -3042,6 +3379,16 @@ pub static KINDS: &[((&str, &str, &str), &Message)] = &[
     (("rbac.authorization.k8s.io", "v1", "RoleBindingList"), &API_RBAC_V1_ROLEBINDINGLIST),
     (("rbac.authorization.k8s.io", "v1", "RoleList"), &API_RBAC_V1_ROLELIST),
     (("rbac.authorization.k8s.io", "v1", "WatchEvent"), &APIMACHINERY_PKG_APIS_META_V1_WATCHEVENT),
+    (("resource.k8s.io", "v1", "DeleteOptions"), &APIMACHINERY_PKG_APIS_META_V1_DELETEOPTIONS),
+    (("resource.k8s.io", "v1", "DeviceClass"), &API_RESOURCE_V1_DEVICECLASS),
+    (("resource.k8s.io", "v1", "DeviceClassList"), &API_RESOURCE_V1_DEVICECLASSLIST),
+    (("resource.k8s.io", "v1", "ResourceClaim"), &API_RESOURCE_V1_RESOURCECLAIM),
+    (("resource.k8s.io", "v1", "ResourceClaimList"), &API_RESOURCE_V1_RESOURCECLAIMLIST),
+    (("resource.k8s.io", "v1", "ResourceClaimTemplate"), &API_RESOURCE_V1_RESOURCECLAIMTEMPLATE),
+    (("resource.k8s.io", "v1", "ResourceClaimTemplateList"), &API_RESOURCE_V1_RESOURCECLAIMTEMPLATELIST),
+    (("resource.k8s.io", "v1", "ResourceSlice"), &API_RESOURCE_V1_RESOURCESLICE),
+    (("resource.k8s.io", "v1", "ResourceSliceList"), &API_RESOURCE_V1_RESOURCESLICELIST),
+    (("resource.k8s.io", "v1", "WatchEvent"), &APIMACHINERY_PKG_APIS_META_V1_WATCHEVENT),
     (("scheduling.k8s.io", "v1", "DeleteOptions"), &APIMACHINERY_PKG_APIS_META_V1_DELETEOPTIONS),
     (("scheduling.k8s.io", "v1", "PriorityClass"), &API_SCHEDULING_V1_PRIORITYCLASS),
     (("scheduling.k8s.io", "v1", "PriorityClassList"), &API_SCHEDULING_V1_PRIORITYCLASSLIST),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
-use seatrial_controller::{Context, Notice, owner_reference, write};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use seatrial_controller::{Context, Notice, write};
 
 use super::Error;
 use super::observe::World;
@@ -18,15 +19,16 @@ const CONCURRENT: usize = 64;
 /// Releases, adopts, then creates or deletes. Returns the events to emit.
 pub(super) async fn act(
     set: &ReplicaSet,
+    owner: &OwnerReference,
     world: &World,
     plan: &Plan,
     ctx: &Context,
 ) -> Result<Vec<Notice>, Error> {
     let pods = ctx.objects::<Pod>();
-    ownership::exchange(set, &plan.release, &plan.adopt, ctx).await?;
+    ownership::exchange_for(owner, &plan.release, &plan.adopt, ctx).await?;
     match &plan.change {
         Change::None => Ok(Vec::new()),
-        Change::Create(count) => create(set, world, *count, ctx).await,
+        Change::Create(count) => create(set, owner, world, *count, ctx).await,
         Change::Delete(doomed) => {
             let deletions: Vec<_> = doomed.iter().map(|pod| pods.delete(pod)).collect();
             stream::iter(deletions)
@@ -47,6 +49,7 @@ fn deleted(pod: &Pod) -> Notice {
 /// Creates pods in batches of 1, 2, 4, …: where every creation fails, few requests are wasted.
 async fn create(
     set: &ReplicaSet,
+    owner: &OwnerReference,
     world: &World,
     count: usize,
     ctx: &Context,
@@ -66,7 +69,7 @@ async fn create(
         let end = (done + batch).min(names.len());
         let creations: Vec<_> = names[done..end]
             .iter()
-            .map(|name| create_one(set, name, ctx))
+            .map(|name| create_one(set, owner, name, ctx))
             .collect();
         stream::iter(creations)
             .buffered(CONCURRENT)
@@ -81,7 +84,12 @@ async fn create(
         .collect())
 }
 
-async fn create_one(set: &ReplicaSet, name: &str, ctx: &Context) -> Result<(), write::Error> {
+async fn create_one(
+    set: &ReplicaSet,
+    owner: &OwnerReference,
+    name: &str,
+    ctx: &Context,
+) -> Result<(), write::Error> {
     let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
     let nothing = PodTemplateSpec::default();
     let template = set
@@ -89,6 +97,6 @@ async fn create_one(set: &ReplicaSet, name: &str, ctx: &Context) -> Result<(), w
         .as_ref()
         .and_then(|spec| spec.template.as_ref())
         .unwrap_or(&nothing);
-    let pod = template::pod(template, namespace, name.to_owned(), owner_reference(set));
+    let pod = template::pod(template, namespace, name.to_owned(), owner.clone());
     ctx.objects::<Pod>().create(&pod).await.map(|_| ())
 }

@@ -36,10 +36,12 @@ pub(crate) const SERVED: &[Served] = &[
     served("api/core/v1", ""),
     served("api/discovery/v1", "discovery.k8s.io"),
     served("api/events/v1", "events.k8s.io"),
+    served("api/flowcontrol/v1", "flowcontrol.apiserver.k8s.io"),
     served("api/networking/v1", "networking.k8s.io"),
     served("api/node/v1", "node.k8s.io"),
     served("api/policy/v1", "policy"),
     served("api/rbac/v1", "rbac.authorization.k8s.io"),
+    served("api/resource/v1", "resource.k8s.io"),
     served("api/scheduling/v1", "scheduling.k8s.io"),
     served("api/storage/v1", "storage.k8s.io"),
     served(
