@@ -19,6 +19,15 @@ pub(crate) enum Shape {
     Metadata,
 }
 
+/// Which shapes a kind has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shapes {
+    /// All of them.
+    All,
+    /// None but itself: what is asked and not stored is no row of a table.
+    OnlyPlain,
+}
+
 /// How a reply is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -56,7 +65,8 @@ impl Form {
         }
     }
 
-    /// The first form among those in the `Accept` headers that the server has. `api_version` and `kind` are those of the object.
+    /// The first form among those in the `Accept` headers that the server has. `api_version` and `kind` are those of the object,
+    /// `shapes` what its kind has.
     ///
     /// # Errors
     /// Not acceptable, where there is none.
@@ -65,6 +75,7 @@ impl Form {
         include_object: Option<&str>,
         api_version: &str,
         kind: &str,
+        shapes: Shapes,
     ) -> Result<Self, Failure> {
         let rows = match include_object {
             Some("Object") => RowObject::Whole,
@@ -74,7 +85,9 @@ impl Form {
         let mut any = false;
         for media in media_types(headers) {
             any = true;
-            if let Some((shape, encoding)) = wanted(&media, api_version, kind) {
+            if let Some((shape, encoding)) = wanted(&media, api_version, kind)
+                && (shapes == Shapes::All || shape == Shape::Plain)
+            {
                 return Ok(Self {
                     shape,
                     rows,

@@ -4,7 +4,7 @@ use http::header;
 use seatrial_schema::parse;
 use serde_json::Value;
 
-use crate::call::Call;
+use crate::call::{Call, FieldValidation};
 use crate::facts;
 use crate::failure::{Failure, Reason};
 use crate::object::Object;
@@ -148,4 +148,34 @@ pub(crate) fn patch(call: &Call) -> Result<Value, Failure> {
 /// A bad request with the line and column.
 pub(crate) fn applied(call: &Call) -> Result<Document, Failure> {
     document(parse::yaml(&call.body))
+}
+
+/// Checks the object of an apply; returns it and warnings.
+///
+/// # Errors
+/// A field of the wrong type, an unknown one, or, where the client is strict, a repeated one.
+pub(crate) fn check_applied(
+    call: &Call,
+    document: Document,
+) -> Result<(Object, Vec<String>), Failure> {
+    let Document {
+        mut object,
+        duplicates,
+    } = document;
+    facts::check_applied(call.kind(), call.version(), &mut object)?;
+    match (call.field_validation()?, duplicates.as_slice()) {
+        (FieldValidation::Strict, [first, ..]) => {
+            let key = first.rsplit('.').next().unwrap_or(first);
+            let line = parse::repeated_line(&call.body).unwrap_or_default();
+            Err(Failure::bad_request(format!(
+                "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal \
+                 errors:\n  line {line}: key {key:?} already set in map"
+            )))
+        }
+        (FieldValidation::Ignore, _) => Ok((object, Vec::new())),
+        (_, paths) => {
+            let warn = |path: &String| format!("duplicate field {path:?}");
+            Ok((object, paths.iter().map(warn).collect()))
+        }
+    }
 }

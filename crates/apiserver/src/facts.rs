@@ -66,24 +66,11 @@ pub(crate) fn check(
     duplicates: &[String],
     strictness: FieldValidation,
 ) -> Result<Vec<String>, Failure> {
-    let object_type = type_of(kind, version);
-    let report = with_value(object, |value| strict::check(value, &object_type));
-    let refused = |detail: &str| {
-        let message = format!(
-            "{} in version {:?} cannot be handled as a {}: {detail}",
-            kind.kind, version.name, kind.kind
-        );
-        Failure::bad_request(message)
-    };
-    if !report.mistyped.is_empty() {
-        let details: Vec<String> = report.mistyped.iter().map(ToString::to_string).collect();
-        let causes = report.mistyped.into_iter().map(cause).collect();
-        return Err(refused(&details.join(", ")).with_causes(causes));
-    }
+    let report = report(kind, version, object)?;
     match strictness {
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Strict => match report.strict_error(duplicates) {
-            Some(detail) => Err(refused(&detail)),
+            Some(detail) => Err(cannot_be_handled(kind, version, &detail)),
             None => Ok(Vec::new()),
         },
         FieldValidation::Warn => {
@@ -97,6 +84,56 @@ pub(crate) fn check(
             Ok(unknown.chain(repeated).collect())
         }
     }
+}
+
+/// Checks the object of an apply. Nobody can own a field that the kind does not have, so that it is an
+/// error whatever validation the client asks for; in upstream's words and with its code.
+///
+/// # Errors
+/// Where a field has the wrong type, or is unknown.
+pub(crate) fn check_applied(
+    kind: &Kind,
+    version: &Version,
+    object: &mut Object,
+) -> Result<(), Failure> {
+    let about = format!(
+        "{}/{}; {}, Kind={}",
+        object.namespace(),
+        object.name(),
+        crate::registry::api_version(&kind.group, &version.name),
+        kind.kind
+    );
+    let report = report(kind, version, object)?;
+    let unknown = |path: &String| format!(".{path}: field not declared in schema");
+    let detail = match report.unknown.as_slice() {
+        [] => return Ok(()),
+        [one] => unknown(one),
+        all => {
+            let lines = all.iter().map(|path| format!("\n  {}", unknown(path)));
+            format!("errors:{}", lines.collect::<String>())
+        }
+    };
+    let message = format!("failed to create typed patch object ({about}): {detail}");
+    Err(Failure::new(Reason::InternalError, message))
+}
+
+/// Drops the fields that the kind does not have, and says which. A wrong type is an error.
+fn report(kind: &Kind, version: &Version, object: &mut Object) -> Result<strict::Report, Failure> {
+    let object_type = type_of(kind, version);
+    let report = with_value(object, |value| strict::check(value, &object_type));
+    if report.mistyped.is_empty() {
+        return Ok(report);
+    }
+    let details: Vec<String> = report.mistyped.iter().map(ToString::to_string).collect();
+    let causes = report.mistyped.into_iter().map(cause).collect();
+    Err(cannot_be_handled(kind, version, &details.join(", ")).with_causes(causes))
+}
+
+fn cannot_be_handled(kind: &Kind, version: &Version, detail: &str) -> Failure {
+    Failure::bad_request(format!(
+        "{} in version {:?} cannot be handled as a {}: {detail}",
+        kind.kind, version.name, kind.kind
+    ))
 }
 
 /// Fills in what upstream fills in, in the stored form.

@@ -12,11 +12,12 @@ use http::Method;
 use http_body_util::BodyExt as _;
 use tracing::Level;
 
-use crate::accept::Form;
+use crate::accept::{Form, Shapes};
 use crate::call::{BODY_LIMIT, Call, Target};
 use crate::discovery;
 use crate::failure::{Failure, Reason};
 use crate::identity::Identity;
+use crate::registry::Verbs;
 use crate::state::{State, query};
 use crate::stream::Streaming;
 use crate::verb;
@@ -101,6 +102,10 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
                 .kind
                 .api_version(&target.kind.versions[target.version]),
             &target.kind.kind,
+            match target.kind.verbs {
+                Verbs::Ask => Shapes::OnlyPlain,
+                _ => Shapes::All,
+            },
         )?
     };
     let body = if parts.method == Method::GET {

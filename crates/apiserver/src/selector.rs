@@ -63,9 +63,35 @@ fn value<'a>(record: &'a Record, field: &str) -> &'a str {
             Some(value) => value,
             // The one selectable truth value; absent means false.
             None if field == "spec.unschedulable" => "false",
-            None => "",
+            None => renamed(record, field),
         },
     }
+}
+
+/// Fields that a version of a kind calls otherwise than the stored form, which may have them in one of
+/// several places.
+const RENAMED: &[(&str, &[&str])] = &[
+    ("regarding.apiVersion", &["involvedObject.apiVersion"]),
+    ("regarding.fieldPath", &["involvedObject.fieldPath"]),
+    ("regarding.kind", &["involvedObject.kind"]),
+    ("regarding.name", &["involvedObject.name"]),
+    ("regarding.namespace", &["involvedObject.namespace"]),
+    (
+        "regarding.resourceVersion",
+        &["involvedObject.resourceVersion"],
+    ),
+    ("regarding.uid", &["involvedObject.uid"]),
+    ("reportingController", &["reportingComponent"]),
+    ("source", &["source.component", "reportingComponent"]),
+];
+
+fn renamed<'a>(record: &'a Record, field: &str) -> &'a str {
+    RENAMED
+        .iter()
+        .filter(|(name, _)| *name == field)
+        .flat_map(|(_, places)| *places)
+        .find_map(|place| record.metadata.fields.get(*place))
+        .map_or("", String::as_str)
 }
 
 fn supported(fields: &Field, kind: &Kind) -> Result<(), Failure> {

@@ -66,6 +66,21 @@ pub fn yaml(bytes: &[u8]) -> Result<Document, Error> {
     serde_saphyr::from_str_with_options(utf8(bytes)?, options()).map_err(|error| syntax(&error))
 }
 
+/// The line of a YAML text, from 1, on which a field is given that was given before.
+pub fn repeated_line(bytes: &[u8]) -> Option<u64> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+        with_snippet: false,
+        legacy_octal_numbers: true,
+    };
+    let text = std::str::from_utf8(bytes).ok()?;
+    let read: Result<Document, _> = serde_saphyr::from_str_with_options(text, options);
+    match syntax(&read.err()?) {
+        Error::Syntax { line, .. } => Some(line),
+        Error::Encoding { .. } => None,
+    }
+}
+
 /// Reads all documents of a YAML text, without the empty ones.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Namespace: empties one that is being deleted, then lets it go.
 //!
-//! Flow: discover every namespaced kind → delete all objects of each, workloads first → as long as
-//! any are left, say so in conditions and look again → take `kubernetes` out of `spec.finalizers`.
+//! Flow: discover every namespaced kind → delete all pods, and when they are gone, all objects of the
+//! others, workloads first → as long as any are left, say so in conditions and look again → take `kubernetes` out of `spec.finalizers`.
 
 mod contents;
 mod status;
@@ -150,6 +150,15 @@ mod tests {
             .collect();
         expect![[r#"
             [
+                Some(
+                    "All resources successfully discovered",
+                ),
+                Some(
+                    "All legacy kube types successfully parsed",
+                ),
+                Some(
+                    "All content successfully deleted, may be waiting on finalization",
+                ),
                 Some(
                     "Some resources are remaining: pods. has 2 resource instances",
                 ),

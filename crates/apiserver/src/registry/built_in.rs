@@ -127,7 +127,8 @@ impl Row {
     }
 }
 
-/// Fields of events by which they can be selected, in the stored form for both groups.
+/// Fields of events by which they can be selected: those of the stored form, and the other names that
+/// either group has for them (see `selector`).
 const EVENT_FIELDS: &[&str] = &[
     "involvedObject.apiVersion",
     "involvedObject.fieldPath",
@@ -137,7 +138,16 @@ const EVENT_FIELDS: &[&str] = &[
     "involvedObject.resourceVersion",
     "involvedObject.uid",
     "reason",
+    "regarding.apiVersion",
+    "regarding.fieldPath",
+    "regarding.kind",
+    "regarding.name",
+    "regarding.namespace",
+    "regarding.resourceVersion",
+    "regarding.uid",
     "reportingComponent",
+    "reportingController",
+    "source",
     "source.component",
     "type",
 ];

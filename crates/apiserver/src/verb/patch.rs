@@ -60,7 +60,7 @@ fn read_apply(call: &Call) -> Result<Apply, Failure> {
             document.object.name()
         )));
     }
-    let (mut object, warnings) = body::check(call, document)?;
+    let (mut object, warnings) = body::check_applied(call, document)?;
     keep_own_part(call, &mut object);
     if object
         .at(&["metadata", "managedFields"])

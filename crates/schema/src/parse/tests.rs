@@ -48,3 +48,13 @@ fn errors_say_where() {
     assert!(yaml("[".repeat(5000).as_bytes()).is_err());
     assert!(yaml("a: &x [*x]".as_bytes()).is_err());
 }
+
+#[test]
+fn the_line_of_a_repeated_field_is_known() {
+    assert_eq!(
+        super::repeated_line(b"a:\n  b: 1\n  c: 2\n  b: 3\n"),
+        Some(4)
+    );
+    assert_eq!(super::repeated_line(b"\na: 1\na: 2\n"), Some(3));
+    assert_eq!(super::repeated_line(b"a: 1\n"), None);
+}

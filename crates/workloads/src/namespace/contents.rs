@@ -25,48 +25,69 @@ impl Left {
     }
 }
 
-/// Deletes what is there; says what is left. Kinds that make others come first (custom kinds,
-/// Deployments, Jobs), so that nothing is made anew meanwhile; the core group comes last.
+/// Deletes what is there; says what is left. Pods go first and alone: what they use (their policies,
+/// secrets, accounts) outlives them, as upstream has it. Then kinds that make others (custom kinds,
+/// Deployments, Jobs); the core group comes last.
 pub(super) async fn empty(
     namespace: &str,
     kinds: &[Kind],
     ctx: &Context,
 ) -> Result<Left, write::Error> {
     let mut left = Left::default();
-    let (core, others): (Vec<&Kind>, Vec<&Kind>) = kinds
-        .iter()
-        .filter(|kind| kind.namespaced)
-        .partition(|kind| kind.resource.group.is_empty());
-    for kind in others.into_iter().chain(core) {
-        let objects = list(namespace, kind, ctx).await?;
-        let unmarked: Vec<_> = objects
-            .iter()
-            .filter(|object| object.metadata.deletion_timestamp.is_none())
-            .collect();
-        let handle = ctx.objects_of::<Shell>(kind.resource.clone());
-        for object in &unmarked {
-            handle
-                .delete_with(object, DeleteParams::background())
-                .await?;
+    let rank = |kind: &&Kind| match (kind.resource.group.as_str(), kind.resource.plural.as_str()) {
+        ("", "pods") => 0,
+        ("", _) => 2,
+        _ => 1,
+    };
+    let mut kinds: Vec<&Kind> = kinds.iter().filter(|kind| kind.namespaced).collect();
+    kinds.sort_by_key(rank);
+    for kind in kinds {
+        if rank(&kind) > 0 && left.objects.contains_key(PODS) {
+            break;
         }
-        let rest = if unmarked.is_empty() {
-            objects
-        } else {
-            list(namespace, kind, ctx).await?
-        };
-        if rest.is_empty() {
-            continue;
-        }
-        let name = format!("{}.{}", kind.resource.plural, kind.resource.group);
-        left.objects.insert(name, rest.len());
-        for finalizer in rest
-            .iter()
-            .flat_map(|object| object.metadata.finalizers.iter().flatten())
-        {
-            *left.finalizers.entry(finalizer.clone()).or_default() += 1;
-        }
+        clear(namespace, kind, ctx, &mut left).await?;
     }
     Ok(left)
+}
+
+/// Pods, as [`Left`] calls them.
+const PODS: &str = "pods.";
+
+/// Deletes the objects of one kind; adds what is left of them.
+async fn clear(
+    namespace: &str,
+    kind: &Kind,
+    ctx: &Context,
+    left: &mut Left,
+) -> Result<(), write::Error> {
+    let objects = list(namespace, kind, ctx).await?;
+    let unmarked: Vec<_> = objects
+        .iter()
+        .filter(|object| object.metadata.deletion_timestamp.is_none())
+        .collect();
+    let handle = ctx.objects_of::<Shell>(kind.resource.clone());
+    for object in &unmarked {
+        handle
+            .delete_with(object, DeleteParams::background())
+            .await?;
+    }
+    let rest = if unmarked.is_empty() {
+        objects
+    } else {
+        list(namespace, kind, ctx).await?
+    };
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let name = format!("{}.{}", kind.resource.plural, kind.resource.group);
+    left.objects.insert(name, rest.len());
+    for finalizer in rest
+        .iter()
+        .flat_map(|object| object.metadata.finalizers.iter().flatten())
+    {
+        *left.finalizers.entry(finalizer.clone()).or_default() += 1;
+    }
+    Ok(())
 }
 
 async fn list(namespace: &str, kind: &Kind, ctx: &Context) -> Result<Vec<Shell>, write::Error> {
