@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use seatrial_node::runtime::process::ProcessRuntime;
 use seatrial_node::runtime::{
-    Console, Discard, Error, HostBase, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec,
-    Security,
+    Console, Discard, Error, HostBase, Limits, Names, Network, ProcessSpec, Root, Runtime,
+    SandboxSpec, Security,
 };
 
 const ROUNDS: usize = 40;
@@ -87,6 +87,8 @@ async fn start(runtime: &dyn Runtime, directory: PathBuf) -> Result<[Duration; 3
         address: [127, 0, 0, 2].into(),
         network: Network::Own,
         hosts: Vec::new(),
+        names: Names::default(),
+        outgoing: None,
         forwards: Vec::new(),
         limits: Limits::default(),
         directory: directory.clone(),

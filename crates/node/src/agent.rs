@@ -23,6 +23,7 @@ mod follow;
 mod group;
 mod handle;
 mod mounts;
+mod network;
 mod outcome;
 mod prepare;
 mod probing;
@@ -58,6 +59,7 @@ use crate::runtime::{self, Forward, Runtime};
 
 pub use attach::Attachment;
 pub use handle::{ConnectError, LogsError};
+pub use network::PodNetwork;
 
 /// Whoever routes requests to pods: asked before a pod's servers are told to end, so that no request
 /// is cut off.
@@ -88,10 +90,12 @@ pub struct NodeConfig {
     pub images: Arc<dyn Images>,
     /// A directory of this node alone: sandboxes, volumes, writable layers and logs.
     pub directory: PathBuf,
-    /// Variables that every container gets, such as `KUBERNETES_SERVICE_HOST`.
+    /// Variables that every container gets, in place of those that tell where Services are.
     pub environment: BTreeMap<String, String>,
     /// Ports in every pod that reach servers outside, such as the API server.
     pub forwards: Vec<Forward>,
+    /// Who carries what its pods send elsewhere; absent, they reach only themselves.
+    pub network: Option<Arc<dyn PodNetwork>>,
     /// When log files are put aside.
     pub rotation: Rotation,
     /// How often the Lease is renewed.
@@ -117,6 +121,7 @@ impl NodeConfig {
             directory,
             environment: BTreeMap::new(),
             forwards: Vec::new(),
+            network: None,
             rotation: Rotation::default(),
             heartbeat: HEARTBEAT,
             host_paths: HostPaths::Refused,

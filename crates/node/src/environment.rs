@@ -11,6 +11,8 @@ use k8s_openapi::api::core::v1::{
 use crate::downward::{self, Facts};
 use crate::images::ImageConfig;
 
+pub use services::service_links;
+
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// ConfigMaps and Secrets of a pod's namespace, by name, as far as they exist.
@@ -282,5 +284,6 @@ pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     result + rest
 }
 
+mod services;
 #[cfg(test)]
 mod tests;

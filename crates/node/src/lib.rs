@@ -27,6 +27,7 @@ pub mod downward;
 pub mod environment;
 pub mod images;
 pub mod logs;
+pub mod names;
 pub mod probe;
 mod quantity;
 pub mod registration;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use seatrial_controller::ObjectKey;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::Agent;
@@ -159,22 +161,30 @@ impl Agent {
         name: &str,
         port: u16,
     ) -> Result<Box<dyn Connection>, ConnectError> {
-        let pod = format!("{namespace}/{name}");
-        let Some(live) = self.live(namespace, name) else {
-            return Err(ConnectError::NoPod(pod));
-        };
-        let sandbox = live.parts().sandbox.clone();
-        let Some(sandbox) = sandbox else {
-            return Err(ConnectError::NotRunning(pod));
-        };
+        let (pod, sandbox) = self.sandbox(namespace, name)?;
         sandbox
             .connect(port)
             .await
             .map_err(|source| ConnectError::Connect { pod, port, source })
     }
 
+    /// Opens a connection to a port of a pod as another pod does; its server sees `source` as the client
+    /// where the runtime can do that.
+    pub async fn connect_from(
+        &self,
+        namespace: &str,
+        name: &str,
+        (source, port): (IpAddr, u16),
+    ) -> Result<TcpStream, ConnectError> {
+        let (pod, sandbox) = self.sandbox(namespace, name)?;
+        sandbox
+            .connect_from(source, port)
+            .await
+            .map_err(|source| ConnectError::Connect { pod, port, source })
+    }
+
     /// The sandboxes of all pods that run, by their address: what a gateway needs to reach them.
-    pub fn addresses(&self) -> BTreeMap<std::net::IpAddr, ObjectKey> {
+    pub fn addresses(&self) -> BTreeMap<IpAddr, ObjectKey> {
         let pods = self.0.pods();
         let running = pods.iter().filter_map(|(key, entry)| {
             let address = entry.live.parts().sandbox.as_ref()?.address();
@@ -262,6 +272,23 @@ impl Agent {
         running
             .filter_map(|(name, part)| Some((name.clone(), part.process.clone()?)))
             .collect()
+    }
+
+    /// A running pod's sandbox, with the pod's name for messages.
+    fn sandbox(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<(String, Arc<dyn Sandbox>), ConnectError> {
+        let pod = format!("{namespace}/{name}");
+        let Some(live) = self.live(namespace, name) else {
+            return Err(ConnectError::NoPod(pod));
+        };
+        let sandbox = live.parts().sandbox.clone();
+        match sandbox {
+            Some(sandbox) => Ok((pod, sandbox)),
+            None => Err(ConnectError::NotRunning(pod)),
+        }
     }
 
     fn live(&self, namespace: &str, name: &str) -> Option<Live> {

@@ -116,7 +116,7 @@ fn sandbox_spec(
     let hears = (shared.clone(), pod.clone());
     SandboxSpec {
         id,
-        hostname: hostname(pod),
+        hostname: shared.hostname(pod),
         address,
         network: if spec.host_network == Some(true) {
             Network::Host
@@ -124,6 +124,8 @@ fn sandbox_spec(
             Network::Own
         },
         hosts: aliases.collect(),
+        names: shared.names(pod),
+        outgoing: shared.outgoing(pod, address),
         forwards: shared.config.forwards.clone(),
         limits: limits(
             spec.resources
@@ -144,20 +146,6 @@ pub(super) fn limits(
         cpu_millis: amount("cpu").and_then(quantity::millis),
         memory_bytes: amount("memory").and_then(quantity::units),
     }
-}
-
-/// The host name of a pod: `spec.hostname` or its name, at most 63 characters.
-pub(super) fn hostname(pod: &Pod) -> String {
-    let own = pod.spec.as_ref().and_then(|spec| spec.hostname.as_deref());
-    let name = own
-        .filter(|name| !name.is_empty())
-        .or(pod.metadata.name.as_deref())
-        .unwrap_or("pod");
-    let end = name
-        .char_indices()
-        .nth(63)
-        .map_or(name.len(), |(end, _)| end);
-    name[..end].trim_end_matches(['-', '.']).to_owned()
 }
 
 /// Puts into the volumes what they shall hold now; leaves alone what has not changed.

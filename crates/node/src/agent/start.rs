@@ -1,5 +1,6 @@
 //! Starting one container: image, environment, mounts, log, process, hook.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use seatrial_controller::{Chain, Notice};
 use tokio_util::sync::CancellationToken;
 
 use super::attach::Attachment;
-use super::prepare::{hostname, limits};
+use super::prepare::limits;
 use super::{Shared, security, sources};
 use crate::environment::{self, Sources, command_line, complete};
 use crate::images::{self, Image, Origin, PullPolicy};
@@ -95,7 +96,8 @@ impl Request {
         let termination = self.termination_file()?;
         let (log, output) = self.log()?;
         let (attachment, console, output) = Attachment::new(&self.container, output);
-        let mut spec = self.process(&image, &sources, (console, output))?;
+        let cluster = self.shared.cluster_variables(&self.pod).await;
+        let mut spec = self.process(&image, (&sources, &cluster), (console, output))?;
         spec.mounts
             .extend(termination.clone().map(|(_, mount)| mount));
         let name = &self.container.name;
@@ -122,12 +124,11 @@ impl Request {
     fn process(
         &self,
         image: &Image,
-        sources: &Sources,
+        (sources, cluster): (&Sources, &BTreeMap<String, String>),
         (console, output): (Console, Arc<dyn runtime::Output>),
     ) -> Result<ProcessSpec, Error> {
         let container = &self.container;
         let facts = self.shared.facts(&self.pod, self.address);
-        let cluster = &self.shared.config.environment;
         let variables = environment::variables(container, facts, sources, cluster)?;
         let args = command_line(container, &image.config, &variables);
         if args.is_empty() {
@@ -151,7 +152,12 @@ impl Request {
             mounts: self.mounts(&variables)?,
             args,
             user: security::user(&self.pod, container, &image.config.user)?,
-            env: complete(&image.config, variables, facts, &hostname(&self.pod)),
+            env: complete(
+                &image.config,
+                variables,
+                facts,
+                &self.shared.hostname(&self.pod),
+            ),
             cwd: PathBuf::from(cwd.unwrap_or_default()),
             output,
             limits: limits(resources.and_then(|it| it.limits.as_ref())),

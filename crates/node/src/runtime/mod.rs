@@ -18,6 +18,7 @@
 mod console;
 #[cfg(target_os = "linux")]
 pub mod container;
+mod outgoing;
 pub mod process;
 pub mod sandbox;
 mod security;
@@ -32,8 +33,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 pub use console::{Console, Input, Size, Source, Terminal};
+pub use outgoing::{Names, Outgoing, Uplink};
 pub use security::{Calls, Capabilities, Escalation, RootAccess, Security};
 
 /// Makes sandboxes. One per node.
@@ -66,6 +69,10 @@ pub struct SandboxSpec {
     pub network: Network,
     /// Further lines of `/etc/hosts`: an address and its names.
     pub hosts: Vec<(IpAddr, Vec<String>)>,
+    /// What it is called and how it finds others by name.
+    pub names: Names,
+    /// Who carries what leaves it; where nobody does, it reaches only itself.
+    pub outgoing: Option<Outgoing>,
     /// Ports inside that reach servers outside.
     pub forwards: Vec<Forward>,
     /// Limits of all processes together.
@@ -122,6 +129,16 @@ pub trait Sandbox: Send + Sync + 'static {
 
     /// Opens a TCP connection to `port` in the sandbox, on its address or else on its loopback.
     async fn connect(&self, port: u16) -> io::Result<Box<dyn Connection>>;
+
+    /// Opens a TCP connection to `port` on the sandbox's address, as another pod does: a server that
+    /// listens on the loopback alone is not reached, and sees `source` as its client where the
+    /// runtime can do that.
+    async fn connect_from(&self, _source: IpAddr, _port: u16) -> io::Result<TcpStream> {
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this sandbox takes no connections from other pods",
+        ))
+    }
 
     /// Kills every process that is left, and gives back mounts, namespaces and limits. Returns when
     /// that is done; a second call does nothing.

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use seatrial_node::runtime::{
-    Console, HostBase, Limits, Network, Output, ProcessSpec, Root, Runtime, SandboxSpec, Security,
-    Stream,
+    Console, HostBase, Limits, Names, Network, Output, ProcessSpec, Root, Runtime, SandboxSpec,
+    Security, Stream,
 };
 
 /// Prints what the process prints.
@@ -50,6 +50,8 @@ pub(crate) async fn run() -> ExitCode {
         address: [127, 0, 0, 1].into(),
         network: Network::Own,
         hosts: Vec::new(),
+        names: Names::default(),
+        outgoing: None,
         forwards: Vec::new(),
         limits: Limits::default(),
         directory: own.clone(),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seatrial_node::runtime::{
-    Console, Exit, HostBase, Limits, Network, Output, ProcessSpec, Root, Runtime, Sandbox,
+    Console, Exit, HostBase, Limits, Names, Network, Output, ProcessSpec, Root, Runtime, Sandbox,
     SandboxSpec, Security, Stream,
 };
 
@@ -92,6 +92,8 @@ impl Machine {
             address: self.address(number),
             network: Network::Own,
             hosts: Vec::new(),
+            names: Names::default(),
+            outgoing: None,
             forwards: Vec::new(),
             limits: Limits::default(),
             directory,

@@ -9,7 +9,7 @@ use seatrial_images::build::{Executor, Outcome, RunStep, Stream, Unavailable};
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::{Ended, run_to_end};
 use seatrial_node::runtime::{
-    self, Console, Limits, Network, ProcessSpec, Root, Runtime, SandboxSpec, Security,
+    self, Console, Limits, Names, Network, ProcessSpec, Root, Runtime, SandboxSpec, Security,
 };
 
 use super::node_images::host_base;
@@ -69,6 +69,8 @@ impl BuildExecutor {
                 address: std::net::Ipv4Addr::LOCALHOST.into(),
                 network: Network::Host,
                 hosts: Vec::new(),
+                names: Names::default(),
+                outgoing: None,
                 forwards: Vec::new(),
                 limits: Limits::default(),
                 notes: Arc::new(move |note| {

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::lines;
 use seatrial_node::runtime::{
-    Access, Console, HostBase, Limits, Mount, Network, ProcessSpec, Root, Runtime, SandboxSpec,
-    Security, Signal,
+    Access, Console, HostBase, Limits, Mount, Names, Network, ProcessSpec, Root, Runtime,
+    SandboxSpec, Security, Signal,
 };
 use seatrial_pipelines::port::{Command, Error, Executor, Exit, Line, Sandbox, SandboxRequest};
 
@@ -59,6 +59,8 @@ impl Executor for Steps {
                 address: std::net::Ipv4Addr::LOCALHOST.into(),
                 network: Network::Host,
                 hosts: Vec::new(),
+                names: Names::default(),
+                outgoing: None,
                 forwards: Vec::new(),
                 limits: Limits::default(),
                 directory: own.join("sandbox"),

@@ -22,6 +22,7 @@
 pub(crate) mod inside;
 mod layers;
 mod network;
+mod outgoing;
 mod plan;
 mod sandbox;
 

@@ -13,24 +13,43 @@ use crate::runtime::{Error, Forward, Network, SandboxSpec};
 
 /// The files that a container sees as `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`.
 pub(super) fn write_files(spec: &SandboxSpec) -> io::Result<()> {
-    let mut hosts = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned();
-    let own = format!("{} {}\n", spec.address, spec.hostname);
-    let further = spec
-        .hosts
-        .iter()
-        .map(|(address, names)| format!("{address} {}\n", names.join(" ")));
-    hosts.extend(std::iter::once(own).chain(further));
-    let resolver = match spec.network {
+    let resolver = match (&spec.names.resolver, spec.network) {
+        (Some(text), _) => text.clone(),
         // Nothing answers there: a look-up fails at once instead of waiting for an answer.
-        Network::Own => "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".to_owned(),
-        Network::Host => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+        (None, Network::Own) => "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".to_owned(),
+        (None, Network::Host) => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
     };
-    fs::write(spec.directory.join("hosts"), hosts)?;
+    fs::write(spec.directory.join("hosts"), hosts(spec))?;
     fs::write(
         spec.directory.join("hostname"),
         format!("{}\n", spec.hostname),
     )?;
     fs::write(spec.directory.join("resolv.conf"), resolver)
+}
+
+/// The text of `/etc/hosts`, laid out as upstream does.
+fn hosts(spec: &SandboxSpec) -> String {
+    let mut text = "# Kubernetes-managed hosts file.\n\
+        127.0.0.1\tlocalhost\n\
+        ::1\tlocalhost ip6-localhost ip6-loopback\n\
+        fe00::0\tip6-localnet\n\
+        fe00::0\tip6-mcastprefix\n\
+        fe00::1\tip6-allnodes\n\
+        fe00::2\tip6-allrouters\n"
+        .to_owned();
+    text += &match &spec.names.full {
+        Some(full) if *full != spec.hostname => {
+            format!("{}\t{full}\t{}\n", spec.address, spec.hostname)
+        }
+        _ => format!("{}\t{}\n", spec.address, spec.hostname),
+    };
+    if !spec.hosts.is_empty() {
+        text += "\n# Entries added by HostAliases.\n";
+    }
+    for (address, names) in &spec.hosts {
+        text += &format!("{address}\t{}\n", names.join("\t"));
+    }
+    text
 }
 
 /// Listens inside and carries what comes to the server outside.

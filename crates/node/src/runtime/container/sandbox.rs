@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::plan::{Plan, plan};
-use super::{Shared, network};
+use super::{Shared, network, outgoing};
 use crate::runtime::sandbox::DEFAULT_PATH;
 use crate::runtime::sandbox::cgroup::Group;
 use crate::runtime::sandbox::launch::{AtEnd, Launch, launch};
@@ -54,6 +54,9 @@ impl ContainerSandbox {
         for forward in spec.forwards.clone() {
             forwards.push(network::forward(&link, forward).await?);
         }
+        if let (Some(way), Network::Own) = (&spec.outgoing, spec.network) {
+            forwards.extend(outgoing::carry(&link, &spec, way).await?);
+        }
         let forwards = Mutex::new(forwards);
         Ok(Self {
             link,
@@ -82,6 +85,19 @@ impl ContainerSandbox {
         let socket = self.socket(family).await?;
         let socket = TcpSocket::from_std_stream(std::net::TcpStream::from(socket));
         let connected = tokio::time::timeout(CONNECT_PATIENCE, socket.connect(address)).await;
+        let stream = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// A connection that the server inside sees coming from `source`. Every address is the sandbox's own,
+    /// so a socket can be bound to any.
+    async fn connect_as(&self, source: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+        let socket =
+            TcpSocket::from_std_stream(std::net::TcpStream::from(self.socket(Family::V4).await?));
+        // Where it cannot be, the client is the pod itself.
+        let _ = socket.bind(SocketAddr::new(source, 0));
+        let connected = tokio::time::timeout(CONNECT_PATIENCE, socket.connect(to)).await;
         let stream = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         stream.set_nodelay(true)?;
         Ok(stream)
@@ -232,6 +248,14 @@ impl Sandbox for ContainerSandbox {
             other => other?,
         };
         Ok(Box::new(stream))
+    }
+
+    async fn connect_from(&self, source: IpAddr, port: u16) -> io::Result<TcpStream> {
+        let to = SocketAddr::new(self.spec.address, port);
+        match self.spec.network {
+            Network::Own if to.is_ipv4() => self.connect_as(source, to).await,
+            _ => self.connect_to(to).await,
+        }
     }
 
     async fn stop(&self) -> Result<(), Error> {

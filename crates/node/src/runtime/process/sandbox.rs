@@ -167,6 +167,12 @@ impl Sandbox for ProcessSandbox {
         Ok(Box::new(stream))
     }
 
+    async fn connect_from(&self, _source: IpAddr, port: u16) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((self.spec.address, port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
     async fn stop(&self) -> Result<(), Error> {
         let stopped = self.link.stop().await;
         self.group.remove();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,15 @@ pub(crate) enum Command {
     Start(Box<Start>),
     /// Makes an unconnected TCP socket in the sandbox's network; the answer carries it.
     Socket { family: Family },
+    /// Catches what leaves the sandbox's network; the answer carries the sockets at which it arrives:
+    /// that for questions to the name server, then those for connections.
+    Catch {
+        /// The sandbox's own.
+        address: IpAddr,
+        resolver: Ipv4Addr,
+        /// Where to listen if the kernel cannot redirect.
+        direct: Vec<SocketAddrV4>,
+    },
     /// Makes a listening TCP socket in the sandbox's network; the answer carries it.
     Listen { address: SocketAddr },
     /// Sends a signal.
@@ -171,6 +180,17 @@ pub(crate) enum Answer {
     },
     /// With the socket.
     Socket,
+    /// With the sockets.
+    Caught(Way),
+}
+
+/// How what leaves a sandbox is caught.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Way {
+    /// All of it.
+    Redirected,
+    /// Only what is sent to addresses that were known beforehand, because the kernel cannot redirect.
+    Direct { reason: String },
 }
 
 /// What happened in a child before its `exec`.

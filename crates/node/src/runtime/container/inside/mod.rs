@@ -1,8 +1,10 @@
 //! What happens on the inner side of the namespaces, in the init and in its children.
 
 mod calls;
+mod netlink;
 mod network;
 mod privileges;
+mod redirect;
 mod root;
 mod stage;
 mod target;
@@ -15,6 +17,7 @@ use std::path::Path;
 
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
 
+pub(crate) use redirect::catch;
 pub(crate) use stage::isolate;
 
 use crate::runtime::sandbox::protocol::{Container, Failure, Phase, Report, Users};

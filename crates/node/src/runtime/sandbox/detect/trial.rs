@@ -34,7 +34,7 @@ mod linux {
     use crate::runtime::container::ContainerRuntime;
     use crate::runtime::sandbox::remove_tree;
     use crate::runtime::{
-        Console, Discard, Error, HostBase, Limits, Network, ProcessSpec, Root, Runtime,
+        Console, Discard, Error, HostBase, Limits, Names, Network, ProcessSpec, Root, Runtime,
         SandboxSpec, Security,
     };
 
@@ -92,6 +92,8 @@ mod linux {
             address: [10, 244, 255, 254].into(),
             network: Network::Own,
             hosts: Vec::new(),
+            names: Names::default(),
+            outgoing: None,
             forwards: Vec::new(),
             limits: Limits::default(),
             directory: place.to_path_buf(),

@@ -69,7 +69,7 @@ async fn serve(sender: &Sender, mut receiver: Receiver, children: &mut Children)
                 let id = request.id;
                 let (outcome, attached) = match handle(request.command, descriptors, children) {
                     Ok((answer, attached)) => (Ok(answer), attached),
-                    Err(failure) => (Err(failure), None),
+                    Err(failure) => (Err(failure), Vec::new()),
                 };
                 let attached: Vec<_> = attached.iter().map(AsFd::as_fd).collect();
                 sender.send(&Message::Answer { id, outcome }, &attached).await?;
@@ -85,23 +85,36 @@ async fn serve(sender: &Sender, mut receiver: Receiver, children: &mut Children)
     }
 }
 
-type Handled = Result<(Answer, Option<OwnedFd>), Failure>;
+type Handled = Result<(Answer, Vec<OwnedFd>), Failure>;
 
 fn handle(command: Command, descriptors: Vec<OwnedFd>, children: &mut Children) -> Handled {
     match command {
-        Command::Setup(Setup::Plain) => Ok((Answer::Done, None)),
+        Command::Setup(Setup::Plain) => Ok((Answer::Done, Vec::new())),
         #[cfg(target_os = "linux")]
         Command::Setup(Setup::Namespaces { hostname, address }) => {
             crate::runtime::container::inside::set_up(&hostname, address)?;
-            Ok((Answer::Done, None))
+            Ok((Answer::Done, Vec::new()))
+        }
+        #[cfg(target_os = "linux")]
+        Command::Catch {
+            address,
+            resolver,
+            direct,
+        } => {
+            let (way, sockets) =
+                crate::runtime::container::inside::catch(address, resolver, &direct)?;
+            Ok((Answer::Caught(way), sockets))
         }
         #[cfg(not(target_os = "linux"))]
-        Command::Setup(Setup::Namespaces { .. }) => {
+        Command::Setup(Setup::Namespaces { .. }) | Command::Catch { .. } => {
             Err(Failure::at(Phase::Sandbox, "make namespaces")(
                 io::Error::from(io::ErrorKind::Unsupported),
             ))
         }
-        Command::Start(start) => children.start(*start, descriptors),
+        Command::Start(start) => {
+            let (answer, handle) = children.start(*start, descriptors)?;
+            Ok((answer, handle.into_iter().collect()))
+        }
         Command::Socket { family } => {
             let family = match family {
                 Family::V4 => AddressFamily::INET,
@@ -109,18 +122,18 @@ fn handle(command: Command, descriptors: Vec<OwnedFd>, children: &mut Children) 
             };
             let socket =
                 tcp_socket(family).map_err(Failure::at(Phase::Sandbox, "make a socket inside"))?;
-            Ok((Answer::Socket, Some(socket)))
+            Ok((Answer::Socket, vec![socket]))
         }
         Command::Listen { address } => {
             let socket = listen(address).map_err(Failure::at(
                 Phase::Sandbox,
                 format!("listen on {address} inside"),
             ))?;
-            Ok((Answer::Socket, Some(socket)))
+            Ok((Answer::Socket, vec![socket]))
         }
         Command::Signal { process, signal } => {
             children.signal(process, signal)?;
-            Ok((Answer::Done, None))
+            Ok((Answer::Done, Vec::new()))
         }
     }
 }

@@ -1,0 +1,66 @@
+//! What a node's pods have of the cluster's network.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+use seatrial_controller::Notice;
+
+use super::Shared;
+use crate::environment::service_links;
+use crate::names::{self, ClusterNames};
+use crate::runtime::{Names, Outgoing};
+
+/// The machine's own rules for finding names.
+const RESOLVER_FILE: &str = "/etc/resolv.conf";
+
+/// Whoever carries what pods send elsewhere.
+pub trait PodNetwork: Send + Sync + 'static {
+    /// Who carries what leaves this pod.
+    fn outgoing(&self, pod: &Arc<Pod>, address: IpAddr) -> Outgoing;
+
+    /// Where names are found.
+    fn names(&self) -> ClusterNames;
+}
+
+impl Shared {
+    /// The cluster's name server, where there is one that this node's pods reach.
+    fn cluster_names(&self) -> Option<ClusterNames> {
+        self.config.network.as_ref().map(|network| network.names())
+    }
+
+    /// The host name of a pod.
+    pub(super) fn hostname(&self, pod: &Pod) -> String {
+        names::hostname(pod, self.cluster_names().as_ref())
+    }
+
+    /// What a pod is called and how it finds others.
+    pub(super) fn names(&self, pod: &Pod) -> Names {
+        let cluster = self.cluster_names();
+        // A machine without that file has no name servers.
+        let machine = std::fs::read_to_string(RESOLVER_FILE).unwrap_or_default();
+        let (resolver, notes) = names::resolver(pod, cluster.as_ref(), &machine);
+        for note in notes {
+            self.tell(pod, Notice::warning("DNSConfigForming", note));
+        }
+        Names {
+            full: names::full(pod, cluster.as_ref()),
+            resolver,
+        }
+    }
+
+    /// Who carries what leaves a pod.
+    pub(super) fn outgoing(&self, pod: &Arc<Pod>, address: IpAddr) -> Option<Outgoing> {
+        let network = self.config.network.as_ref()?;
+        Some(network.outgoing(pod, address))
+    }
+
+    /// The variables that every container of a pod gets: where Services are, then the node's own.
+    pub(super) async fn cluster_variables(&self, pod: &Pod) -> BTreeMap<String, String> {
+        let services = self.ctx.cache::<Service>().await.all();
+        let mut variables = service_links(pod, &services);
+        variables.extend(self.config.environment.clone());
+        variables
+    }
+}

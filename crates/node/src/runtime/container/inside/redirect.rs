@@ -1,0 +1,271 @@
+//! Catching what leaves the pod.
+//!
+//! ```text
+//!   process ── connect 10.96.0.7:80 ──▶ route: local, lo ──▶ nftables: redirect ──▶ listener ──▶ node
+//!   process ── datagram 10.96.0.10:53 ─────────────────────▶ nftables: redirect ──▶ socket ────▶ node
+//! ```
+//!
+//! The kernel remembers for each caught connection where it was meant to go.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, SocketType, netlink as protocol};
+
+use super::netlink::{self, APPEND, Body, CREATE};
+use super::network;
+use crate::runtime::sandbox::protocol::{Failure, Phase, Way};
+
+/// As many as the kernel lets wait to be accepted.
+const BACKLOG: i32 = 4096;
+const TABLE: &str = "seatrial";
+const LOOPBACK_NET: u8 = 127;
+const NAMES_PORT: u16 = 53;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMP: u8 = 1;
+
+/// The sockets at which what leaves the pod arrives: first the one for questions to the name server,
+/// then those that take connections.
+pub(crate) fn catch(
+    address: IpAddr,
+    resolver: Ipv4Addr,
+    direct: &[SocketAddrV4],
+) -> Result<(Way, Vec<OwnedFd>), Failure> {
+    let failed = |step: &str| Failure::at::<io::Error>(Phase::Sandbox, step.to_owned());
+    let IpAddr::V4(address) = address else {
+        return Err(failed("redirect connections of an IPv6 pod")(
+            io::ErrorKind::Unsupported.into(),
+        ));
+    };
+    network::be_everywhere(address).map_err(failed("route all addresses to the pod"))?;
+    let anywhere = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+    let listener = listen(anywhere).map_err(failed("listen for connections of the pod"))?;
+    let names = bind_datagrams(anywhere).map_err(failed("listen for questions of the pod"))?;
+    let ports = (port_of(&listener), port_of(&names));
+    let (Ok(connections), Ok(questions)) = ports else {
+        return Err(failed("find out a port of its own")(
+            io::ErrorKind::Other.into(),
+        ));
+    };
+    match install(&rules(address, resolver, connections, questions)) {
+        Ok(()) => Ok((Way::Redirected, vec![names, listener])),
+        Err(error) => fall_back(&error, resolver, direct),
+    }
+}
+
+/// Without a packet filter only addresses that are known beforehand can be caught: by listening there.
+fn fall_back(
+    error: &io::Error,
+    resolver: Ipv4Addr,
+    direct: &[SocketAddrV4],
+) -> Result<(Way, Vec<OwnedFd>), Failure> {
+    let failed = |place: SocketAddrV4| {
+        Failure::at::<io::Error>(Phase::Sandbox, format!("listen on {place} inside"))
+    };
+    let place = SocketAddrV4::new(resolver, NAMES_PORT);
+    let mut sockets = vec![bind_datagrams(place).map_err(failed(place))?];
+    for place in direct.iter().copied() {
+        sockets.push(listen(place).map_err(failed(place))?);
+    }
+    let reason = error.to_string();
+    Ok((Way::Direct { reason }, sockets))
+}
+
+fn listen(place: SocketAddrV4) -> io::Result<OwnedFd> {
+    let socket = bound(SocketType::STREAM, place)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+fn bind_datagrams(place: SocketAddrV4) -> io::Result<OwnedFd> {
+    bound(SocketType::DGRAM, place)
+}
+
+fn bound(kind: SocketType, place: SocketAddrV4) -> io::Result<OwnedFd> {
+    let socket = rustix::net::socket(AddressFamily::INET, kind, None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &place)?;
+    Ok(socket)
+}
+
+fn port_of(socket: &OwnedFd) -> io::Result<u16> {
+    let address = rustix::net::getsockname(socket)?;
+    Ok(SocketAddr::try_from(address)?.port())
+}
+
+fn install(batch: &[u8]) -> io::Result<()> {
+    let socket = netlink::open(Some(protocol::NETFILTER))?;
+    netlink::send(&socket, batch)
+}
+
+/// What a packet must be for a rule, in the order in which it is looked at.
+#[derive(Clone, Copy)]
+enum Match {
+    Protocol(u8),
+    /// Not to this network of eight bits.
+    NotToNetwork(u8),
+    NotTo(Ipv4Addr),
+    To(Ipv4Addr),
+    ToPort(u16),
+}
+
+/// What becomes of it.
+#[derive(Clone, Copy)]
+enum Action {
+    /// It goes to this port of the pod's loopback.
+    Redirect(u16),
+    Drop,
+}
+
+/// The table: connections and questions are redirected, and an echo request is lost, since the pod
+/// itself would answer for the whole world.
+fn rules(own: Ipv4Addr, resolver: Ipv4Addr, connections: u16, questions: u16) -> Vec<u8> {
+    let away = [Match::NotToNetwork(LOOPBACK_NET), Match::NotTo(own)];
+    let mut batch = Vec::new();
+    netlink::bare_message(&mut batch, BATCH_BEGIN, &general(0, FILTER_SUBSYSTEM));
+    let mut table = general(FAMILY, 0);
+    table.text(1, TABLE);
+    netlink::message(&mut batch, NEW_TABLE, CREATE, &table);
+    chain(&mut batch, "redirect", "nat", -100);
+    chain(&mut batch, "silence", "filter", 0);
+    let tcp = [&[Match::Protocol(TCP)][..], &away].concat();
+    rule(&mut batch, "redirect", &tcp, Action::Redirect(connections));
+    let names = [
+        Match::Protocol(UDP),
+        Match::To(resolver),
+        Match::ToPort(NAMES_PORT),
+    ];
+    rule(&mut batch, "redirect", &names, Action::Redirect(questions));
+    let echo = [&[Match::Protocol(ICMP)][..], &away].concat();
+    rule(&mut batch, "silence", &echo, Action::Drop);
+    netlink::bare_message(&mut batch, BATCH_END, &general(0, FILTER_SUBSYSTEM));
+    batch
+}
+
+const BATCH_BEGIN: u16 = 0x10;
+const BATCH_END: u16 = 0x11;
+const FILTER_SUBSYSTEM: u16 = 10;
+const NEW_TABLE: u16 = FILTER_SUBSYSTEM << 8;
+const NEW_CHAIN: u16 = (FILTER_SUBSYSTEM << 8) | 3;
+const NEW_RULE: u16 = (FILTER_SUBSYSTEM << 8) | 6;
+/// IPv4
+const FAMILY: u8 = 2;
+/// The hook that packets made on this machine pass.
+const HOOK_OUTPUT: u32 = 3;
+const REGISTER: u32 = 1;
+const NETWORK_HEADER: u32 = 1;
+const TRANSPORT_HEADER: u32 = 2;
+/// Where the destination address stands in an IPv4 header, and the port in a UDP header.
+const DESTINATION: u32 = 16;
+const DESTINATION_PORT: u32 = 2;
+const META_PROTOCOL: u32 = 16;
+const VERDICT_DROP: u32 = 0;
+
+/// `struct nfgenmsg`
+fn general(family: u8, resource: u16) -> Body {
+    let resource = resource.to_be_bytes();
+    Body::new(&[family, 0, resource[0], resource[1]])
+}
+
+fn chain(batch: &mut Vec<u8>, name: &str, kind: &str, priority: i32) {
+    let mut body = general(FAMILY, 0);
+    body.text(1, TABLE)
+        .text(3, name)
+        .nest(4, |hook| {
+            hook.number(1, HOOK_OUTPUT)
+                .number(2, priority.cast_unsigned());
+        })
+        .text(7, kind);
+    netlink::message(batch, NEW_CHAIN, CREATE, &body);
+}
+
+fn rule(batch: &mut Vec<u8>, chain: &str, matches: &[Match], action: Action) {
+    let mut body = general(FAMILY, 0);
+    body.text(1, TABLE).text(2, chain).nest(4, |expressions| {
+        for one in matches {
+            one.write(expressions);
+        }
+        action.write(expressions);
+    });
+    netlink::message(batch, NEW_RULE, CREATE | APPEND, &body);
+}
+
+fn expression(list: &mut Body, name: &str, fill: impl FnOnce(&mut Body)) {
+    list.nest(1, |element| {
+        element.text(1, name).nest(2, fill);
+    });
+}
+
+/// Loads a piece of a header into the register.
+fn load(list: &mut Body, header: u32, offset: u32, length: usize) {
+    expression(list, "payload", |data| {
+        data.number(1, REGISTER)
+            .number(2, header)
+            .number(3, offset)
+            .number(4, length as u32);
+    });
+}
+
+/// Goes on where the register is (0) or is not (1) the value.
+fn compare(list: &mut Body, operation: u32, value: &[u8]) {
+    expression(list, "cmp", |data| {
+        data.number(1, REGISTER)
+            .number(2, operation)
+            .nest(3, |inner| {
+                inner.put(1, value);
+            });
+    });
+}
+
+impl Match {
+    fn write(self, list: &mut Body) {
+        let address = |list: &mut Body, operation, octets: &[u8]| {
+            load(list, NETWORK_HEADER, DESTINATION, octets.len());
+            compare(list, operation, octets);
+        };
+        match self {
+            Self::Protocol(number) => {
+                expression(list, "meta", |data| {
+                    data.number(1, REGISTER).number(2, META_PROTOCOL);
+                });
+                compare(list, 0, &[number]);
+            }
+            Self::NotToNetwork(first) => address(list, 1, &[first]),
+            Self::NotTo(other) => address(list, 1, &other.octets()),
+            Self::To(one) => address(list, 0, &one.octets()),
+            Self::ToPort(port) => {
+                load(list, TRANSPORT_HEADER, DESTINATION_PORT, 2);
+                compare(list, 0, &port.to_be_bytes());
+            }
+        }
+    }
+}
+
+impl Action {
+    fn write(self, list: &mut Body) {
+        match self {
+            Self::Redirect(port) => {
+                immediate(list, REGISTER, |data| {
+                    data.put(1, &port.to_be_bytes());
+                });
+                expression(list, "redir", |data| {
+                    data.number(1, REGISTER);
+                });
+            }
+            Self::Drop => immediate(list, 0, |data| {
+                data.nest(2, |verdict| {
+                    verdict.number(1, VERDICT_DROP);
+                });
+            }),
+        }
+    }
+}
+
+fn immediate(list: &mut Body, register: u32, fill: impl FnOnce(&mut Body)) {
+    expression(list, "immediate", |data| {
+        data.number(1, register).nest(2, fill);
+    });
+}
