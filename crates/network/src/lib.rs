@@ -17,6 +17,7 @@
 //! - Every request is recorded exactly once in the [`RequestLog`], also those that were refused, broke off or
 //!   were given up by the client.
 //! - After [`Gateway::drain`] says [`Drained::Empty`], the pod gets no request any more.
+//! - Connections that pods open go the same way without being understood; see [`pods`] and the name server in `names`.
 //! - What the gateway cannot do is answered with its reason (`x-seatrial-reason`), never ignored.
 
 mod address;
@@ -30,6 +31,8 @@ mod headers;
 mod host;
 pub mod log;
 mod model;
+mod names;
+pub mod pods;
 mod pool;
 mod proxy;
 mod recorder;

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use seatrial_node::runtime::{Outgoing, ProcessSpec, Sandbox, Uplink};
+use seatrial_node::runtime::{Outgoing, Passage, ProcessSpec, Refused, Sandbox, Uplink};
 use support::harness::{Captured, Machine, chain, run, shell};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,16 +21,30 @@ struct Echo;
 
 #[async_trait]
 impl Uplink for Echo {
-    async fn carry(&self, mut stream: TcpStream, to: SocketAddr) {
+    async fn open(&self, to: SocketAddr) -> Result<Box<dyn Passage>, Refused> {
+        match to.port() {
+            1 => Err(Refused::Reset),
+            2 => Err(Refused::Silence),
+            _ => Ok(Box::new(Told(to))),
+        }
+    }
+
+    async fn answer(&self, question: Vec<u8>) -> Option<Vec<u8>> {
+        Some([b"answer to ", question.as_slice()].concat())
+    }
+}
+
+struct Told(SocketAddr);
+
+#[async_trait]
+impl Passage for Told {
+    async fn carry(self: Box<Self>, mut stream: TcpStream) {
+        let to = self.0;
         let from = stream.peer_addr().unwrap();
         let mut said = String::new();
         stream.read_to_string(&mut said).await.unwrap();
         let text = format!("{said} from {} to {to}", from.ip());
         stream.write_all(text.as_bytes()).await.unwrap();
-    }
-
-    async fn answer(&self, question: Vec<u8>) -> Option<Vec<u8>> {
-        Some([b"answer to ", question.as_slice()].concat())
     }
 }
 

@@ -17,6 +17,7 @@ mod delivery;
 mod kubeconfig;
 mod nodes;
 mod plane;
+mod pod_network;
 mod ports;
 mod traffic;
 
@@ -85,6 +86,7 @@ impl Cluster {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let listeners = configuration.ports.bind(&data).await?;
+        let api = listeners.api.local_addr()?;
         let plane = plane::start(
             &data,
             &configuration.audit,
@@ -108,7 +110,7 @@ impl Cluster {
         let reach = nodes.reach.clone();
         let traffic = traffic::start(
             &parts,
-            reach,
+            reach.clone(),
             listeners.gateway,
             listeners.metrics,
             &mut tasks,
@@ -125,13 +127,15 @@ impl Cluster {
         plane
             .make_namespace(seatrial_resources::argoproj::ARGOCD_NAMESPACE)
             .await?;
+        let network =
+            pod_network::make(&parts, &plane, &reach, &traffic.gateway, api).await?;
         let runtime = nodes.reason.clone();
         let agents = nodes::start(
             &parts,
             &nodes,
             &delivery.images,
             &plane,
-            &traffic,
+            (&traffic, &network),
             &mut tasks,
         )?;
         let endpoints = listeners.endpoints;

@@ -36,7 +36,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 pub use console::{Console, Input, Size, Source, Terminal};
-pub use outgoing::{Names, Outgoing, Uplink};
+pub use outgoing::{Names, Outgoing, Passage, Refused, Uplink};
 pub use security::{Calls, Capabilities, Escalation, RootAccess, Security};
 
 /// Makes sandboxes. One per node.

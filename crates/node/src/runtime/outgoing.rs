@@ -10,12 +10,28 @@ use tokio::net::TcpStream;
 /// Carries what processes in one sandbox send elsewhere.
 #[async_trait]
 pub trait Uplink: Send + Sync + 'static {
-    /// Carries a connection that a process opened to `to`. Dropping the stream ends it.
-    async fn carry(&self, stream: TcpStream, to: SocketAddr);
+    /// Opens the way for a connection that a process wants to `to`.
+    async fn open(&self, to: SocketAddr) -> Result<Box<dyn Passage>, Refused>;
 
     /// Answers a question to the name server, both in the form of RFC 1035; nothing where there is no
     /// answer to be sent.
     async fn answer(&self, question: Vec<u8>) -> Option<Vec<u8>>;
+}
+
+/// An open way for one connection.
+#[async_trait]
+pub trait Passage: Send + 'static {
+    /// Carries the connection until it has ended; `stream` is the process's end of it.
+    async fn carry(self: Box<Self>, stream: TcpStream);
+}
+
+/// How a connection is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// As by a machine on which nothing listens.
+    Reset,
+    /// As by a firewall: there is no answer at all.
+    Silence,
 }
 
 /// Who carries what leaves a sandbox.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use seatrial_images::ImageStore;
+use seatrial_network::pods::PodNetwork;
 use seatrial_node::address::Range;
 use seatrial_node::agent::{Agent, NodeConfig};
 use seatrial_node::registration::{Capacity, NodeDescription, SystemInfo, machine};
@@ -17,7 +18,7 @@ use tokio::task::JoinSet;
 use super::Parts;
 use super::plane::Plane;
 use super::traffic::Traffic;
-use crate::adapter::{Drain, Logs, NodeImages, Reach, Streams, Usage};
+use crate::adapter::{self, Drain, Logs, NodeImages, Reach, Streams, Usage, api_variables};
 
 /// Which runtime pods have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,7 +80,7 @@ pub(crate) fn start(
     nodes: &Nodes,
     images: &ImageStore,
     plane: &Plane,
-    traffic: &Traffic,
+    (traffic, network): (&Traffic, &PodNetwork),
     tasks: &mut JoinSet<()>,
 ) -> Result<Vec<Agent>> {
     plane
@@ -109,6 +110,14 @@ pub(crate) fn start(
     }
     let leftovers = parts.data.folder("nodes")?;
     let (capacity, system) = machine(&leftovers).context("cannot find out the machine's size")?;
+    // Processes without namespaces have the machine's network: what is in the cluster only is not on it.
+    let has_network = nodes.sandboxes.name() == "container";
+    let carrier: Arc<dyn seatrial_node::agent::PodNetwork> =
+        Arc::new(adapter::PodNetwork(network.clone()));
+    let environment = match has_network {
+        true => BTreeMap::new(),
+        false => api_variables(network.settings().api),
+    };
     let mut agents = Vec::new();
     for index in 0..count {
         let node = describe(parts, &nodes, index, share(capacity, count), &system)?;
@@ -118,6 +127,8 @@ pub(crate) fn start(
         let config = NodeConfig {
             host_paths: parts.configuration.host_paths,
             drain: Some(Arc::new(Drain(traffic.gateway.clone()))),
+            network: has_network.then(|| carrier.clone()),
+            environment: environment.clone(),
             ..NodeConfig::new(node, nodes.sandboxes.clone(), images, directory)
         };
         let own = parts.ctx.identified(plane.node_clients(&name));

@@ -75,7 +75,13 @@ async fn accept(listener: TcpListener, uplink: Arc<dyn Uplink>) {
                 // Interactive traffic must not wait for more of it.
                 let _ = stream.set_nodelay(true);
                 let uplink = uplink.clone();
-                tokio::spawn(async move { uplink.carry(stream, to).await });
+                tokio::spawn(async move {
+                    match uplink.open(to).await {
+                        Ok(passage) => passage.carry(stream).await,
+                        // It was accepted already, so it can only be broken.
+                        Err(_) => drop(stream.set_zero_linger()),
+                    }
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection of a pod is not accepted yet");

@@ -1,0 +1,283 @@
+//! The cluster as connections of pods see it: a frozen picture, built when it is needed.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+
+use super::block::Block;
+use super::policy::{self, Denied, Member, Party, Policies, Policy, Protocol};
+use crate::names::Zone;
+use crate::{PodAddress, ServiceName};
+
+/// The Service through which the API is reached.
+pub(crate) const API: (&str, &str) = ("default", "kubernetes");
+/// The Service through which the name server is reached.
+pub(crate) const RESOLVER: (&str, &str) = ("kube-system", "kube-dns");
+/// How long a client stays with a pod where its Service does not say.
+const AFFINITY: Duration = Duration::from_secs(10_800);
+
+/// What does not change while a cluster runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Under which Services and pods are found, such as `cluster.local`.
+    pub domain: String,
+    /// The name server's address.
+    pub resolver: Ipv4Addr,
+    /// Where the API listens on this machine.
+    pub api: std::net::SocketAddr,
+    /// The API's address in the cluster.
+    pub api_address: Ipv4Addr,
+    /// The machine's name servers.
+    pub servers: Vec<std::net::SocketAddr>,
+    /// The addresses of Services and pods: one that nobody has is nowhere else either.
+    pub networks: Vec<Block>,
+}
+
+/// The objects a view is built from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Objects {
+    pub(crate) pods: Vec<Arc<Pod>>,
+    pub(crate) services: Vec<Arc<Service>>,
+    pub(crate) slices: Vec<Arc<EndpointSlice>>,
+    pub(crate) policies: Vec<Arc<NetworkPolicy>>,
+    pub(crate) namespaces: Vec<Arc<Namespace>>,
+}
+
+/// A Service as its clients reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Front {
+    pub(crate) name: ServiceName,
+    /// How long a client stays with a pod.
+    pub(crate) affinity: Option<Duration>,
+}
+
+/// The picture.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    pods: BTreeMap<IpAddr, Arc<Pod>>,
+    fronts: BTreeMap<IpAddr, Front>,
+    policies: Policies,
+    namespaces: BTreeMap<String, Arc<Namespace>>,
+    /// Labels of whoever has none.
+    none: BTreeMap<String, String>,
+    /// Labels of the name server, which is no pod.
+    resolver: BTreeMap<String, String>,
+    pub(crate) zone: Zone,
+}
+
+/// Where a connection leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// One of a Service's pods.
+    Service { front: Front, port: u16 },
+    /// A pod by its own address.
+    Pod { pod: PodAddress, port: u16 },
+    /// The API server.
+    Api,
+    /// The name server.
+    Resolver,
+    /// Whatever has that address outside.
+    Outside,
+    /// Nobody has an address of the cluster's.
+    Nowhere,
+}
+
+impl View {
+    pub(crate) fn build(settings: &Settings, objects: &Objects) -> Self {
+        let mut policies = Policies::new();
+        for policy in &objects.policies {
+            let namespace = policy.metadata.namespace.clone().unwrap_or_default();
+            policies
+                .entry(namespace)
+                .or_default()
+                .extend(Policy::new(policy));
+        }
+        let namespaces = objects
+            .namespaces
+            .iter()
+            .filter_map(|namespace| Some((namespace.metadata.name.clone()?, namespace.clone())));
+        let fronts = objects.services.iter().flat_map(|it| fronts(it));
+        let pods = objects
+            .pods
+            .iter()
+            .filter_map(|pod| Some((address_of(pod)?, pod.clone())));
+        let own = (settings.domain.as_str(), settings.resolver);
+        let label = ("k8s-app".to_owned(), "kube-dns".to_owned());
+        Self {
+            pods: pods.collect(),
+            fronts: fronts.collect(),
+            policies,
+            namespaces: namespaces.collect(),
+            none: BTreeMap::new(),
+            resolver: BTreeMap::from([label]),
+            zone: Zone::build(own, &objects.namespaces, &objects.services, &objects.slices),
+        }
+    }
+
+    /// Where a connection to this address and port leads.
+    pub(crate) fn destination(&self, settings: &Settings, to: IpAddr, port: u16) -> Destination {
+        if let Some(front) = self.fronts.get(&to) {
+            let name = (&*front.name.namespace, &*front.name.name);
+            return match (name, port) {
+                (API, 443) => Destination::Api,
+                (RESOLVER, 53) => Destination::Resolver,
+                _ => Destination::Service {
+                    front: front.clone(),
+                    port,
+                },
+            };
+        }
+        if let Some(pod) = self.pods.get(&to) {
+            let pod = pod_address(pod, to);
+            return Destination::Pod { pod, port };
+        }
+        // Also before the objects are there that say so.
+        match to {
+            IpAddr::V4(to) if to == settings.resolver && port == 53 => Destination::Resolver,
+            IpAddr::V4(to) if to == settings.api_address && port == 443 => Destination::Api,
+            _ if settings.networks.iter().any(|it| it.contains(to)) => Destination::Nowhere,
+            _ => Destination::Outside,
+        }
+    }
+
+    /// Whether a pod may connect to an address and port, which is where its connection ends, not a Service's.
+    pub(crate) fn permits(
+        &self,
+        from: &Source,
+        to: IpAddr,
+        port: (u16, Protocol),
+    ) -> Result<(), Denied> {
+        policy::permits(&self.policies, self.source(from), self.party(to), port)
+    }
+
+    /// Whether a pod may ask the name server, which policies see as the pod that it is elsewhere.
+    pub(crate) fn permits_names(
+        &self,
+        from: &Source,
+        resolver: Ipv4Addr,
+        protocol: Protocol,
+    ) -> Result<(), Denied> {
+        let to = Party {
+            address: resolver.into(),
+            pod: Some(Member {
+                namespace: RESOLVER.0,
+                namespace_labels: self.labels_of(RESOLVER.0),
+                labels: &self.resolver,
+                spec: None,
+            }),
+        };
+        policy::permits(&self.policies, self.source(from), to, (53, protocol))
+    }
+
+    /// The pod that connects. Its labels are those of now, where it is known already.
+    fn source<'a>(&'a self, from: &'a Source) -> Party<'a> {
+        let known = self.pods.get(&from.address);
+        let same = known.filter(|pod| pod.metadata.uid == from.pod.metadata.uid);
+        Party {
+            address: from.address,
+            pod: self.member(same.unwrap_or(&from.pod)),
+        }
+    }
+
+    fn party(&self, address: IpAddr) -> Party<'_> {
+        let pod = self.pods.get(&address);
+        Party {
+            address,
+            pod: pod.and_then(|pod| self.member(pod)),
+        }
+    }
+
+    fn member<'a>(&'a self, pod: &'a Pod) -> Option<Member<'a>> {
+        let namespace = pod.metadata.namespace.as_deref()?;
+        Some(Member {
+            namespace,
+            namespace_labels: self.labels_of(namespace),
+            labels: pod.metadata.labels.as_ref().unwrap_or(&self.none),
+            spec: pod.spec.as_ref(),
+        })
+    }
+
+    fn labels_of(&self, namespace: &str) -> &BTreeMap<String, String> {
+        let namespace = self.namespaces.get(namespace);
+        namespace
+            .and_then(|it| it.metadata.labels.as_ref())
+            .unwrap_or(&self.none)
+    }
+
+    /// Whether an address is a pod's.
+    pub(crate) fn is_pod(&self, address: IpAddr) -> bool {
+        self.pods.contains_key(&address)
+    }
+}
+
+/// The pod that a connection comes from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// As it was when its sandbox was made.
+    pub pod: Arc<Pod>,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+/// The address of a pod that has one of its own.
+fn address_of(pod: &Pod) -> Option<IpAddr> {
+    let on_machine = pod.spec.as_ref().and_then(|spec| spec.host_network) == Some(true);
+    let status = pod.status.as_ref()?;
+    let ended = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    (!on_machine && !ended)
+        .then(|| status.pod_ip.as_deref()?.parse().ok())
+        .flatten()
+}
+
+fn pod_address(pod: &Pod, address: IpAddr) -> PodAddress {
+    let metadata = &pod.metadata;
+    let text = |text: &Option<String>| text.as_deref().unwrap_or_default().into();
+    PodAddress {
+        namespace: text(&metadata.namespace),
+        name: text(&metadata.name),
+        uid: text(&metadata.uid),
+        ip: address.to_string().into(),
+    }
+}
+
+/// The addresses at which a Service is reached.
+fn fronts(service: &Service) -> Vec<(IpAddr, Front)> {
+    let (Some(namespace), Some(name), Some(spec)) = (
+        service.metadata.namespace.as_deref(),
+        service.metadata.name.as_deref(),
+        &service.spec,
+    ) else {
+        return Vec::new();
+    };
+    if spec.type_.as_deref() == Some("ExternalName") {
+        return Vec::new();
+    }
+    let stays = spec.session_affinity.as_deref() == Some("ClientIP");
+    let seconds = spec
+        .session_affinity_config
+        .as_ref()
+        .and_then(|config| config.client_ip.as_ref()?.timeout_seconds);
+    let patience = seconds.map_or(AFFINITY, |it| Duration::from_secs(it.unsigned_abs().into()));
+    let front = Front {
+        name: ServiceName::new(namespace, name),
+        affinity: stays.then_some(patience),
+    };
+    let balanced = service.status.iter().flat_map(|status| {
+        let balancer = status.load_balancer.iter();
+        balancer
+            .flat_map(|it| it.ingress.iter().flatten())
+            .filter_map(|it| it.ip.as_deref())
+    });
+    let given = spec.external_ips.iter().flatten().map(String::as_str);
+    let own = spec.cluster_ip.as_deref().into_iter();
+    own.chain(given)
+        .chain(balanced)
+        .filter_map(|address| address.parse().ok())
+        .map(|address| (address, front.clone()))
+        .collect()
+}

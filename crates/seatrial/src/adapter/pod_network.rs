@@ -1,0 +1,120 @@
+//! What pods send elsewhere, on its way from a node to the network.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use seatrial_controller::Chain;
+use seatrial_network::PodAddress;
+use seatrial_network::pods::{self, Dialer, Refusal, Source};
+use seatrial_node::names::ClusterNames;
+use seatrial_node::runtime::{Outgoing, Passage, Refused, Uplink};
+use tokio::net::TcpStream;
+
+use super::Reach;
+
+/// The cluster's network as nodes know it.
+pub(crate) struct PodNetwork(pub(crate) pods::PodNetwork);
+
+impl seatrial_node::agent::PodNetwork for PodNetwork {
+    fn outgoing(&self, pod: &Arc<Pod>, address: IpAddr) -> Outgoing {
+        let settings = self.0.settings();
+        let source = Source {
+            pod: pod.clone(),
+            address,
+        };
+        Outgoing {
+            uplink: Arc::new(PodUplink {
+                network: self.0.clone(),
+                source,
+            }),
+            resolver: settings.resolver,
+            essential: vec![SocketAddrV4::new(settings.api_address, 443)],
+        }
+    }
+
+    fn names(&self) -> ClusterNames {
+        let settings = self.0.settings();
+        ClusterNames {
+            server: settings.resolver,
+            domain: settings.domain.clone(),
+        }
+    }
+}
+
+struct PodUplink {
+    network: pods::PodNetwork,
+    source: Source,
+}
+
+#[async_trait]
+impl Uplink for PodUplink {
+    async fn open(&self, to: SocketAddr) -> Result<Box<dyn Passage>, Refused> {
+        match self.network.open(&self.source, to).await {
+            Ok(passage) => Ok(Box::new(Carried(passage))),
+            Err(refusal) => {
+                let metadata = &self.source.pod.metadata;
+                let (namespace, pod) = (&metadata.namespace, &metadata.name);
+                tracing::debug!(?namespace, ?pod, %to, "refused: {}", Chain(&refusal));
+                Err(match refusal {
+                    Refusal::Denied(_) => Refused::Silence,
+                    Refusal::Connect { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
+                        Refused::Silence
+                    }
+                    _ => Refused::Reset,
+                })
+            }
+        }
+    }
+
+    async fn answer(&self, question: Vec<u8>) -> Option<Vec<u8>> {
+        self.network.answer(&self.source, &question).await
+    }
+}
+
+struct Carried(pods::Passage);
+
+#[async_trait]
+impl Passage for Carried {
+    async fn carry(self: Box<Self>, stream: TcpStream) {
+        self.0.carry(stream).await;
+    }
+}
+
+#[async_trait]
+impl Dialer for Reach {
+    async fn dial(&self, pod: &PodAddress, port: u16, source: IpAddr) -> io::Result<TcpStream> {
+        let refused = |text: String| io::Error::new(io::ErrorKind::ConnectionRefused, text);
+        let agent = self.agent(&pod.namespace, &pod.name);
+        let agent = agent.ok_or_else(|| refused(format!("pod {pod} runs on no node here")))?;
+        let dialled = agent
+            .connect_from(&pod.namespace, &pod.name, (source, port))
+            .await;
+        dialled.map_err(|error| {
+            let text = Chain(&error).to_string();
+            match error {
+                seatrial_node::agent::ConnectError::Connect { source, .. } => {
+                    io::Error::new(source.kind(), text)
+                }
+                _ => refused(text),
+            }
+        })
+    }
+}
+
+/// Where the API is for pods that share the machine's network, in the variables of its Service.
+pub(crate) fn api_variables(api: SocketAddr) -> BTreeMap<String, String> {
+    let (host, port) = (api.ip().to_string(), api.port().to_string());
+    let url = format!("tcp://{api}");
+    [
+        ("KUBERNETES_SERVICE_HOST", host),
+        ("KUBERNETES_SERVICE_PORT", port.clone()),
+        ("KUBERNETES_SERVICE_PORT_HTTPS", port),
+        ("KUBERNETES_PORT", url),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}

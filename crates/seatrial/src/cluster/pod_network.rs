@@ -1,0 +1,131 @@
+//! The network between pods: its addresses, its name server, and who carries what.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::core::v1::Service;
+use kube::api::PostParams;
+use seatrial_network::Gateway;
+use seatrial_network::pods::{PodNetwork, Settings};
+use serde_json::{Value, json};
+
+use super::Parts;
+use super::plane::Plane;
+use crate::adapter::Reach;
+
+/// Under which Services and pods are found.
+const DOMAIN: &str = "cluster.local";
+/// The API's address in the cluster.
+const API: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
+/// The name server's address, as everywhere.
+const RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
+/// The addresses of Services, and of pods in small and in large clusters.
+const SERVICES: &str = "10.96.0.0/16";
+const PODS: &str = "10.244.0.0/16";
+const MANY_PODS: &str = "10.128.0.0/9";
+
+/// Makes what carries connections of pods. It does nothing until a pod sends something.
+pub(super) async fn make(
+    parts: &Parts,
+    plane: &Plane,
+    reach: &Reach,
+    gateway: &Gateway,
+    api: SocketAddr,
+) -> Result<PodNetwork> {
+    let mut networks = vec![SERVICES, PODS];
+    if parts.configuration.nodes > 256 {
+        networks.push(MANY_PODS);
+    }
+    let settings = Settings {
+        domain: DOMAIN.to_owned(),
+        resolver: announce(plane).await?,
+        api,
+        api_address: API,
+        servers: machine_servers(),
+        networks: networks
+            .iter()
+            .map(|block| block.parse())
+            .collect::<Result<_, _>>()?,
+    };
+    let (gateway, reach) = (gateway.clone(), Arc::new(reach.clone()));
+    Ok(PodNetwork::new(&parts.ctx, gateway, reach, settings))
+}
+
+/// Makes the name server's Service where it is missing, and tells its address.
+async fn announce(plane: &Plane) -> Result<Ipv4Addr> {
+    let services: kube::Api<Service> = kube::Api::namespaced(plane.admin(), "kube-system");
+    let present = services.get_opt("kube-dns").await;
+    let service = match present.context("cannot read the name server's Service")? {
+        Some(service) => service,
+        None => {
+            let wanted = serde_json::from_value(service(Some(RESOLVER)))?;
+            match services.create(&PostParams::default(), &wanted).await {
+                // A Service of an older cluster has that address.
+                Err(kube::Error::Api(status)) if status.code == 422 => {
+                    let wanted = serde_json::from_value(service(None))?;
+                    services.create(&PostParams::default(), &wanted).await
+                }
+                made => made,
+            }
+            .context("cannot make the name server's Service")?
+        }
+    };
+    let address = service.spec.and_then(|spec| spec.cluster_ip);
+    address
+        .and_then(|address| address.parse().ok())
+        .context("the Service kube-system/kube-dns has no IPv4 address: delete it and start again")
+}
+
+/// As clients of other clusters find it. It selects nothing: no pod is behind it.
+fn service(address: Option<Ipv4Addr>) -> Value {
+    let mut service = json!({
+        "metadata": {
+            "name": "kube-dns",
+            "labels": {
+                "k8s-app": "kube-dns",
+                "kubernetes.io/cluster-service": "true",
+                "kubernetes.io/name": "CoreDNS",
+            },
+        },
+        "spec": {
+            "ports": [
+                { "name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53 },
+                { "name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53 },
+            ],
+        },
+    });
+    if let Some(address) = address {
+        service["spec"]["clusterIP"] = json!(address);
+    }
+    service
+}
+
+/// The name servers that this machine asks.
+fn machine_servers() -> Vec<SocketAddr> {
+    let text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    servers(&text)
+}
+
+fn servers(text: &str) -> Vec<SocketAddr> {
+    let address = |line: &str| -> Option<IpAddr> {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("nameserver")).then(|| words.next()?.parse().ok())?
+    };
+    text.lines()
+        .filter_map(address)
+        .map(|address| SocketAddr::new(address, 53))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_servers_are_read() {
+        let text = "# x\nsearch a\nnameserver 127.0.0.53\nnameserver  ::1 \nnameserver fe80::1%eth0\n";
+        let found: Vec<String> = servers(text).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["127.0.0.53:53", "[::1]:53"]);
+    }
+}
