@@ -25,6 +25,7 @@ mod answer;
 mod body;
 mod connector;
 pub mod drain;
+pub mod expose;
 pub mod fetch;
 mod gateway;
 mod headers;

@@ -37,6 +37,7 @@ pub use self::view::{Settings, Source};
 
 use self::affinity::Affinity;
 use self::policy::{Denied, Protocol};
+pub(crate) use self::relay::relay;
 use self::view::{Destination, Front, View};
 use self::watch::Watch;
 use crate::names::{self, Transport};
@@ -286,7 +287,7 @@ impl Passage {
     /// Carries the pod's end of the connection until both sides have ended.
     pub async fn carry(self, stream: TcpStream) {
         match self.0 {
-            End::Stream(other) => relay::relay(stream, other).await,
+            End::Stream(other) => relay(stream, other).await,
             End::Names { network, source } => relay::questions(stream, &network, &source).await,
         }
     }

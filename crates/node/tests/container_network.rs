@@ -75,7 +75,15 @@ def ask(address):
     while chunk := connection.recv(100):
         text += chunk
     print(text.decode())
+def fails(address, timeout):
+    try:
+        socket.create_connection(address, timeout=timeout)
+        print("connected")
+    except OSError as error:
+        print(type(error).__name__)
 ask(("10.96.0.7", 80))
+fails(("10.96.0.7", 1), 10)
+fails(("10.96.0.7", 2), 1.5)
 ask(("93.184.216.34", 65535))
 names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 names.settimeout(10)
@@ -117,7 +125,7 @@ async fn connections_and_questions_leave_through_the_uplink() {
     assert_eq!(
         text,
         format!(
-            "hello from {own} to 10.96.0.7:80\nhello from {own} to 93.184.216.34:65535\n\
+            "hello from {own} to 10.96.0.7:80\nConnectionRefusedError\nTimeoutError\nhello from {own} to 93.184.216.34:65535\n\
              answer to who\nrefused\nrefused\n"
         )
     );

@@ -127,8 +127,8 @@ impl Cluster {
         plane
             .make_namespace(seatrial_resources::argoproj::ARGOCD_NAMESPACE)
             .await?;
-        let network =
-            pod_network::make(&parts, &plane, &reach, &traffic.gateway, api).await?;
+        let network = pod_network::make(&parts, &plane, &reach, &traffic.gateway, api).await?;
+        pod_network::expose(&parts, &reach, &traffic.gateway, &mut tasks);
         let runtime = nodes.reason.clone();
         let agents = nodes::start(
             &parts,

@@ -12,7 +12,7 @@ use crate::names::Transport;
 const BUFFER: usize = 16 << 10;
 
 /// Copies both ways until both sides have ended. Where one breaks, the other is broken too.
-pub(super) async fn relay(mut one: TcpStream, mut other: TcpStream) {
+pub(crate) async fn relay(mut one: TcpStream, mut other: TcpStream) {
     let copied = copy_bidirectional_with_sizes(&mut one, &mut other, BUFFER, BUFFER).await;
     if copied.is_err() {
         for stream in [&one, &other] {

@@ -22,6 +22,9 @@ pub trait PodNetwork: Send + Sync + 'static {
 
     /// Where names are found.
     fn names(&self) -> ClusterNames;
+
+    /// The variables of pods on the machine's network, which reach the API where it really is.
+    fn variables_on_machine(&self) -> BTreeMap<String, String>;
 }
 
 impl Shared {
@@ -60,6 +63,10 @@ impl Shared {
     pub(super) async fn cluster_variables(&self, pod: &Pod) -> BTreeMap<String, String> {
         let services = self.ctx.cache::<Service>().await.all();
         let mut variables = service_links(pod, &services);
+        let on_machine = pod.spec.as_ref().and_then(|spec| spec.host_network) == Some(true);
+        if let Some(network) = self.config.network.as_ref().filter(|_| on_machine) {
+            variables.extend(network.variables_on_machine());
+        }
         variables.extend(self.config.environment.clone());
         variables
     }

@@ -43,6 +43,10 @@ impl seatrial_node::agent::PodNetwork for PodNetwork {
             domain: settings.domain.clone(),
         }
     }
+
+    fn variables_on_machine(&self) -> BTreeMap<String, String> {
+        api_variables(self.0.settings().api)
+    }
 }
 
 struct PodUplink {

@@ -7,11 +7,13 @@ use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::Service;
 use kube::api::PostParams;
 use seatrial_network::Gateway;
+use seatrial_network::expose::{Behind, Exposure, Range};
 use seatrial_network::pods::{PodNetwork, Settings};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use super::Parts;
 use super::plane::Plane;
+use super::{Parts, RuntimeChoice};
 use crate::adapter::Reach;
 
 /// Under which Services and pods are found.
@@ -50,6 +52,23 @@ pub(super) async fn make(
     };
     let (gateway, reach) = (gateway.clone(), Arc::new(reach.clone()));
     Ok(PodNetwork::new(&parts.ctx, gateway, reach, settings))
+}
+
+/// Exposes NodePorts and LoadBalancers on this machine's loopback.
+pub(super) fn expose(parts: &Parts, reach: &Reach, gateway: &Gateway, tasks: &mut JoinSet<()>) {
+    let root = parts.data.root().to_string_lossy();
+    let cluster = seatrial_resources::pod_template::fnv32a(root.as_bytes());
+    let exposure = Exposure {
+        gateway: gateway.clone(),
+        dialer: Arc::new(reach.clone()),
+        range: Range::of_cluster(u64::from(cluster)),
+        behind: match parts.configuration.runtime {
+            RuntimeChoice::Simulated => Behind::Nobody,
+            _ => Behind::Pods,
+        },
+    };
+    let (ctx, stop) = (parts.ctx.clone(), parts.stop.clone());
+    tasks.spawn(seatrial_network::expose::run(ctx, exposure, stop));
 }
 
 /// Makes the name server's Service where it is missing, and tells its address.
@@ -124,7 +143,8 @@ mod tests {
 
     #[test]
     fn name_servers_are_read() {
-        let text = "# x\nsearch a\nnameserver 127.0.0.53\nnameserver  ::1 \nnameserver fe80::1%eth0\n";
+        let text =
+            "# x\nsearch a\nnameserver 127.0.0.53\nnameserver  ::1 \nnameserver fe80::1%eth0\n";
         let found: Vec<String> = servers(text).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["127.0.0.53:53", "[::1]:53"]);
     }

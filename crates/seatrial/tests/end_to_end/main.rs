@@ -7,5 +7,6 @@
 
 mod demo;
 mod operator;
+mod pods;
 mod process;
 mod restart;

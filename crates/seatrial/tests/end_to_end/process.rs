@@ -31,7 +31,13 @@ impl Up {
     /// Starts a cluster of simulated nodes in a directory and waits until it says that it is ready.
     pub(crate) fn start(data: &Path, nodes: u16) -> Self {
         let nodes = nodes.to_string();
-        let mut child = seatrial(&["up", "--runtime", "simulated", "--nodes", &nodes])
+        Self::start_as(data, &["--runtime", "simulated", "--nodes", &nodes])
+    }
+
+    /// Starts a cluster with these arguments in a directory and waits until it says that it is ready.
+    pub(crate) fn start_as(data: &Path, arguments: &[&str]) -> Self {
+        let mut child = seatrial(&["up"])
+            .args(arguments)
             .args(["--no-kubeconfig", "--output", "json", "--data-dir"])
             .arg(data)
             .stdout(Stdio::piped())

@@ -390,6 +390,14 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
         ],
     ),
     (
+        "service-controller",
+        &[
+            may(READ, "core", "services"),
+            may("patch update", "core", "services/status"),
+            EVENTS,
+        ],
+    ),
+    (
         "seatrial-git",
         &[
             may("create get", "core", "namespaces"),

@@ -19,6 +19,7 @@
 //! Inside, processes have the capabilities that
 //! other runtimes leave to root, within the pod's user namespace, and no program gives more.
 
+mod ask;
 pub(crate) mod inside;
 mod layers;
 mod network;

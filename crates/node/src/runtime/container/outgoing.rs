@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
 
+use super::ask::{self, Open};
 use crate::runtime::sandbox::link::{Link, step};
 use crate::runtime::sandbox::protocol::{Answer, Command, Way};
 use crate::runtime::{Error, Outgoing, SandboxSpec, Uplink};
@@ -18,8 +19,25 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 /// More than any datagram of a question.
 const DATAGRAM: usize = 64 << 10;
 
-/// Has the sandbox catch what leaves it, and carries that until the tasks are aborted.
+/// Has the sandbox catch what leaves it, and carries that until the tasks are aborted. A sandbox in which
+/// that is not possible reaches only itself, and says so.
 pub(super) async fn carry(
+    link: &Arc<Link>,
+    spec: &SandboxSpec,
+    outgoing: &Outgoing,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    match catch(link, spec, outgoing).await {
+        Err(Error::CreateSandbox { step, source }) => {
+            (spec.notes)(format!(
+                "connections to Services, other pods and outside are not possible: cannot {step}: {source}"
+            ));
+            Ok(Vec::new())
+        }
+        other => other,
+    }
+}
+
+async fn catch(
     link: &Arc<Link>,
     spec: &SandboxSpec,
     outgoing: &Outgoing,
@@ -36,11 +54,17 @@ pub(super) async fn carry(
     let Answer::Caught(way) = answer else {
         return Err(broken());
     };
-    if let Way::Direct { reason } = way {
-        (spec.notes)(format!(
+    match &way {
+        Way::Asked => {}
+        Way::Redirected => (spec.notes)(
+            "a connection that is refused is made first and then broken: this kernel has no queue in which \
+             it could wait"
+                .to_owned(),
+        ),
+        Way::Direct { reason } => (spec.notes)(format!(
             "connections to Services, other pods and outside are not possible: this kernel cannot redirect \
              them with nftables ({reason}); names and the API server are reached"
-        ));
+        )),
     }
     let mut sockets = sockets.into_iter();
     let questions = sockets.next().ok_or_else(broken)?;
@@ -50,11 +74,21 @@ pub(super) async fn carry(
         Arc::new(questions),
         outgoing.uplink.clone(),
     ))];
+    let open = Open::default();
+    if way == Way::Asked {
+        let queue = sockets.next().ok_or_else(broken)?;
+        let decided = ask::decide(queue, outgoing.uplink.clone(), open.clone());
+        tasks.push(tokio::spawn(decided.map_err(failed())?));
+    }
     for listener in sockets {
         let listener = std::net::TcpListener::from(listener);
         listener.set_nonblocking(true).map_err(failed())?;
         let listener = TcpListener::from_std(listener).map_err(failed())?;
-        tasks.push(tokio::spawn(accept(listener, outgoing.uplink.clone())));
+        tasks.push(tokio::spawn(accept(
+            listener,
+            outgoing.uplink.clone(),
+            open.clone(),
+        )));
     }
     Ok(tasks)
 }
@@ -65,15 +99,19 @@ fn datagrams(socket: OwnedFd) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket)
 }
 
-async fn accept(listener: TcpListener, uplink: Arc<dyn Uplink>) {
+async fn accept(listener: TcpListener, uplink: Arc<dyn Uplink>, open: Open) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, from)) => {
                 let Some(to) = meant_for(&stream, &listener) else {
                     continue;
                 };
                 // Interactive traffic must not wait for more of it.
                 let _ = stream.set_nodelay(true);
+                if let Some(passage) = open.take(from.port(), to) {
+                    tokio::spawn(passage.carry(stream));
+                    continue;
+                }
                 let uplink = uplink.clone();
                 tokio::spawn(async move {
                     match uplink.open(to).await {

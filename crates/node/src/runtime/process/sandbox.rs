@@ -99,6 +99,11 @@ fn tell_limits(spec: &SandboxSpec) {
     (spec.notes)(
         "the process runtime isolates nothing: files, users, processes and the network are the machine's, and read-only mounts are writable".to_owned(),
     );
+    (spec.notes)(
+        "the process runtime has no network between pods: Services have neither cluster addresses nor names here, \
+         and NetworkPolicies are not enforced; use NodePorts, the gateway or the addresses of pods"
+            .to_owned(),
+    );
     for (address, names) in &spec.hosts {
         (spec.notes)(format!(
             "{} is not found under {}: /etc/hosts is the machine's",

@@ -187,6 +187,9 @@ pub(crate) enum Answer {
 /// How what leaves a sandbox is caught.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Way {
+    /// All of it, and the first packet of each connection waits until the node lets it go: that queue comes
+    /// before the sockets for connections.
+    Asked,
     /// All of it.
     Redirected,
     /// Only what is sent to addresses that were known beforehand, because the kernel cannot redirect.

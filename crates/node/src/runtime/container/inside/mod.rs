@@ -1,7 +1,7 @@
 //! What happens on the inner side of the namespaces, in the init and in its children.
 
 mod calls;
-mod netlink;
+pub(super) mod netlink;
 mod network;
 mod privileges;
 mod redirect;
@@ -18,6 +18,7 @@ use std::path::Path;
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
 
 pub(crate) use redirect::catch;
+pub(super) use redirect::{QUEUE_SUBSYSTEM, REFUSED_MARK};
 pub(crate) use stage::isolate;
 
 use crate::runtime::sandbox::protocol::{Container, Failure, Phase, Report, Users};

@@ -13,14 +13,14 @@ const ERROR: u16 = 2;
 const REQUEST: u16 = 1;
 const ACKNOWLEDGE: u16 = 4;
 /// Makes what is not there.
-pub(super) const CREATE: u16 = 0x400;
+pub(in crate::runtime::container) const CREATE: u16 = 0x400;
 /// Of rules: behind those that are there.
-pub(super) const APPEND: u16 = 0x800;
+pub(in crate::runtime::container) const APPEND: u16 = 0x800;
 const NESTED: u16 = 0x8000;
 const ALIGNMENT: usize = 4;
 
 /// A socket to one of the kernel's tables. Without a protocol: links, addresses and routes.
-pub(super) fn open(protocol: Option<Protocol>) -> io::Result<OwnedFd> {
+pub(in crate::runtime::container) fn open(protocol: Option<Protocol>) -> io::Result<OwnedFd> {
     let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, protocol)?;
     rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
     Ok(socket)
@@ -28,16 +28,16 @@ pub(super) fn open(protocol: Option<Protocol>) -> io::Result<OwnedFd> {
 
 /// The body of a message: a fixed part and attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Body(pub(super) Vec<u8>);
+pub(in crate::runtime::container) struct Body(pub(in crate::runtime::container) Vec<u8>);
 
 impl Body {
     /// Begins with the fixed part.
-    pub(super) fn new(fixed: &[u8]) -> Self {
+    pub(in crate::runtime::container) fn new(fixed: &[u8]) -> Self {
         Self(fixed.to_vec())
     }
 
     /// Adds an attribute.
-    pub(super) fn put(&mut self, kind: u16, value: &[u8]) -> &mut Self {
+    pub(in crate::runtime::container) fn put(&mut self, kind: u16, value: &[u8]) -> &mut Self {
         self.0.extend((4 + value.len() as u16).to_ne_bytes());
         self.0.extend(kind.to_ne_bytes());
         self.0.extend(value);
@@ -46,19 +46,23 @@ impl Body {
     }
 
     /// Adds a text, which ends with a zero.
-    pub(super) fn text(&mut self, kind: u16, value: &str) -> &mut Self {
+    pub(in crate::runtime::container) fn text(&mut self, kind: u16, value: &str) -> &mut Self {
         let mut bytes = value.as_bytes().to_vec();
         bytes.push(0);
         self.put(kind, &bytes)
     }
 
     /// Adds a number as the packet filter wants it.
-    pub(super) fn number(&mut self, kind: u16, value: u32) -> &mut Self {
+    pub(in crate::runtime::container) fn number(&mut self, kind: u16, value: u32) -> &mut Self {
         self.put(kind, &value.to_be_bytes())
     }
 
     /// Adds an attribute made of attributes.
-    pub(super) fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
+    pub(in crate::runtime::container) fn nest(
+        &mut self,
+        kind: u16,
+        fill: impl FnOnce(&mut Self),
+    ) -> &mut Self {
         let mut inner = Self::default();
         fill(&mut inner);
         self.put(kind | NESTED, &inner.0)
@@ -66,12 +70,17 @@ impl Body {
 }
 
 /// Adds a message that is to be acknowledged.
-pub(super) fn message(batch: &mut Vec<u8>, kind: u16, flags: u16, body: &Body) {
+pub(in crate::runtime::container) fn message(
+    batch: &mut Vec<u8>,
+    kind: u16,
+    flags: u16,
+    body: &Body,
+) {
     write(batch, kind, REQUEST | ACKNOWLEDGE | flags, body);
 }
 
 /// Adds a message that is not answered: the begin and the end of a batch.
-pub(super) fn bare_message(batch: &mut Vec<u8>, kind: u16, body: &Body) {
+pub(in crate::runtime::container) fn bare_message(batch: &mut Vec<u8>, kind: u16, body: &Body) {
     write(batch, kind, REQUEST, body);
 }
 
@@ -84,7 +93,7 @@ fn write(batch: &mut Vec<u8>, kind: u16, flags: u16, body: &Body) {
 }
 
 /// Sends messages and reads all answers. The kernel has done its work when sending returns.
-pub(super) fn send(socket: &OwnedFd, batch: &[u8]) -> io::Result<()> {
+pub(in crate::runtime::container) fn send(socket: &OwnedFd, batch: &[u8]) -> io::Result<()> {
     rustix::net::send(socket, batch, SendFlags::empty())?;
     let mut answers = 0;
     let mut buffer = [0; 8 << 10];

@@ -49,10 +49,48 @@ pub(crate) fn catch(
             io::ErrorKind::Other.into(),
         ));
     };
-    match install(&rules(address, resolver, connections, questions)) {
+    let table = |queue| Table {
+        own: address,
+        resolver,
+        connections,
+        questions,
+        queue,
+    };
+    // Kernels have one, the other, or neither.
+    for kind in [Queue::Native, Queue::Compatible] {
+        let asked = open_queue().and_then(|queue| {
+            install(&table(Some(kind)).rules())?;
+            Ok(queue)
+        });
+        if let Ok(queue) = asked {
+            return Ok((Way::Asked, vec![names, queue, listener]));
+        }
+    }
+    match install(&table(None).rules()) {
         Ok(()) => Ok((Way::Redirected, vec![names, listener])),
         Err(error) => fall_back(&error, resolver, direct),
     }
+}
+
+/// The queue in which first packets wait.
+fn open_queue() -> io::Result<OwnedFd> {
+    let socket = netlink::open(Some(protocol::NETFILTER))?;
+    let configure = |fill: &dyn Fn(&mut Body)| {
+        let mut body = general(0, QUEUE);
+        fill(&mut body);
+        let mut batch = Vec::new();
+        netlink::message(&mut batch, QUEUE_CONFIGURE, 0, &body);
+        netlink::send(&socket, &batch)
+    };
+    // Bind; then: the beginning of each packet is copied, and this many may wait.
+    configure(&|body| {
+        body.put(1, &[1, 0, 0, 0]);
+    })?;
+    configure(&|body| {
+        let copied = [&PACKET_BEGIN.to_be_bytes()[..], &[2]].concat();
+        body.put(2, &copied).number(3, BACKLOG.cast_unsigned());
+    })?;
+    Ok(socket)
 }
 
 /// Without a packet filter only addresses that are known beforehand can be caught: by listening there.
@@ -110,6 +148,10 @@ enum Match {
     NotTo(Ipv4Addr),
     To(Ipv4Addr),
     ToPort(u16),
+    /// The first packet of a connection: of the flags for beginning and acknowledging, only the former.
+    First,
+    /// Its connection is refused.
+    Marked,
 }
 
 /// What becomes of it.
@@ -118,32 +160,85 @@ enum Action {
     /// It goes to this port of the pod's loopback.
     Redirect(u16),
     Drop,
+    /// It waits until the node has decided.
+    Ask(Queue),
+    Reset,
 }
 
-/// The table: connections and questions are redirected, and an echo request is lost, since the pod
-/// itself would answer for the whole world.
-fn rules(own: Ipv4Addr, resolver: Ipv4Addr, connections: u16, questions: u16) -> Vec<u8> {
-    let away = [Match::NotToNetwork(LOOPBACK_NET), Match::NotTo(own)];
-    let mut batch = Vec::new();
-    netlink::bare_message(&mut batch, BATCH_BEGIN, &general(0, FILTER_SUBSYSTEM));
-    let mut table = general(FAMILY, 0);
-    table.text(1, TABLE);
-    netlink::message(&mut batch, NEW_TABLE, CREATE, &table);
-    chain(&mut batch, "redirect", "nat", -100);
-    chain(&mut batch, "silence", "filter", 0);
-    let tcp = [&[Match::Protocol(TCP)][..], &away].concat();
-    rule(&mut batch, "redirect", &tcp, Action::Redirect(connections));
-    let names = [
-        Match::Protocol(UDP),
-        Match::To(resolver),
-        Match::ToPort(NAMES_PORT),
-    ];
-    rule(&mut batch, "redirect", &names, Action::Redirect(questions));
-    let echo = [&[Match::Protocol(ICMP)][..], &away].concat();
-    rule(&mut batch, "silence", &echo, Action::Drop);
-    netlink::bare_message(&mut batch, BATCH_END, &general(0, FILTER_SUBSYSTEM));
-    batch
+/// What the table is made of.
+struct Table {
+    own: Ipv4Addr,
+    resolver: Ipv4Addr,
+    /// The ports of the sockets for connections and for questions.
+    connections: u16,
+    questions: u16,
+    queue: Option<Queue>,
 }
+
+/// How a rule is told to queue a packet.
+#[derive(Clone, Copy)]
+enum Queue {
+    Native,
+    /// By the older packet filter's target of that name.
+    Compatible,
+}
+
+impl Table {
+    /// Connections and questions are redirected, and an echo request is lost, since the pod itself
+    /// would answer for the whole world.
+    fn rules(&self) -> Vec<u8> {
+        let away = [Match::NotToNetwork(LOOPBACK_NET), Match::NotTo(self.own)];
+        let mut batch = Vec::new();
+        netlink::bare_message(&mut batch, BATCH_BEGIN, &general(0, FILTER_SUBSYSTEM));
+        let mut table = general(FAMILY, 0);
+        table.text(1, TABLE);
+        netlink::message(&mut batch, NEW_TABLE, CREATE, &table);
+        chain(&mut batch, "redirect", "nat", -100);
+        chain(&mut batch, "silence", "filter", 0);
+        let tcp = [&[Match::Protocol(TCP)][..], &away].concat();
+        if let Some(queue) = self.queue {
+            chain(&mut batch, "ask", "filter", -150);
+            chain(&mut batch, "refuse", "filter", -140);
+            let first = [&tcp[..], &[Match::First]].concat();
+            rule(&mut batch, "ask", &first, Action::Ask(queue));
+            let refused = [Match::Protocol(TCP), Match::Marked];
+            rule(&mut batch, "refuse", &refused, Action::Reset);
+        }
+        rule(
+            &mut batch,
+            "redirect",
+            &tcp,
+            Action::Redirect(self.connections),
+        );
+        let names = [
+            Match::Protocol(UDP),
+            Match::To(self.resolver),
+            Match::ToPort(NAMES_PORT),
+        ];
+        rule(
+            &mut batch,
+            "redirect",
+            &names,
+            Action::Redirect(self.questions),
+        );
+        let echo = [&[Match::Protocol(ICMP)][..], &away].concat();
+        rule(&mut batch, "silence", &echo, Action::Drop);
+        netlink::bare_message(&mut batch, BATCH_END, &general(0, FILTER_SUBSYSTEM));
+        batch
+    }
+}
+
+/// The part of the kernel that keeps queues.
+pub(in crate::runtime::container) const QUEUE_SUBSYSTEM: u16 = 3;
+/// What marks a packet whose connection is refused.
+pub(in crate::runtime::container) const REFUSED_MARK: u32 = 0x5ea7;
+const QUEUE_CONFIGURE: u16 = (QUEUE_SUBSYSTEM << 8) | 2;
+/// The number of the queue: the namespace has no other.
+const QUEUE: u16 = 0;
+/// Without anybody who reads the queue, packets go on.
+const QUEUE_BYPASS: u16 = 1;
+/// More than the headers that are looked at.
+const PACKET_BEGIN: u32 = 128;
 
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
@@ -162,6 +257,11 @@ const TRANSPORT_HEADER: u32 = 2;
 const DESTINATION: u32 = 16;
 const DESTINATION_PORT: u32 = 2;
 const META_PROTOCOL: u32 = 16;
+const META_MARK: u32 = 3;
+/// Where the flags stand in a TCP header.
+const FLAGS: u32 = 13;
+const BEGIN: u8 = 0x02;
+const BEGIN_OR_ACKNOWLEDGE: u8 = 0x12;
 const VERDICT_DROP: u32 = 0;
 
 /// `struct nfgenmsg`
@@ -236,6 +336,27 @@ impl Match {
             Self::NotToNetwork(first) => address(list, 1, &[first]),
             Self::NotTo(other) => address(list, 1, &other.octets()),
             Self::To(one) => address(list, 0, &one.octets()),
+            Self::First => {
+                load(list, TRANSPORT_HEADER, FLAGS, 1);
+                expression(list, "bitwise", |data| {
+                    data.number(1, REGISTER)
+                        .number(2, REGISTER)
+                        .number(3, 1)
+                        .nest(4, |mask| {
+                            mask.put(1, &[BEGIN_OR_ACKNOWLEDGE]);
+                        })
+                        .nest(5, |flip| {
+                            flip.put(1, &[0]);
+                        });
+                });
+                compare(list, 0, &[BEGIN]);
+            }
+            Self::Marked => {
+                expression(list, "meta", |data| {
+                    data.number(1, REGISTER).number(2, META_MARK);
+                });
+                compare(list, 0, &REFUSED_MARK.to_ne_bytes());
+            }
             Self::ToPort(port) => {
                 load(list, TRANSPORT_HEADER, DESTINATION_PORT, 2);
                 compare(list, 0, &port.to_be_bytes());
@@ -255,6 +376,21 @@ impl Action {
                     data.number(1, REGISTER);
                 });
             }
+            Self::Ask(Queue::Native) => expression(list, "queue", |data| {
+                data.put(1, &QUEUE.to_be_bytes())
+                    .put(2, &1u16.to_be_bytes())
+                    .put(3, &QUEUE_BYPASS.to_be_bytes());
+            }),
+            Self::Ask(Queue::Compatible) => expression(list, "target", |data| {
+                // `struct xt_NFQ_info_v3`, filled up to eight bytes.
+                let numbers = [QUEUE, 1, QUEUE_BYPASS, 0].map(u16::to_ne_bytes);
+                data.text(1, "NFQUEUE")
+                    .number(2, 3)
+                    .put(3, &numbers.concat());
+            }),
+            Self::Reset => expression(list, "reject", |data| {
+                data.number(1, 1).put(2, &[0]);
+            }),
             Self::Drop => immediate(list, 0, |data| {
                 data.nest(2, |verdict| {
                     verdict.number(1, VERDICT_DROP);

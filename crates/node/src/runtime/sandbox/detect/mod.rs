@@ -156,14 +156,24 @@ fn process(settings: &Settings, why: &str) -> Result<Chosen, Error> {
 
 /// Looks at everything that pods and pipelines need of the machine.
 pub async fn report(settings: &Settings) -> Vec<Check> {
-    let containers = match trial::containers(settings).await {
-        Ok(works) => check("containers", Status::Ok, works.detail),
-        Err(failure) => Check {
-            name: "containers",
-            status: Status::Warning,
-            detail: format!("{}; pods run as plain processes instead", failure.reason),
-            hint: failure.hint,
-        },
+    let (containers, network) = match trial::containers(settings).await {
+        Ok(works) => (
+            check("containers", Status::Ok, works.detail),
+            pod_network(works.network),
+        ),
+        Err(failure) => (
+            Check {
+                name: "containers",
+                status: Status::Warning,
+                detail: format!("{}; pods run as plain processes instead", failure.reason),
+                hint: failure.hint,
+            },
+            pod_network(Err(
+                "plain processes have the machine's network: Services have neither cluster addresses nor names, \
+                 and NetworkPolicies are not enforced"
+                    .to_owned(),
+            )),
+        ),
     };
     let tools = tokio::task::spawn_blocking(|| {
         vec![
@@ -174,6 +184,7 @@ pub async fn report(settings: &Settings) -> Vec<Check> {
     });
     let mut checks = vec![
         containers,
+        network,
         cgroups(),
         loopback(),
         writable(&settings.directory),
@@ -188,6 +199,25 @@ fn check(name: &'static str, status: Status, detail: String) -> Check {
         status,
         detail,
         hint: None,
+    }
+}
+
+fn pod_network(found: Result<(), String>) -> Check {
+    let name = "network of pods";
+    match found {
+        Ok(()) => check(
+            name,
+            Status::Ok,
+            "pods reach Services, each other and outside through the node".to_owned(),
+        ),
+        Err(detail) => Check {
+            name,
+            status: Status::Warning,
+            detail,
+            hint: Some(
+                "run pods as containers, on a kernel with nftables and its queue".to_owned(),
+            ),
+        },
     }
 }
 

@@ -9,6 +9,8 @@ use crate::runtime::Runtime;
 pub(super) struct Works {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) detail: String,
+    /// What of the network between pods is missing.
+    pub(super) network: Result<(), String>,
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -27,15 +29,19 @@ mod linux {
     use std::collections::BTreeMap;
     use std::error::Error as _;
     use std::io;
+    use std::net::{Ipv4Addr, SocketAddr};
     use std::path::Path;
+    use std::sync::{Mutex, PoisonError};
+
+    use async_trait::async_trait;
 
     use super::super::advice;
     use super::{Arc, Failure, Settings, Works};
     use crate::runtime::container::ContainerRuntime;
     use crate::runtime::sandbox::remove_tree;
     use crate::runtime::{
-        Console, Discard, Error, HostBase, Limits, Names, Network, ProcessSpec, Root, Runtime,
-        SandboxSpec, Security,
+        Console, Discard, Error, HostBase, Limits, Names, Network, Outgoing, Passage, ProcessSpec,
+        Refused, Root, Runtime, SandboxSpec, Security, Uplink,
     };
 
     /// A program that no image has. That it is missing shows only after all else has succeeded.
@@ -55,25 +61,35 @@ mod linux {
         let place = settings
             .directory
             .join(format!("trial-{}", std::process::id()));
-        let outcome = attempt(&runtime, &place).await;
+        let notes: Arc<Mutex<Vec<String>>> = Arc::default();
+        let outcome = attempt(&runtime, &place, &notes).await;
         // What is left of it disturbs nothing.
         let _ = remove_tree(&place);
+        let notes = std::mem::take(&mut *notes.lock().unwrap_or_else(PoisonError::into_inner));
+        let missing = notes.into_iter().find(|note| note.contains("connection"));
         outcome.map_err(|error| advice::for_error(&error))?;
         runtime.prepare_host_base();
         Ok(Works {
             detail: runtime.describe(),
             runtime: Arc::new(runtime),
+            network: missing.map_or(Ok(()), Err),
         })
     }
 
-    async fn attempt(runtime: &ContainerRuntime, place: &Path) -> Result<(), Error> {
+    async fn attempt(
+        runtime: &ContainerRuntime,
+        place: &Path,
+        notes: &Arc<Mutex<Vec<String>>>,
+    ) -> Result<(), Error> {
         let failed = |source| Error::CreateSandbox {
             step: format!("make {}", place.display()),
             source,
         };
         let layer = place.join("layer");
         std::fs::create_dir_all(&layer).map_err(failed)?;
-        let sandbox = runtime.create_sandbox(sandbox_spec(place)).await?;
+        let sandbox = runtime
+            .create_sandbox(sandbox_spec(place, notes.clone()))
+            .await?;
         let started = sandbox.start(process_spec(place, layer)).await;
         sandbox.stop().await?;
         match started {
@@ -85,7 +101,21 @@ mod linux {
         }
     }
 
-    fn sandbox_spec(place: &Path) -> SandboxSpec {
+    /// Carries nothing.
+    struct Nobody;
+
+    #[async_trait]
+    impl Uplink for Nobody {
+        async fn open(&self, _to: SocketAddr) -> Result<Box<dyn Passage>, Refused> {
+            Err(Refused::Reset)
+        }
+
+        async fn answer(&self, _question: Vec<u8>) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    fn sandbox_spec(place: &Path, notes: Arc<Mutex<Vec<String>>>) -> SandboxSpec {
         SandboxSpec {
             id: "trial".to_owned(),
             hostname: "trial".to_owned(),
@@ -93,11 +123,20 @@ mod linux {
             network: Network::Own,
             hosts: Vec::new(),
             names: Names::default(),
-            outgoing: None,
+            outgoing: Some(Outgoing {
+                uplink: Arc::new(Nobody),
+                resolver: Ipv4Addr::new(10, 96, 0, 10),
+                essential: Vec::new(),
+            }),
             forwards: Vec::new(),
             limits: Limits::default(),
             directory: place.to_path_buf(),
-            notes: Arc::new(|_| {}),
+            notes: Arc::new(move |note| {
+                notes
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(note);
+            }),
         }
     }
 

@@ -1,0 +1,160 @@
+//! Where Services are on the machine. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Service;
+
+use crate::ServiceName;
+
+/// The loopback addresses of a cluster's LoadBalancers: `127.N.0.1` to `127.N.255.254`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range(u8);
+
+impl Range {
+    /// The range of a cluster. Clusters that run at the same time on one machine should differ in `cluster`, for
+    /// instance a hash of the data directory. The blocks are 127.32 to 127.63: the process runtime's pods have
+    /// those above.
+    pub fn of_cluster(cluster: u64) -> Self {
+        Self(32 + (cluster % 32) as u8)
+    }
+
+    fn contains(self, address: Ipv4Addr) -> bool {
+        address.octets()[..2] == [127, self.0]
+    }
+
+    fn addresses(self) -> impl Iterator<Item = Ipv4Addr> {
+        let base = u32::from(Ipv4Addr::new(127, self.0, 0, 0));
+        (1..0xffff).map(move |offset| Ipv4Addr::from(base + offset))
+    }
+}
+
+/// What a place leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) service: ServiceName,
+    /// The Service's port.
+    pub(super) port: u16,
+}
+
+/// An address for a LoadBalancer; none takes one away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gift {
+    pub(super) service: ServiceName,
+    pub(super) address: Option<Ipv4Addr>,
+}
+
+fn name(service: &Service) -> Option<ServiceName> {
+    let namespace = service.metadata.namespace.as_deref()?;
+    Some(ServiceName::new(
+        namespace,
+        service.metadata.name.as_deref()?,
+    ))
+}
+
+fn kind(service: &Service) -> &str {
+    let spec = service.spec.as_ref();
+    spec.and_then(|spec| spec.type_.as_deref())
+        .unwrap_or_default()
+}
+
+/// The addresses that a Service was given.
+fn given(service: &Service) -> Vec<Ipv4Addr> {
+    let status = service.status.as_ref();
+    let balancer = status.and_then(|status| status.load_balancer.as_ref());
+    let ingress = balancer.and_then(|it| it.ingress.as_deref());
+    let addresses = ingress.unwrap_or_default().iter();
+    addresses
+        .filter_map(|one| one.ip.as_deref()?.parse().ok())
+        .collect()
+}
+
+/// Whether it is for us to give it an address: a class names somebody else.
+fn is_ours(service: &Service) -> bool {
+    let spec = service.spec.as_ref();
+    let class = spec.and_then(|spec| spec.load_balancer_class.as_deref());
+    kind(service) == "LoadBalancer"
+        && class.is_none()
+        && service.metadata.deletion_timestamp.is_none()
+}
+
+/// What is to be given and taken. Services that have what they should are left alone; an address that two
+/// Services claim is the first one's.
+pub(super) fn gifts(services: &[Arc<Service>], range: Range) -> Vec<Gift> {
+    let mut taken = BTreeSet::new();
+    let (mut wanting, mut gifts) = (Vec::new(), Vec::new());
+    for service in services {
+        let own: Vec<Ipv4Addr> = given(service)
+            .into_iter()
+            .filter(|address| range.contains(*address))
+            .collect();
+        let Some(service_name) = name(service) else {
+            continue;
+        };
+        match (is_ours(service), own.as_slice()) {
+            (true, [first, ..]) if taken.insert(*first) => {}
+            (true, _) => wanting.push((service_name, asked(service, range))),
+            (false, []) => {}
+            (false, _) => gifts.push(Gift {
+                service: service_name,
+                address: None,
+            }),
+        }
+    }
+    for (service, asked) in wanting {
+        let free = |address: &Ipv4Addr| !taken.contains(address);
+        let found = asked.filter(free).or_else(|| range.addresses().find(free));
+        if let Some(address) = found {
+            taken.insert(address);
+            gifts.push(Gift {
+                service,
+                address: Some(address),
+            });
+        }
+    }
+    gifts
+}
+
+/// The address that a Service asks for itself.
+fn asked(service: &Service, range: Range) -> Option<Ipv4Addr> {
+    let asked = service.spec.as_ref()?.load_balancer_ip.as_deref()?;
+    asked
+        .parse()
+        .ok()
+        .filter(|address| range.contains(*address))
+}
+
+/// Where to listen: TCP only, as the gateway does.
+pub(super) fn places(services: &[Arc<Service>]) -> BTreeMap<SocketAddr, Target> {
+    let mut places = BTreeMap::new();
+    for service in services {
+        let (Some(service_name), Some(spec)) = (name(service), &service.spec) else {
+            continue;
+        };
+        if !matches!(kind(service), "NodePort" | "LoadBalancer") {
+            continue;
+        }
+        let balancers = match is_ours(service) {
+            true => given(service),
+            false => Vec::new(),
+        };
+        for port in spec.ports.iter().flatten() {
+            if port.protocol.as_deref().is_some_and(|it| it != "TCP") {
+                continue;
+            }
+            let target = Target {
+                service: service_name.clone(),
+                port: port.port as u16,
+            };
+            let on_node = port.node_port.filter(|number| *number > 0);
+            let on_node = on_node.map(|number| (Ipv4Addr::LOCALHOST, number));
+            let own = balancers.iter().map(|address| (*address, port.port));
+            for (address, number) in on_node.into_iter().chain(own) {
+                let place = SocketAddr::new(address.into(), number as u16);
+                places.entry(place).or_insert_with(|| target.clone());
+            }
+        }
+    }
+    places
+}

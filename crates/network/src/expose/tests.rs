@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use expect_test::{Expect, expect};
+use k8s_openapi::api::core::v1::Service;
+use serde_json::{Value, json};
+
+use super::plan::{Range, gifts, places};
+
+fn service(name: &str, spec: &Value, given: &[&str]) -> Value {
+    let ingress: Vec<Value> = given.iter().map(|it| json!({"ip": it})).collect();
+    json!({
+        "metadata": {"namespace": "shop", "name": name},
+        "spec": spec,
+        "status": {"loadBalancer": {"ingress": ingress}},
+    })
+}
+
+fn check(services: &Value, expected: &Expect) {
+    let services: Vec<Arc<Service>> = serde_json::from_value(services.clone()).unwrap();
+    let mut lines = String::new();
+    for gift in gifts(&services, Range::of_cluster(33)) {
+        lines += &format!("{} gets {:?}\n", gift.service, gift.address);
+    }
+    for (place, target) in places(&services) {
+        lines += &format!("{place} is {} {}\n", target.service, target.port);
+    }
+    expected.assert_eq(&lines);
+}
+
+#[test]
+fn node_ports_and_addresses_lead_to_services() {
+    let ports = json!([
+        {"port": 80, "nodePort": 30080}, {"port": 53, "protocol": "UDP", "nodePort": 30053}]);
+    let balanced = json!({"type": "LoadBalancer", "ports": ports});
+    let (mut asks, mut foreign) = (balanced.clone(), balanced.clone());
+    asks["loadBalancerIP"] = json!("127.33.0.9");
+    foreign["loadBalancerClass"] = json!("example.com/other");
+    check(
+        &json!([
+            service(
+                "cluster",
+                &json!({"type": "ClusterIP", "ports": [{"port": 80}]}),
+                &[]
+            ),
+            service(
+                "node",
+                &json!({"type": "NodePort", "ports": [{"port": 81, "nodePort": 30081}]}),
+                &[]
+            ),
+            service("given", &balanced, &["127.33.0.1"]),
+            service("twice", &balanced, &["127.33.0.1"]),
+            service("new", &balanced, &[]),
+            service("asks", &asks, &[]),
+            service("foreign", &foreign, &["192.0.2.1"]),
+            service(
+                "was",
+                &json!({"type": "ClusterIP", "ports": [{"port": 80}]}),
+                &["127.33.0.4"]
+            ),
+        ]),
+        &expect![[r#""#]],
+    );
+}
