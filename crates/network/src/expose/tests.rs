@@ -58,6 +58,14 @@ fn node_ports_and_addresses_lead_to_services() {
                 &["127.33.0.4"]
             ),
         ]),
-        &expect![[r#""#]],
+        &expect![[r#"
+            shop/was gets None
+            shop/twice gets Some(127.33.0.2)
+            shop/new gets Some(127.33.0.3)
+            shop/asks gets Some(127.33.0.9)
+            127.0.0.1:30080 is shop/given 80
+            127.0.0.1:30081 is shop/node 81
+            127.33.0.1:80 is shop/given 80
+        "#]],
     );
 }
