@@ -21,6 +21,10 @@ use tower::ServiceExt as _;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CLIENTS: usize = 64;
 const PODS: usize = 20_000;
 

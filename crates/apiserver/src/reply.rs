@@ -13,6 +13,10 @@ use crate::object::Object;
 use crate::registry::{Conversion, Kind, Version};
 use crate::table;
 
+mod pieces;
+
+use pieces::Pieces;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A JSON response.
@@ -164,43 +168,48 @@ impl Listed {
     /// The list in the form the client wants. Plain lists are the stored bytes, one after the other.
     ///
     /// # Errors
-    /// Internal, where stored bytes cannot be read.
-    pub(crate) fn body(
+    /// Internal, where stored bytes cannot be read; not acceptable, where there is no such form.
+    pub(crate) fn reply(
         &self,
         form: &Form,
         kind: &Kind,
         version: &Version,
         now: jiff::Timestamp,
-    ) -> Result<Bytes, Failure> {
-        match &form.shape {
-            Shape::Plain => self.plain(kind, version),
+    ) -> Result<Response, Failure> {
+        let shaped = match &form.shape {
+            Shape::Plain => {
+                let pieces = self.pieces(kind, version)?;
+                return match form.encoding {
+                    Encoding::Json => Ok(json(StatusCode::OK, Body::new(pieces))),
+                    Encoding::Protobuf => encoded(form, StatusCode::OK, pieces.join()),
+                };
+            }
             Shape::Table {
                 version: table_version,
             } => {
                 let mut objects = self.objects(kind, version)?;
                 let columns = table::with_name(&version.columns);
                 let metadata = self.metadata();
-                let table = table::table(
+                table::table(
                     table_version,
                     &columns,
                     &mut objects,
                     &metadata,
                     form.rows,
                     now,
-                );
-                Ok(table.to_string().into())
+                )
             }
             Shape::Metadata => {
                 let objects = self.objects(kind, version)?;
-                let list = json!({
+                json!({
                     "kind": "PartialObjectMetadataList",
                     "apiVersion": "meta.k8s.io/v1",
                     "metadata": self.metadata(),
                     "items": objects.iter().map(table::partial).collect::<Vec<_>>(),
-                });
-                Ok(list.to_string().into())
+                })
             }
-        }
+        };
+        encoded(form, StatusCode::OK, shaped.to_string().into())
     }
 
     fn objects(&self, kind: &Kind, version: &Version) -> Result<Vec<Object>, Failure> {
@@ -211,23 +220,22 @@ impl Listed {
         self.items.iter().map(decode).collect()
     }
 
-    fn plain(&self, kind: &Kind, version: &Version) -> Result<Bytes, Failure> {
-        let size: usize = self.items.iter().map(|record| record.bytes.len() + 1).sum();
-        let mut body = BytesMut::with_capacity(size + 256);
+    fn pieces(&self, kind: &Kind, version: &Version) -> Result<Pieces, Failure> {
         let head = format!(
             "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{},\"items\":[",
             json!(kind.list_kind),
             json!(kind.api_version(version)),
             self.metadata(),
         );
-        body.put_slice(head.as_bytes());
+        let mut pieces = Vec::with_capacity(2 * self.items.len() + 2);
+        pieces.push(Bytes::from(head));
         for (index, record) in self.items.iter().enumerate() {
             if index > 0 {
-                body.put_u8(b',');
+                pieces.push(Bytes::from_static(b","));
             }
-            body.put_slice(&served(kind, version, &record.bytes)?);
+            pieces.push(served(kind, version, &record.bytes)?);
         }
-        body.put_slice(b"]}");
-        Ok(body.freeze())
+        pieces.push(Bytes::from_static(b"]}"));
+        Ok(Pieces::new(pieces))
     }
 }

@@ -14,6 +14,10 @@ use seatrial_node::simulated::SimulatedNodes;
 use seatrial_store::Store;
 use serde_json::json;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const NAMESPACE: &str = "load";
 
 fn size(name: &str, otherwise: usize) -> usize {

@@ -27,21 +27,21 @@ impl Path {
             return Self::of(name);
         }
         Self {
-            text: format!("{}.{name}", self.text),
+            text: [self.text.as_str(), ".", name].concat(),
         }
     }
 
     /// The path of the item at `index`.
     pub fn index(&self, index: usize) -> Self {
         Self {
-            text: format!("{}[{index}]", self.text),
+            text: [self.text.as_str(), "[", &index.to_string(), "]"].concat(),
         }
     }
 
     /// The path of the value at the free key `key`.
     pub fn key(&self, key: &str) -> Self {
         Self {
-            text: format!("{}[{key}]", self.text),
+            text: [self.text.as_str(), "[", key, "]"].concat(),
         }
     }
 

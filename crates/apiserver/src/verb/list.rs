@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::StatusCode;
 use seatrial_store::{Page, Record, Revision};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
-use crate::reply::{self, Listed};
+use crate::reply::Listed;
 use crate::selector::Filter;
 
 /// Where the next page begins: what a `continue` token holds.
@@ -49,8 +48,7 @@ impl Continue {
 pub(super) async fn list(call: &Call) -> Result<Response, Failure> {
     let mut listed = select(call)?;
     listed.items = crate::custom::conversion::served_records(call, listed.items).await?;
-    let body = listed.body(&call.form, call.kind(), call.version(), call.state.now())?;
-    reply::encoded(&call.form, StatusCode::OK, body)
+    listed.reply(&call.form, call.kind(), call.version(), call.state.now())
 }
 
 /// The objects that a list request selects.
