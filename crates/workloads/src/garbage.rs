@@ -127,11 +127,16 @@ async fn feed(tracked: Tracked, graph: &Graph, queue: &Queue<Item>) {
 fn affected(tracked: &Tracked, change: &Change<Shell>, graph: &Graph) -> Vec<Item> {
     match change {
         Change::Applied { before, object } => {
+            let mut items = Vec::new();
             if plan::needs_look(before.as_deref(), object) {
-                vec![tracked.item(object)]
-            } else {
-                Vec::new()
+                items.push(tracked.item(object));
             }
+            // An owner in foreground deletion may have waited for what no longer holds it.
+            let before = before.as_deref().filter(|before| {
+                before.metadata.owner_references != object.metadata.owner_references
+            });
+            items.extend(before.into_iter().flat_map(|it| graph.waiting_owners(it)));
+            items
         }
         Change::Removed(object) => {
             let uid = object.metadata.uid.as_deref().unwrap_or_default();

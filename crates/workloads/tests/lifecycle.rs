@@ -45,6 +45,43 @@ async fn a_deleted_deployment_takes_its_pods_along() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_circle_of_owners_goes_in_the_foreground_too() {
+    let running = start(7, healthy).await;
+    let maps: Api<ConfigMap> = Api::namespaced(running.cluster.client.clone(), NAMESPACE);
+    let mut uids = Vec::new();
+    for name in ["a", "b", "c"] {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
+                         "metadata": {"name": name, "namespace": NAMESPACE}});
+        running.cluster.create(map).await.unwrap();
+        uids.push(maps.get(name).await.unwrap().metadata.uid.unwrap());
+    }
+    for (name, (owner, uid)) in [
+        ("a", ("c", &uids[2])),
+        ("b", ("a", &uids[0])),
+        ("c", ("b", &uids[1])),
+    ] {
+        let owned = json!({"metadata": {"ownerReferences": [{
+            "apiVersion": "v1", "kind": "ConfigMap", "name": owner, "uid": uid,
+            "controller": true, "blockOwnerDeletion": true,
+        }]}});
+        maps.patch(name, &PatchParams::default(), &Patch::Merge(owned))
+            .await
+            .unwrap();
+    }
+    running
+        .delete::<ConfigMap>("a", DeleteParams::foreground())
+        .await;
+    running
+        .until(|| async {
+            let left = maps.list(&ListParams::default()).await.unwrap();
+            left.items
+                .iter()
+                .all(|map| !["a", "b", "c"].contains(&map.metadata.name.as_deref().unwrap()))
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn in_the_foreground_the_owner_goes_last() {
     let running = with_deployment(3).await;
     running

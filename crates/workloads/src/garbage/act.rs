@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, Patch};
+use kube::api::{DeleteParams, Patch, PropagationPolicy};
 use seatrial_controller::{Class, Classify, Context, Queue, finalizer, key_of, write};
 use serde_json::json;
 
@@ -90,7 +90,8 @@ async fn attempt(
     }
     let owners = self::owners(ctx, graph, &latest).await?;
     let uid = latest.metadata.uid.as_deref().unwrap_or_default();
-    let is_parent = !graph.dependents(uid).is_empty();
+    let dependents = graph.dependents(uid);
+    let is_parent = !dependents.is_empty();
     match decide(&latest, &owners, is_parent) {
         Fate::Keep => Ok(()),
         Fate::Prune(solid) => {
@@ -103,6 +104,10 @@ async fn attempt(
             patched.map(|_| ()).map_err(Error::Prune)
         }
         Fate::Delete(policy) => {
+            let closes_circle = dependents.iter().any(|(_, dependent)| waits(dependent));
+            if policy == PropagationPolicy::Foreground && closes_circle {
+                unblock(ctx, kind, &latest).await?;
+            }
             let params = DeleteParams {
                 propagation_policy: Some(policy),
                 ..DeleteParams::default()
@@ -113,6 +118,24 @@ async fn attempt(
                 .map_err(Error::Delete)
         }
     }
+}
+
+/// Lets the owners of an object go before it. Where what it owns waits for it in turn, each of them
+/// would wait for the next for ever.
+async fn unblock(ctx: &Context, kind: &Tracked, object: &Shell) -> Result<(), Error> {
+    let mut owners = object.metadata.owner_references.clone().unwrap_or_default();
+    for owner in &mut owners {
+        owner.block_owner_deletion = Some(false);
+    }
+    let patch = json!({"metadata": {"uid": object.metadata.uid, "ownerReferences": owners}});
+    let objects = ctx.objects_of::<Shell>(kind.resource.clone());
+    let patched = objects.patch(&key_of(object), &Patch::Merge(patch)).await;
+    patched.map(|_| ()).map_err(Error::Prune)
+}
+
+/// Whether an object is being deleted and waits for its dependents.
+fn waits(object: &Shell) -> bool {
+    object.metadata.deletion_timestamp.is_some() && has_finalizer(object, FOREGROUND)
 }
 
 /// What is known of each owner. An owner that the cache does not have is looked up.
@@ -163,8 +186,7 @@ async fn owner(
             }
         },
     };
-    let waits = present.metadata.deletion_timestamp.is_some();
-    Ok(if waits && has_finalizer(&present, FOREGROUND) {
+    Ok(if waits(&present) {
         Owner::Waiting
     } else {
         Owner::Solid
