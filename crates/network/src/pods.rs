@@ -15,6 +15,7 @@
 
 mod affinity;
 mod block;
+mod datagrams;
 mod policy;
 mod relay;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use seatrial_controller::Context;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::Instant;
 
 pub use self::block::{Block, Error as BlockError};
@@ -53,6 +54,10 @@ pub trait Dialer: Send + Sync + 'static {
     /// Opens a connection to `port` of `pod`, whose server sees `source` as its client where that is
     /// possible.
     async fn dial(&self, pod: &PodAddress, port: u16, source: IpAddr) -> io::Result<TcpStream>;
+
+    /// A socket that is connected to the UDP port `port` of `pod`, as `source`.
+    async fn datagrams(&self, pod: &PodAddress, port: u16, source: IpAddr)
+    -> io::Result<UdpSocket>;
 }
 
 /// Why a connection is not opened.
@@ -65,7 +70,7 @@ pub enum Refusal {
     #[error("nobody has the address {0}")]
     Nobody(IpAddr),
     /// The Service has no such port.
-    #[error("Service {service} has no TCP port {port}")]
+    #[error("Service {service} has no such port {port}")]
     NoPort {
         /// The Service.
         service: ServiceName,

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use seatrial_node::runtime::{Outgoing, Passage, ProcessSpec, Refused, Sandbox, Uplink};
 use support::harness::{Captured, Machine, chain, run, shell};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 const RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 
@@ -27,6 +27,24 @@ impl Uplink for Echo {
             2 => Err(Refused::Silence),
             _ => Ok(Box::new(Told(to))),
         }
+    }
+
+    async fn open_datagrams(&self, to: SocketAddr) -> Result<UdpSocket, Refused> {
+        if to.port() == 54 {
+            return Err(Refused::Reset);
+        }
+        // Says everything back, in the name of whoever was meant.
+        let echo = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(echo.local_addr().unwrap()).await.unwrap();
+        tokio::spawn(async move {
+            let mut buffer = [0; 100];
+            while let Ok((length, from)) = echo.recv_from(&mut buffer).await {
+                let text = [&buffer[..length], format!(" to {to}").as_bytes()].concat();
+                echo.send_to(&text, from).await.unwrap();
+            }
+        });
+        Ok(socket)
     }
 
     async fn answer(&self, question: Vec<u8>) -> Option<Vec<u8>> {
@@ -53,6 +71,7 @@ async fn sandbox(machine: &Machine, name: &str) -> Arc<dyn Sandbox> {
     spec.outgoing = Some(Outgoing {
         uplink: Arc::new(Echo),
         resolver: RESOLVER,
+        balancers: Some([127, 40]),
         essential: vec!["10.96.0.1:443".parse().unwrap()],
     });
     let made = machine.runtime.create_sandbox(spec).await;
@@ -90,11 +109,23 @@ names.settimeout(10)
 names.connect(("10.96.0.10", 53))
 names.send(b"who")
 print(names.recv(100).decode())
-names.connect(("10.96.0.10", 54))
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.settimeout(3)
 try:
-    names.send(b"who"); names.recv(100)
-except ConnectionRefusedError:
-    print("refused")
+    for number in (b"1", b"2"):
+        for place in (("10.96.0.9", 8125), ("8.8.8.8", 53)):
+            datagrams.sendto(number, place)
+            text, sender = datagrams.recvfrom(100)
+            print(text.decode(), sender == place)
+except OSError:
+    print("lost")
+datagrams.settimeout(0.3)
+try:
+    datagrams.sendto(b"3", ("10.96.0.9", 54))
+    datagrams.recv(100)
+except TimeoutError:
+    print("silence")
+ask(("127.40.0.1", 80))
 try:
     socket.create_connection(("127.0.0.1", 80), timeout=10)
 except ConnectionRefusedError:
@@ -126,7 +157,8 @@ async fn connections_and_questions_leave_through_the_uplink() {
         text,
         format!(
             "hello from {own} to 10.96.0.7:80\nConnectionRefusedError\nTimeoutError\nhello from {own} to 93.184.216.34:65535\n\
-             answer to who\nrefused\nrefused\n"
+             answer to who\n1 to 10.96.0.9:8125 True\n1 to 8.8.8.8:53 True\n2 to 10.96.0.9:8125 True\n2 to 8.8.8.8:53 True\nsilence\n\
+             hello from 127.0.0.1 to 127.40.0.1:80\nrefused\n"
         )
     );
     assert_eq!(exit.exit_code(), 0);

@@ -369,7 +369,9 @@ async fn names_are_found_as_the_pod_says() {
     let sandbox = machine.runtime.create_sandbox(spec).await.unwrap();
     let script = "cat /etc/hosts; hostname; cat /etc/hostname";
     let (_, text) = run(&*sandbox, shell(&machine, "names", script)).await;
-    let expected = format!("{address} names\n10.0.0.7 shop shop.default\nnames\nnames\n");
+    let expected = format!(
+        "{address}\tnames\n\n# Entries added by HostAliases.\n10.0.0.7\tshop\tshop.default\nnames\nnames\n"
+    );
     assert!(text.ends_with(&expected), "{text}");
     sandbox.stop().await.unwrap();
 }

@@ -81,6 +81,7 @@ impl Cluster {
     /// says what to do.
     pub(crate) async fn start(configuration: Configuration, data: Data) -> Result<Self> {
         let lock = data.lock()?;
+        allow_many_files();
         let clock: SharedClock = Arc::new(SystemClock);
         let random = Random::from_entropy();
         let stop = CancellationToken::new();
@@ -188,6 +189,19 @@ impl Cluster {
             .forget_state()
             .context("cannot remove the state file")?;
         Ok(())
+    }
+}
+
+/// Each connection of a pod takes two files of this process, and many systems allow a thousand unless asked.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let present = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: present.maximum,
+        maximum: present.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+        tracing::debug!(%error, "the number of open files stays as it is");
     }
 }
 

@@ -20,8 +20,13 @@ impl Range {
         Self(32 + (cluster % 32) as u8)
     }
 
+    /// The first two numbers of its addresses.
+    pub fn block(self) -> [u8; 2] {
+        [127, self.0]
+    }
+
     fn contains(self, address: Ipv4Addr) -> bool {
-        address.octets()[..2] == [127, self.0]
+        address.octets()[..2] == self.block()
     }
 
     fn addresses(self) -> impl Iterator<Item = Ipv4Addr> {

@@ -39,3 +39,49 @@ async fn serve(stream: &mut TcpStream, network: &PodNetwork, source: &Source) ->
         stream.write_all(&message).await?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (one, other) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (one.unwrap(), other.unwrap().0)
+    }
+
+    async fn relayed() -> (TcpStream, TcpStream) {
+        let ((client, near), (far, server)) = (pair().await, pair().await);
+        tokio::spawn(relay(near, far));
+        (client, server)
+    }
+
+    #[tokio::test]
+    async fn each_direction_ends_by_itself() {
+        let (mut client, mut server) = relayed().await;
+        client.write_all(b"question").await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut text = String::new();
+        server.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "question");
+        server.write_all(&vec![7; 1 << 20]).await.unwrap();
+        drop(server);
+        let mut bytes = Vec::new();
+        client.read_to_end(&mut bytes).await.unwrap();
+        assert_eq!(bytes.len(), 1 << 20);
+    }
+
+    #[tokio::test]
+    async fn a_break_on_one_side_is_a_break_on_the_other() {
+        let (mut client, mut server) = relayed().await;
+        client.write_all(b"x").await.unwrap();
+        server.read_u8().await.unwrap();
+        server.set_zero_linger().unwrap();
+        drop(server);
+        let error = client.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+}

@@ -21,6 +21,7 @@ fn settings() -> Settings {
         resolver: Ipv4Addr::new(10, 96, 0, 10),
         api: "127.0.0.1:6443".parse().unwrap(),
         api_address: Ipv4Addr::new(10, 96, 0, 1),
+        balancers: None,
         servers: Vec::new(),
         networks: ["10.96.0.0/16", "10.244.0.0/16"]
             .map(|it| it.parse().unwrap())

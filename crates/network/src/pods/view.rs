@@ -32,6 +32,8 @@ pub struct Settings {
     pub api: std::net::SocketAddr,
     /// The API's address in the cluster.
     pub api_address: Ipv4Addr,
+    /// The first two numbers of the addresses of LoadBalancers, which lie on the machine's loopback.
+    pub balancers: Option<[u8; 2]>,
     /// The machine's name servers.
     pub servers: Vec<std::net::SocketAddr>,
     /// The addresses of Services and pods: one that nobody has is nowhere else either.

@@ -59,6 +59,8 @@ pub struct BackendPort {
 pub struct Backend {
     /// Ports in the order of the Service.
     pub ports: Vec<BackendPort>,
+    /// Ports that take datagrams. Requests do not go there.
+    pub datagrams: Vec<BackendPort>,
     /// How many pods there are.
     pub total: usize,
     /// Why pods are not ready, one line per pod.
@@ -126,8 +128,30 @@ fn backend(
         return Backend::default();
     };
     let ports = spec.ports.clone().unwrap_or_default();
-    let is_tcp = |port: &&ServicePort| port.protocol.as_deref().is_none_or(|name| name == "TCP");
-    let ports: Vec<&ServicePort> = ports.iter().filter(is_tcp).collect();
+    let protocol = |port: &ServicePort| port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
+    let of = |wanted: &str| -> Vec<&ServicePort> {
+        ports
+            .iter()
+            .filter(|port| protocol(port) == wanted)
+            .collect()
+    };
+    let mut backend = endpoints_of(service, name, (pods, slices), &of("TCP"));
+    let datagrams = of("UDP");
+    if !datagrams.is_empty() {
+        backend.datagrams = endpoints_of(service, name, (pods, slices), &datagrams).ports;
+    }
+    backend
+}
+
+fn endpoints_of(
+    service: &Service,
+    name: &ServiceName,
+    (pods, slices): (&[&Pod], &[Arc<EndpointSlice>]),
+    ports: &[&ServicePort],
+) -> Backend {
+    let Some(spec) = &service.spec else {
+        return Backend::default();
+    };
     match spec
         .selector
         .as_ref()
@@ -137,12 +161,12 @@ fn backend(
             let selected = pods.iter().copied().filter(|pod| matches(pod, selector));
             let anyway = spec.publish_not_ready_addresses.unwrap_or(false);
             from_pods(
-                &ports,
+                ports,
                 selected,
                 if anyway { Publish::All } else { Publish::Ready },
             )
         }
-        None => from_slices(&ports, name, pods, slices),
+        None => from_slices(ports, name, pods, slices),
     }
 }
 

@@ -320,6 +320,7 @@ fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
                     ],
                 },
             ],
+            datagrams: [],
             total: 4,
             unready: [
                 "pod web-leaving: is being deleted",

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use seatrial_controller::ObjectKey;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 
 use super::Agent;
@@ -179,6 +179,20 @@ impl Agent {
         let (pod, sandbox) = self.sandbox(namespace, name)?;
         sandbox
             .connect_from(source, port)
+            .await
+            .map_err(|source| ConnectError::Connect { pod, port, source })
+    }
+
+    /// A socket that is connected to a UDP port of a pod, as another pod's.
+    pub async fn datagrams_from(
+        &self,
+        namespace: &str,
+        name: &str,
+        (source, port): (IpAddr, u16),
+    ) -> Result<UdpSocket, ConnectError> {
+        let (pod, sandbox) = self.sandbox(namespace, name)?;
+        sandbox
+            .datagrams_from(source, port)
             .await
             .map_err(|source| ConnectError::Connect { pod, port, source })
     }

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 pub use console::{Console, Input, Size, Source, Terminal};
 pub use outgoing::{Names, Outgoing, Passage, Refused, Uplink};
@@ -137,6 +137,14 @@ pub trait Sandbox: Send + Sync + 'static {
         Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "this sandbox takes no connections from other pods",
+        ))
+    }
+
+    /// A socket that is connected to the UDP port `port` on the sandbox's address, as another pod's.
+    async fn datagrams_from(&self, _source: IpAddr, _port: u16) -> io::Result<UdpSocket> {
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this sandbox takes no datagrams from other pods",
         ))
     }
 

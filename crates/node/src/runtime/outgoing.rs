@@ -5,13 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 /// Carries what processes in one sandbox send elsewhere.
 #[async_trait]
 pub trait Uplink: Send + Sync + 'static {
     /// Opens the way for a connection that a process wants to `to`.
     async fn open(&self, to: SocketAddr) -> Result<Box<dyn Passage>, Refused>;
+
+    /// A socket that is connected to `to`, for the datagrams that one socket inside sends there.
+    async fn open_datagrams(&self, to: SocketAddr) -> Result<UdpSocket, Refused>;
 
     /// Answers a question to the name server, both in the form of RFC 1035; nothing where there is no
     /// answer to be sent.
@@ -41,6 +44,8 @@ pub struct Outgoing {
     pub uplink: Arc<dyn Uplink>,
     /// The name server's address inside.
     pub resolver: Ipv4Addr,
+    /// The first two numbers of loopback addresses that are nevertheless outside: those of LoadBalancers.
+    pub balancers: Option<[u8; 2]>,
     /// What shall be reached even where the kernel cannot redirect connections, such as the API.
     pub essential: Vec<SocketAddrV4>,
 }

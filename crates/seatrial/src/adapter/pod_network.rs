@@ -10,9 +10,10 @@ use k8s_openapi::api::core::v1::Pod;
 use seatrial_controller::Chain;
 use seatrial_network::PodAddress;
 use seatrial_network::pods::{self, Dialer, Refusal, Source};
+use seatrial_node::agent::{Agent, ConnectError};
 use seatrial_node::names::ClusterNames;
 use seatrial_node::runtime::{Outgoing, Passage, Refused, Uplink};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 use super::Reach;
 
@@ -32,6 +33,7 @@ impl seatrial_node::agent::PodNetwork for PodNetwork {
                 source,
             }),
             resolver: settings.resolver,
+            balancers: settings.balancers,
             essential: vec![SocketAddrV4::new(settings.api_address, 443)],
         }
     }
@@ -57,25 +59,33 @@ struct PodUplink {
 #[async_trait]
 impl Uplink for PodUplink {
     async fn open(&self, to: SocketAddr) -> Result<Box<dyn Passage>, Refused> {
-        match self.network.open(&self.source, to).await {
-            Ok(passage) => Ok(Box::new(Carried(passage))),
-            Err(refusal) => {
-                let metadata = &self.source.pod.metadata;
-                let (namespace, pod) = (&metadata.namespace, &metadata.name);
-                tracing::debug!(?namespace, ?pod, %to, "refused: {}", Chain(&refusal));
-                Err(match refusal {
-                    Refusal::Denied(_) => Refused::Silence,
-                    Refusal::Connect { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
-                        Refused::Silence
-                    }
-                    _ => Refused::Reset,
-                })
-            }
-        }
+        let opened = self.network.open(&self.source, to).await;
+        let passage = opened.map_err(|refusal| self.refused(to, refusal))?;
+        Ok(Box::new(Carried(passage)))
+    }
+
+    async fn open_datagrams(&self, to: SocketAddr) -> Result<UdpSocket, Refused> {
+        let opened = self.network.open_datagrams(&self.source, to).await;
+        opened.map_err(|refusal| self.refused(to, refusal))
     }
 
     async fn answer(&self, question: Vec<u8>) -> Option<Vec<u8>> {
         self.network.answer(&self.source, &question).await
+    }
+}
+
+impl PodUplink {
+    fn refused(&self, to: SocketAddr, refusal: Refusal) -> Refused {
+        let metadata = &self.source.pod.metadata;
+        let (namespace, pod) = (&metadata.namespace, &metadata.name);
+        tracing::debug!(?namespace, ?pod, %to, "refused: {}", Chain(&refusal));
+        match refusal {
+            Refusal::Denied(_) => Refused::Silence,
+            Refusal::Connect { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
+                Refused::Silence
+            }
+            _ => Refused::Reset,
+        }
     }
 }
 
@@ -91,22 +101,42 @@ impl Passage for Carried {
 #[async_trait]
 impl Dialer for Reach {
     async fn dial(&self, pod: &PodAddress, port: u16, source: IpAddr) -> io::Result<TcpStream> {
-        let refused = |text: String| io::Error::new(io::ErrorKind::ConnectionRefused, text);
-        let agent = self.agent(&pod.namespace, &pod.name);
-        let agent = agent.ok_or_else(|| refused(format!("pod {pod} runs on no node here")))?;
+        let agent = self.agent_of(pod)?;
         let dialled = agent
             .connect_from(&pod.namespace, &pod.name, (source, port))
             .await;
-        dialled.map_err(|error| {
-            let text = Chain(&error).to_string();
-            match error {
-                seatrial_node::agent::ConnectError::Connect { source, .. } => {
-                    io::Error::new(source.kind(), text)
-                }
-                _ => refused(text),
-            }
+        dialled.map_err(unreached)
+    }
+
+    async fn datagrams(
+        &self,
+        pod: &PodAddress,
+        port: u16,
+        source: IpAddr,
+    ) -> io::Result<UdpSocket> {
+        let agent = self.agent_of(pod)?;
+        let opened = agent
+            .datagrams_from(&pod.namespace, &pod.name, (source, port))
+            .await;
+        opened.map_err(unreached)
+    }
+}
+
+impl Reach {
+    fn agent_of(&self, pod: &PodAddress) -> io::Result<Agent> {
+        self.agent(&pod.namespace, &pod.name).ok_or_else(|| {
+            let text = format!("pod {pod} runs on no node here");
+            io::Error::new(io::ErrorKind::ConnectionRefused, text)
         })
     }
+}
+
+fn unreached(error: ConnectError) -> io::Error {
+    let kind = match &error {
+        ConnectError::Connect { source, .. } => source.kind(),
+        _ => io::ErrorKind::ConnectionRefused,
+    };
+    io::Error::new(kind, Chain(&error).to_string())
 }
 
 /// Where the API is for pods that share the machine's network, in the variables of its Service.

@@ -4,11 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Endpoints, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::PostParams;
+use kube::core::NamespaceResourceScope;
 use seatrial_network::Gateway;
 use seatrial_network::expose::{Behind, Exposure, Range};
 use seatrial_network::pods::{PodNetwork, Settings};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -35,6 +39,7 @@ pub(super) async fn make(
     gateway: &Gateway,
     api: SocketAddr,
 ) -> Result<PodNetwork> {
+    announce_api(plane).await?;
     let mut networks = vec![SERVICES, PODS];
     if parts.configuration.nodes > 256 {
         networks.push(MANY_PODS);
@@ -44,6 +49,7 @@ pub(super) async fn make(
         resolver: announce(plane).await?,
         api,
         api_address: API,
+        balancers: Some(balancers(parts).block()),
         servers: machine_servers(),
         networks: networks
             .iter()
@@ -56,12 +62,10 @@ pub(super) async fn make(
 
 /// Exposes NodePorts and LoadBalancers on this machine's loopback.
 pub(super) fn expose(parts: &Parts, reach: &Reach, gateway: &Gateway, tasks: &mut JoinSet<()>) {
-    let root = parts.data.root().to_string_lossy();
-    let cluster = seatrial_resources::pod_template::fnv32a(root.as_bytes());
     let exposure = Exposure {
         gateway: gateway.clone(),
         dialer: Arc::new(reach.clone()),
-        range: Range::of_cluster(u64::from(cluster)),
+        range: balancers(parts),
         behind: match parts.configuration.runtime {
             RuntimeChoice::Simulated => Behind::Nobody,
             _ => Behind::Pods,
@@ -69,6 +73,13 @@ pub(super) fn expose(parts: &Parts, reach: &Reach, gateway: &Gateway, tasks: &mu
     };
     let (ctx, stop) = (parts.ctx.clone(), parts.stop.clone());
     tasks.spawn(seatrial_network::expose::run(ctx, exposure, stop));
+}
+
+/// Where the addresses of LoadBalancers come from. Clusters beside each other have different ones.
+fn balancers(parts: &Parts) -> Range {
+    let root = parts.data.root().to_string_lossy();
+    let cluster = seatrial_resources::pod_template::fnv32a(root.as_bytes());
+    Range::of_cluster(u64::from(cluster))
 }
 
 /// Makes the name server's Service where it is missing, and tells its address.
@@ -94,6 +105,51 @@ async fn announce(plane: &Plane) -> Result<Ipv4Addr> {
     address
         .and_then(|address| address.parse().ok())
         .context("the Service kube-system/kube-dns has no IPv4 address: delete it and start again")
+}
+
+/// Says where the API server is, as it does itself elsewhere: some clients look for its endpoints rather than
+/// for its Service. Pods reach it at its cluster address only.
+async fn announce_api(plane: &Plane) -> Result<()> {
+    let (address, port) = (
+        json!(API),
+        json!({ "name": "https", "port": 443, "protocol": "TCP" }),
+    );
+    let endpoints = json!({
+        "metadata": {
+            "name": "kubernetes",
+            "labels": { "endpointslice.kubernetes.io/skip-mirror": "true" },
+        },
+        "subsets": [{ "addresses": [{ "ip": address }], "ports": [port] }],
+    });
+    let slice = json!({
+        "metadata": {
+            "name": "kubernetes",
+            "labels": { "kubernetes.io/service-name": "kubernetes" },
+        },
+        "addressType": "IPv4",
+        "endpoints": [{ "addresses": [address], "conditions": { "ready": true } }],
+        "ports": [port],
+    });
+    ensure::<Endpoints>(plane, endpoints).await?;
+    ensure::<EndpointSlice>(plane, slice).await
+}
+
+async fn ensure<K>(plane: &Plane, object: Value) -> Result<()>
+where
+    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + Serialize
+        + DeserializeOwned,
+{
+    let api: kube::Api<K> = kube::Api::namespaced(plane.admin(), "default");
+    let object: K = serde_json::from_value(object)?;
+    match api.create(&PostParams::default(), &object).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+        made => made
+            .map(drop)
+            .with_context(|| format!("cannot make the {} of the API server", K::kind(&()))),
+    }
 }
 
 /// As clients of other clusters find it. It selects nothing: no pod is behind it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use seatrial_node::agent::HostPaths;
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::arguments::{Output, Up};
@@ -88,8 +89,10 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
         users.as_deref(),
     )?;
     cluster.data().note_state(&state)?;
+    // Before anybody hears that it is ready, and may end it.
+    let terminate = signal(SignalKind::terminate())?;
     print(&up, &state, Some(took), cluster.data())?;
-    stopped().await?;
+    stopped(terminate).await?;
     if up.which.output == Output::Text {
         println!(
             "stopping; everything stays in {}",
@@ -150,9 +153,7 @@ fn print(up: &Up, state: &State, took: Option<Duration>, data: &Data) -> Result<
 }
 
 /// Waits for Ctrl-C or for `seatrial down`.
-async fn stopped() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn stopped(mut terminate: Signal) -> Result<()> {
     tokio::select! {
         biased;
         _ = terminate.recv() => {}

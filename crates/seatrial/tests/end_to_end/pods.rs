@@ -15,9 +15,16 @@ use crate::process::{Up, client};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Answers each connection with the client's address.
+/// Answers each connection, and each datagram, with the client's address.
 const SERVER: &str = r#"
-import socket
+import socket, threading
+def datagrams():
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("0.0.0.0", 8125))
+    while True:
+        text, client = server.recvfrom(100)
+        server.sendto(client[0].encode(), client)
+threading.Thread(target=datagrams, daemon=True).start()
 server = socket.create_server(("0.0.0.0", 8080))
 while True:
     connection, client = server.accept()
@@ -52,6 +59,17 @@ def say(what, value):
     print(what, value, flush=True)
 
 say("service", eventually(lambda: fetch("web", 80), own) == own)
+def send(host, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(2)
+        try:
+            sender.sendto(b"x", (host, port))
+            text, place = sender.recvfrom(100)
+            return text.decode() if place == (host, port) else place
+        except OSError as error:
+            return type(error).__name__
+
+say("datagrams", send(os.environ["WEB_SERVICE_HOST"], 8125) == own)
 say("full name", fetch("web.default.svc.cluster.local", 80) == own)
 say("variable", os.environ["WEB_SERVICE_HOST"] == socket.gethostbyname("web"))
 say("headless", eventually(lambda: fetch("first.each", 8080), own) == own)
@@ -76,6 +94,7 @@ for host in ("kubernetes.default.svc", os.environ["KUBERNETES_SERVICE_HOST"]):
 "#;
 
 const SEEN: &str = "service True
+datagrams True
 full name True
 variable True
 headless True
@@ -132,7 +151,11 @@ fn service(name: &str, spec: Value) -> Value {
 async fn make_services(client: &Client) {
     let to =
         |app: &str| json!({"selector": {"app": app}, "ports": [{"port": 80, "targetPort": 8080}]});
-    for name in ["web", "guarded", "nobody"] {
+    let web = json!({"selector": {"app": "web"}, "ports": [
+        {"name": "http", "port": 80, "targetPort": 8080},
+        {"name": "counts", "port": 8125, "protocol": "UDP"}]});
+    create::<Service>(client, service("web", web)).await;
+    for name in ["guarded", "nobody"] {
         create::<Service>(client, service(name, to(name))).await;
     }
     let each = json!({"selector": {"app": "each"}, "clusterIP": "None", "ports": [{"port": 8080}]});

@@ -20,6 +20,7 @@
 //! other runtimes leave to root, within the pod's user namespace, and no program gives more.
 
 mod ask;
+mod datagrams;
 pub(crate) mod inside;
 mod layers;
 mod network;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,9 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
 
 use super::ask::{self, Open};
+use super::datagrams;
 use crate::runtime::sandbox::link::{Link, step};
-use crate::runtime::sandbox::protocol::{Answer, Command, Way};
+use crate::runtime::sandbox::protocol::{Answer, Command, Datagrams, Way};
 use crate::runtime::{Error, Outgoing, SandboxSpec, Uplink};
 
 /// How long to wait when no more files can be opened.
@@ -47,14 +47,15 @@ async fn catch(
     let command = Command::Catch {
         address: spec.address,
         resolver: outgoing.resolver,
+        balancers: outgoing.balancers,
         direct,
     };
     let broken = || step("understand its init")(io::ErrorKind::InvalidData.into());
     let (answer, sockets) = link.call(command, &[]).await?;
-    let Answer::Caught(way) = answer else {
+    let Answer::Caught(caught) = answer else {
         return Err(broken());
     };
-    match &way {
+    match &caught.way {
         Way::Asked => {}
         Way::Redirected => (spec.notes)(
             "a connection that is refused is made first and then broken: this kernel has no queue in which \
@@ -69,13 +70,19 @@ async fn catch(
     let mut sockets = sockets.into_iter();
     let questions = sockets.next().ok_or_else(broken)?;
     let failed = || step("read from a socket inside");
-    let questions = datagrams(questions).map_err(failed())?;
+    let questions = datagrams::adopt(questions).map_err(failed())?;
     let mut tasks = vec![tokio::spawn(answer_questions(
         Arc::new(questions),
         outgoing.uplink.clone(),
     ))];
     let open = Open::default();
-    if way == Way::Asked {
+    if caught.datagrams == Datagrams::Caught {
+        let first = sockets.next_back().ok_or_else(broken)?;
+        let first = datagrams::adopt(first).map_err(failed())?;
+        let carried = datagrams::carry(first, link.clone(), outgoing.uplink.clone());
+        tasks.push(tokio::spawn(carried));
+    }
+    if caught.way == Way::Asked {
         let queue = sockets.next().ok_or_else(broken)?;
         let decided = ask::decide(queue, outgoing.uplink.clone(), open.clone());
         tasks.push(tokio::spawn(decided.map_err(failed())?));
@@ -91,12 +98,6 @@ async fn catch(
         )));
     }
     Ok(tasks)
-}
-
-fn datagrams(socket: OwnedFd) -> io::Result<UdpSocket> {
-    let socket = std::net::UdpSocket::from(socket);
-    socket.set_nonblocking(true)?;
-    UdpSocket::from_std(socket)
 }
 
 async fn accept(listener: TcpListener, uplink: Arc<dyn Uplink>, open: Open) {

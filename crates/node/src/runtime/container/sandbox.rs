@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
 
 use super::plan::{Plan, plan};
-use super::{Shared, network, outgoing};
+use super::{Shared, datagrams, network, outgoing};
 use crate::runtime::sandbox::DEFAULT_PATH;
 use crate::runtime::sandbox::cgroup::Group;
 use crate::runtime::sandbox::launch::{AtEnd, Launch, launch};
@@ -255,6 +255,19 @@ impl Sandbox for ContainerSandbox {
         match self.spec.network {
             Network::Own if to.is_ipv4() => self.connect_as(source, to).await,
             _ => self.connect_to(to).await,
+        }
+    }
+
+    async fn datagrams_from(&self, source: IpAddr, port: u16) -> io::Result<UdpSocket> {
+        let to = SocketAddr::new(self.spec.address, port);
+        let (at, to) = datagrams::ends(source, to)?;
+        match self.spec.network {
+            Network::Own => datagrams::between(&self.link, at, to).await,
+            Network::Host => {
+                let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+                socket.connect(to).await?;
+                Ok(socket)
+            }
         }
     }
 

@@ -34,11 +34,19 @@ pub(crate) enum Command {
         /// The sandbox's own.
         address: IpAddr,
         resolver: Ipv4Addr,
+        /// The first two numbers of loopback addresses that are nevertheless outside.
+        balancers: Option<[u8; 2]>,
         /// Where to listen if the kernel cannot redirect.
         direct: Vec<SocketAddrV4>,
     },
     /// Makes a listening TCP socket in the sandbox's network; the answer carries it.
     Listen { address: SocketAddr },
+    /// Makes a UDP socket in the sandbox's network, bound to whatever address and connected; the answer
+    /// carries it.
+    Datagrams {
+        at: SocketAddrV4,
+        peer: SocketAddrV4,
+    },
     /// Sends a signal.
     Signal { process: u64, signal: i32 },
 }
@@ -181,7 +189,22 @@ pub(crate) enum Answer {
     /// With the socket.
     Socket,
     /// With the sockets.
-    Caught(Way),
+    Caught(Caught),
+}
+
+/// What of a sandbox is caught.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Caught {
+    pub(crate) way: Way,
+    /// Whether the last socket is one for datagrams.
+    pub(crate) datagrams: Datagrams,
+}
+
+/// Whether datagrams other than questions are caught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Datagrams {
+    Caught,
+    Lost,
 }
 
 /// How what leaves a sandbox is caught.

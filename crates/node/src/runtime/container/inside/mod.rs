@@ -17,8 +17,8 @@ use std::path::Path;
 
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags};
 
-pub(crate) use redirect::catch;
 pub(super) use redirect::{QUEUE_SUBSYSTEM, REFUSED_MARK};
+pub(crate) use redirect::{catch, datagrams};
 pub(crate) use stage::isolate;
 
 use crate::runtime::sandbox::protocol::{Container, Failure, Phase, Report, Users};

@@ -9,13 +9,13 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use rustix::net::{AddressFamily, SocketType, netlink as protocol};
 
 use super::netlink::{self, APPEND, Body, CREATE};
 use super::network;
-use crate::runtime::sandbox::protocol::{Failure, Phase, Way};
+use crate::runtime::sandbox::protocol::{Caught, Datagrams, Failure, Phase, Way};
 
 /// As many as the kernel lets wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -27,12 +27,12 @@ const UDP: u8 = 17;
 const ICMP: u8 = 1;
 
 /// The sockets at which what leaves the pod arrives: first the one for questions to the name server,
-/// then those that take connections.
+/// then those for connections, last one for other datagrams.
 pub(crate) fn catch(
     address: IpAddr,
-    resolver: Ipv4Addr,
+    (resolver, balancers): (Ipv4Addr, Option<[u8; 2]>),
     direct: &[SocketAddrV4],
-) -> Result<(Way, Vec<OwnedFd>), Failure> {
+) -> Result<(Caught, Vec<OwnedFd>), Failure> {
     let failed = |step: &str| Failure::at::<io::Error>(Phase::Sandbox, step.to_owned());
     let IpAddr::V4(address) = address else {
         return Err(failed("redirect connections of an IPv6 pod")(
@@ -52,9 +52,19 @@ pub(crate) fn catch(
     let table = |queue| Table {
         own: address,
         resolver,
+        balancers,
         connections,
         questions,
         queue,
+    };
+    let with_datagrams = |way, mut sockets: Vec<OwnedFd>| {
+        // Some kernels lack what it needs; then they are refused, as on an address that nobody has.
+        let (datagrams, socket) = match catch_datagrams(address) {
+            Ok(socket) => (Datagrams::Caught, Some(socket)),
+            Err(_) => (Datagrams::Lost, None),
+        };
+        sockets.extend(socket);
+        (Caught { way, datagrams }, sockets)
     };
     // Kernels have one, the other, or neither.
     for kind in [Queue::Native, Queue::Compatible] {
@@ -63,11 +73,11 @@ pub(crate) fn catch(
             Ok(queue)
         });
         if let Ok(queue) = asked {
-            return Ok((Way::Asked, vec![names, queue, listener]));
+            return Ok(with_datagrams(Way::Asked, vec![names, queue, listener]));
         }
     }
     match install(&table(None).rules()) {
-        Ok(()) => Ok((Way::Redirected, vec![names, listener])),
+        Ok(()) => Ok(with_datagrams(Way::Redirected, vec![names, listener])),
         Err(error) => fall_back(&error, resolver, direct),
     }
 }
@@ -98,7 +108,7 @@ fn fall_back(
     error: &io::Error,
     resolver: Ipv4Addr,
     direct: &[SocketAddrV4],
-) -> Result<(Way, Vec<OwnedFd>), Failure> {
+) -> Result<(Caught, Vec<OwnedFd>), Failure> {
     let failed = |place: SocketAddrV4| {
         Failure::at::<io::Error>(Phase::Sandbox, format!("listen on {place} inside"))
     };
@@ -108,7 +118,67 @@ fn fall_back(
         sockets.push(listen(place).map_err(failed(place))?);
     }
     let reason = error.to_string();
-    Ok((Way::Direct { reason }, sockets))
+    let caught = Caught {
+        way: Way::Direct { reason },
+        datagrams: Datagrams::Lost,
+    };
+    Ok((caught, sockets))
+}
+
+/// The socket at which the first datagram of each pair of ends arrives, with the address it was meant for.
+fn catch_datagrams(own: Ipv4Addr) -> io::Result<OwnedFd> {
+    let socket = bind_datagrams(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+    set_option(&socket, libc::IP_TRANSPARENT)?;
+    set_option(&socket, libc::IP_RECVORIGDSTADDR)?;
+    let port = port_of(&socket)?;
+    let mut batch = Vec::new();
+    netlink::bare_message(&mut batch, BATCH_BEGIN, &general(0, FILTER_SUBSYSTEM));
+    arriving_chain(&mut batch, "datagrams", -150);
+    let away = [
+        Match::Protocol(UDP),
+        Match::NotToNetwork(LOOPBACK_NET),
+        Match::NotTo(own),
+    ];
+    rule(&mut batch, "datagrams", &away, Action::Divert(port));
+    netlink::bare_message(&mut batch, BATCH_END, &general(0, FILTER_SUBSYSTEM));
+    install(&batch)?;
+    Ok(socket)
+}
+
+/// A socket for one pair of ends, of which the first may be anybody's address.
+pub(crate) fn datagrams(at: SocketAddrV4, peer: SocketAddrV4) -> Result<OwnedFd, Failure> {
+    let made = || -> io::Result<OwnedFd> {
+        let kind = SocketType::DGRAM;
+        let socket = rustix::net::socket(AddressFamily::INET, kind, None)?;
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+        rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+        set_option(&socket, libc::IP_TRANSPARENT)?;
+        rustix::net::bind(&socket, &at)?;
+        rustix::net::connect(&socket, &peer)?;
+        Ok(socket)
+    };
+    let step = || format!("make a socket between {at} and {peer}");
+    made().map_err(|error| Failure::at(Phase::Sandbox, step())(error))
+}
+
+/// Switches an option of the internet protocol on.
+fn set_option(socket: &OwnedFd, option: libc::c_int) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    #[allow(unsafe_code)]
+    // SAFETY: the kernel reads one number from `on`, which lives until the call returns.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_IP,
+            option,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 fn listen(place: SocketAddrV4) -> io::Result<OwnedFd> {
@@ -147,6 +217,7 @@ enum Match {
     NotToNetwork(u8),
     NotTo(Ipv4Addr),
     To(Ipv4Addr),
+    ToBlock([u8; 2]),
     ToPort(u16),
     /// The first packet of a connection: of the flags for beginning and acknowledging, only the former.
     First,
@@ -159,6 +230,8 @@ enum Match {
 enum Action {
     /// It goes to this port of the pod's loopback.
     Redirect(u16),
+    /// It goes to the socket with this port, but keeps its address.
+    Divert(u16),
     Drop,
     /// It waits until the node has decided.
     Ask(Queue),
@@ -169,6 +242,7 @@ enum Action {
 struct Table {
     own: Ipv4Addr,
     resolver: Ipv4Addr,
+    balancers: Option<[u8; 2]>,
     /// The ports of the sockets for connections and for questions.
     connections: u16,
     questions: u16,
@@ -196,20 +270,28 @@ impl Table {
         chain(&mut batch, "redirect", "nat", -100);
         chain(&mut batch, "silence", "filter", 0);
         let tcp = [&[Match::Protocol(TCP)][..], &away].concat();
+        let mut outside = vec![tcp];
+        if let Some(block) = self.balancers {
+            outside.push(vec![Match::Protocol(TCP), Match::ToBlock(block)]);
+        }
         if let Some(queue) = self.queue {
             chain(&mut batch, "ask", "filter", -150);
             chain(&mut batch, "refuse", "filter", -140);
-            let first = [&tcp[..], &[Match::First]].concat();
-            rule(&mut batch, "ask", &first, Action::Ask(queue));
+            for one in &outside {
+                let first = [&one[..], &[Match::First]].concat();
+                rule(&mut batch, "ask", &first, Action::Ask(queue));
+            }
             let refused = [Match::Protocol(TCP), Match::Marked];
             rule(&mut batch, "refuse", &refused, Action::Reset);
         }
-        rule(
-            &mut batch,
-            "redirect",
-            &tcp,
-            Action::Redirect(self.connections),
-        );
+        for one in &outside {
+            rule(
+                &mut batch,
+                "redirect",
+                one,
+                Action::Redirect(self.connections),
+            );
+        }
         let names = [
             Match::Protocol(UDP),
             Match::To(self.resolver),
@@ -250,6 +332,8 @@ const NEW_RULE: u16 = (FILTER_SUBSYSTEM << 8) | 6;
 const FAMILY: u8 = 2;
 /// The hook that packets made on this machine pass.
 const HOOK_OUTPUT: u32 = 3;
+/// The hook that packets pass when they arrive.
+const HOOK_ARRIVAL: u32 = 0;
 const REGISTER: u32 = 1;
 const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
@@ -271,11 +355,21 @@ fn general(family: u8, resource: u16) -> Body {
 }
 
 fn chain(batch: &mut Vec<u8>, name: &str, kind: &str, priority: i32) {
+    hooked_chain(batch, name, kind, (HOOK_OUTPUT, priority));
+}
+
+/// A chain for packets that have come back in.
+fn arriving_chain(batch: &mut Vec<u8>, name: &str, priority: i32) {
+    hooked_chain(batch, name, "filter", (HOOK_ARRIVAL, priority));
+}
+
+fn hooked_chain(batch: &mut Vec<u8>, name: &str, kind: &str, (hook, priority): (u32, i32)) {
     let mut body = general(FAMILY, 0);
     body.text(1, TABLE)
         .text(3, name)
-        .nest(4, |hook| {
-            hook.number(1, HOOK_OUTPUT)
+        .nest(4, |attributes| {
+            attributes
+                .number(1, hook)
                 .number(2, priority.cast_unsigned());
         })
         .text(7, kind);
@@ -336,6 +430,7 @@ impl Match {
             Self::NotToNetwork(first) => address(list, 1, &[first]),
             Self::NotTo(other) => address(list, 1, &other.octets()),
             Self::To(one) => address(list, 0, &one.octets()),
+            Self::ToBlock(first) => address(list, 0, &first),
             Self::First => {
                 load(list, TRANSPORT_HEADER, FLAGS, 1);
                 expression(list, "bitwise", |data| {
@@ -374,6 +469,14 @@ impl Action {
                 });
                 expression(list, "redir", |data| {
                     data.number(1, REGISTER);
+                });
+            }
+            Self::Divert(port) => {
+                immediate(list, REGISTER, |data| {
+                    data.put(1, &port.to_be_bytes());
+                });
+                expression(list, "tproxy", |data| {
+                    data.number(1, FAMILY.into()).number(3, REGISTER);
                 });
             }
             Self::Ask(Queue::Native) => expression(list, "queue", |data| {

@@ -110,6 +110,10 @@ mod linux {
             Err(Refused::Reset)
         }
 
+        async fn open_datagrams(&self, _to: SocketAddr) -> Result<tokio::net::UdpSocket, Refused> {
+            Err(Refused::Reset)
+        }
+
         async fn answer(&self, _question: Vec<u8>) -> Option<Vec<u8>> {
             None
         }
@@ -126,6 +130,7 @@ mod linux {
             outgoing: Some(Outgoing {
                 uplink: Arc::new(Nobody),
                 resolver: Ipv4Addr::new(10, 96, 0, 10),
+                balancers: None,
                 essential: Vec::new(),
             }),
             forwards: Vec::new(),

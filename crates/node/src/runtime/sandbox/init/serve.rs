@@ -99,18 +99,25 @@ fn handle(command: Command, descriptors: Vec<OwnedFd>, children: &mut Children) 
         Command::Catch {
             address,
             resolver,
+            balancers,
             direct,
         } => {
-            let (way, sockets) =
-                crate::runtime::container::inside::catch(address, resolver, &direct)?;
-            Ok((Answer::Caught(way), sockets))
+            let places = (resolver, balancers);
+            let (caught, sockets) =
+                crate::runtime::container::inside::catch(address, places, &direct)?;
+            Ok((Answer::Caught(caught), sockets))
+        }
+        #[cfg(target_os = "linux")]
+        Command::Datagrams { at, peer } => {
+            let socket = crate::runtime::container::inside::datagrams(at, peer)?;
+            Ok((Answer::Socket, vec![socket]))
         }
         #[cfg(not(target_os = "linux"))]
-        Command::Setup(Setup::Namespaces { .. }) | Command::Catch { .. } => {
-            Err(Failure::at(Phase::Sandbox, "make namespaces")(
-                io::Error::from(io::ErrorKind::Unsupported),
-            ))
-        }
+        Command::Setup(Setup::Namespaces { .. })
+        | Command::Catch { .. }
+        | Command::Datagrams { .. } => Err(Failure::at(Phase::Sandbox, "make namespaces")(
+            io::Error::from(io::ErrorKind::Unsupported),
+        )),
         Command::Start(start) => {
             let (answer, handle) = children.start(*start, descriptors)?;
             Ok((answer, handle.into_iter().collect()))

@@ -1,0 +1,113 @@
+//! Datagrams that pods send.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::UdpSocket;
+use tokio::time::Instant;
+
+use super::policy::Protocol;
+use super::view::{Destination, Front, View};
+use super::{PodNetwork, Refusal, Source};
+use crate::PodAddress;
+
+impl PodNetwork {
+    /// A socket that is connected to where a pod sends datagrams.
+    ///
+    /// # Errors
+    /// Where they lead nowhere or are not allowed. Whether anybody listens there does not show.
+    pub async fn open_datagrams(
+        &self,
+        source: &Source,
+        to: SocketAddr,
+    ) -> Result<UdpSocket, Refusal> {
+        let view = self.view().await;
+        match view.destination(&self.0.settings, to.ip(), to.port()) {
+            // Questions come another way, and the API takes no datagrams.
+            Destination::Nowhere | Destination::Resolver | Destination::Api => {
+                Err(Refusal::Nobody(to.ip()))
+            }
+            Destination::Outside => {
+                view.permits(source, to.ip(), (to.port(), Protocol::Udp))?;
+                outside(to).await
+            }
+            Destination::Pod { pod, port } => {
+                view.permits(source, to.ip(), (port, Protocol::Udp))?;
+                self.datagrams_to(&pod, (to.ip(), port), source).await
+            }
+            Destination::Service { front, port } => {
+                self.serve_datagrams(&view, source, &front, port).await
+            }
+        }
+    }
+
+    async fn serve_datagrams(
+        &self,
+        view: &View,
+        source: &Source,
+        front: &Front,
+        port: u16,
+    ) -> Result<UdpSocket, Refusal> {
+        let table = self.0.gateway.table();
+        let backend = table.backend(&front.name);
+        let port = backend
+            .and_then(|backend| backend.datagrams.iter().find(|one| one.number == port))
+            .ok_or_else(|| Refusal::NoPort {
+                service: front.name.clone(),
+                port,
+            })?;
+        let now = Instant::now();
+        let kept = self.0.affinity.kept(front, source.address, now);
+        let kept = kept.and_then(|uid| {
+            port.endpoints
+                .iter()
+                .find(|one| one.pod.uid == uid)
+                .cloned()
+        });
+        let endpoint = match kept {
+            Some(endpoint) => endpoint,
+            None => match self.0.gateway.traffic().lease(port, &[]) {
+                Some(lease) => lease.endpoint.clone(),
+                None => return Err(Refusal::NoEndpoint(front.name.clone())),
+            },
+        };
+        let nobody = |_| Refusal::NoEndpoint(front.name.clone());
+        let address: IpAddr = endpoint.pod.ip.parse().map_err(nobody)?;
+        let place = (address, endpoint.port);
+        view.permits(source, address, (endpoint.port, Protocol::Udp))?;
+        let uid = &endpoint.pod.uid;
+        self.0.affinity.keep(front, source.address, uid, now);
+        if endpoint.pod.uid == endpoint.pod.ip && !view.is_pod(address) {
+            return outside(place.into()).await;
+        }
+        self.datagrams_to(&endpoint.pod, place, source).await
+    }
+
+    async fn datagrams_to(
+        &self,
+        pod: &PodAddress,
+        (address, port): (IpAddr, u16),
+        source: &Source,
+    ) -> Result<UdpSocket, Refusal> {
+        let opened = self.0.dialer.datagrams(pod, port, source.address).await;
+        opened.map_err(|source| Refusal::Connect {
+            to: (address, port).into(),
+            source,
+        })
+    }
+}
+
+async fn outside(to: SocketAddr) -> Result<UdpSocket, Refusal> {
+    let own: SocketAddr = match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let opened = async {
+        let socket = UdpSocket::bind(own).await?;
+        socket.connect(to).await?;
+        io::Result::Ok(socket)
+    };
+    opened
+        .await
+        .map_err(|source| Refusal::Connect { to, source })
+}
