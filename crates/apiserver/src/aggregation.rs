@@ -34,7 +34,7 @@ pub(crate) use kind::kind;
 const RESOURCE: &str = "apiservices.apiregistration.k8s.io";
 
 /// Headers of one connection, which are not handed on.
-const HOP_BY_HOP: [HeaderName; 7] = [
+pub(crate) const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,

@@ -44,6 +44,7 @@ pub mod object;
 mod openapi;
 mod outbound;
 mod ownership;
+mod proxy;
 mod question;
 pub mod reach;
 pub mod registry;

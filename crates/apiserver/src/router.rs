@@ -56,6 +56,10 @@ pub fn router(state: Arc<State>) -> Router {
             Arc::clone(&state),
             crate::aggregation::route,
         ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&state),
+            crate::proxy::route,
+        ))
         .layer(middleware::from_fn(crate::compress::compress))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&state),

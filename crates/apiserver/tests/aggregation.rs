@@ -170,3 +170,37 @@ async fn a_server_that_is_down_is_unavailable_and_a_wrong_object_is_refused() {
         refused.message()
     );
 }
+
+#[tokio::test]
+async fn a_service_is_reached_through_its_proxy() {
+    let api = with_service(serve_other().await).await;
+    let services = "/api/v1/namespaces/default/services";
+    let base = format!("{services}/https:metrics:443/proxy");
+    let led = api.get(&base).await;
+    assert_eq!(
+        (led.code, led.headers["location"].to_str().unwrap()),
+        (301, &*format!("{base}/"))
+    );
+    let request = http::Request::get(format!("{base}/apis/metrics.example/v1beta1/x?y=1"))
+        .header("authorization", "Bearer secret");
+    let reply = api
+        .send(request.body(axum::body::Body::empty()).unwrap())
+        .await
+        .expect(200);
+    assert_eq!(reply["path"], "/apis/metrics.example/v1beta1/x?y=1");
+    assert_eq!(reply["authorization"], json!([]));
+    api.get(&format!("{services}/none/proxy/"))
+        .await
+        .expect(404);
+    api.get(&format!("{services}/https:metrics:9/proxy/"))
+        .await
+        .expect(503);
+    let elsewhere = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "out" },
+        "spec": { "type": "ExternalName", "externalName": "localhost", "ports": [{ "port": 443 }] } });
+    api.post(services, elsewhere).await.expect(201);
+    let refused = api.get(&format!("{services}/https:out:443/proxy/")).await;
+    assert_eq!(
+        refused.message(),
+        "no endpoints available for service \"out\""
+    );
+}

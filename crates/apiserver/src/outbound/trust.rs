@@ -12,7 +12,7 @@ use super::{Error, Trust};
 use crate::stream::Duplex;
 
 /// Speaks TLS over a stream.
-pub(super) async fn secure(
+pub(crate) async fn secure(
     stream: Box<dyn Duplex>,
     host: &str,
     trust: &Trust,
