@@ -36,6 +36,8 @@ struct Schema {
     version: String,
     /// As JSON text: the tree takes many times the memory and is rarely needed.
     text: Box<str>,
+    /// Whether it may set defaults.
+    defaults: bool,
     read: OnceLock<Type>,
     rules: OnceLock<Rules>,
 }
@@ -70,6 +72,11 @@ impl Definition {
             })
         };
         schema.read.get_or_init(read).clone()
+    }
+
+    /// Whether the schema of a version may set defaults.
+    pub(crate) fn has_defaults(&self, version: &str) -> bool {
+        self.schema(version).is_some_and(|schema| schema.defaults)
     }
 
     /// What the rules of a version find wrong with an object, and with its change from `old`.
@@ -352,13 +359,17 @@ pub(crate) fn kind(definition: &Object) -> Kind {
     } else {
         Conversion::Rename
     };
-    let schema = |version: &Value| Schema {
-        version: text(Some(version), "name"),
-        text: version
-            .pointer("/schema/openAPIV3Schema")
-            .map_or_else(|| "{}".into(), |schema| schema.to_string().into()),
-        read: OnceLock::new(),
-        rules: OnceLock::new(),
+    let schema = |version: &Value| {
+        let tree = version.pointer("/schema/openAPIV3Schema");
+        let tree: Box<str> = tree.map_or_else(|| "{}".into(), |schema| schema.to_string().into());
+        Schema {
+            version: text(Some(version), "name"),
+            // A property of this name costs a needless look at each object, no more.
+            defaults: tree.contains("\"default\":"),
+            text: tree,
+            read: OnceLock::new(),
+            rules: OnceLock::new(),
+        }
     };
     Kind {
         versions: served

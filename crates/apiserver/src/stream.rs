@@ -12,6 +12,7 @@
 //! - Who reads slowly slows down who writes; nothing is dropped and nothing piles up.
 //! - What can be refused is refused before the connection is upgraded, with a `metav1.Status`.
 
+mod admit;
 mod channels;
 mod client;
 pub(crate) mod feed;
@@ -26,6 +27,7 @@ mod wires;
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub(crate) use admit::options_kind;
 pub(crate) use client::{attach, exec, names, port_forward};
 pub(crate) use upgrade::Streaming;
 pub use wires::{Outlet, Size, Wires};

@@ -379,3 +379,33 @@ async fn custom_kinds_have_no_protobuf_but_their_metadata_has() {
         "application/vnd.kubernetes.protobuf"
     );
 }
+
+#[tokio::test]
+async fn what_was_stored_before_a_default_is_read_with_it() {
+    let api = with_widgets().await;
+    let made = api
+        .post(WIDGETS, widget("a", json!({ "size": 2 })))
+        .await
+        .expect(201);
+    let gained = json!([{
+        "op": "add",
+        "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/mood",
+        "value": { "type": "string", "default": "calm" },
+    }]);
+    let path = format!("{DEFINITIONS}/widgets.example.com");
+    api.patch(&path, "json", gained).await.expect(200);
+    let read = api.get(&format!("{WIDGETS}/a")).await.expect(200);
+    assert_eq!(read["spec"]["mood"], "calm");
+    assert_eq!(
+        read["metadata"]["resourceVersion"],
+        made["metadata"]["resourceVersion"]
+    );
+    let listed = api.get(WIDGETS).await.expect(200);
+    assert_eq!(listed["items"][0]["spec"]["mood"], "calm");
+    let watched = api
+        .watch(&format!(
+            "{WIDGETS}?watch=1&resourceVersion=0&timeoutSeconds=0"
+        ))
+        .await;
+    assert_eq!(watched[0]["object"]["spec"]["mood"], "calm");
+}

@@ -6,7 +6,7 @@ mod support;
 
 use expect_test::expect;
 use serde_json::{Value, json};
-use support::{Api, DEPLOYMENTS, MAPS, Reply, config_map, deployment, pod};
+use support::{Api, DEPLOYMENTS, MAPS, PODS, Reply, config_map, deployment, pod};
 
 const GROUP: &str = "/apis/admissionregistration.k8s.io";
 
@@ -235,4 +235,41 @@ async fn mutating_policies_merge_and_patch() {
     .await;
     let refused = api.post(MAPS, config_map("a")).await;
     expect![[r#"403 configmaps "a" is forbidden: policy 'broken' with binding 'broken' denied request: remove operation does not apply: doc is missing path: "/data/none": missing value"#]].assert_eq(&format!("{} {}", refused.code, refused.message()));
+}
+
+#[tokio::test]
+async fn a_policy_may_refuse_connections_to_pods() {
+    let api = Api::start().await;
+    let rules = json!({ "resourceRules": [{ "apiGroups": [""], "apiVersions": ["v1"],
+        "operations": ["CONNECT"], "resources": ["pods/exec", "pods/attach"] }] });
+    let spec = json!({
+        "matchConstraints": rules,
+        "validations": [{
+            "expression": "object.kind != 'PodExecOptions' || object.command[0] != 'rm'",
+            "message": "no rm here",
+        }],
+    });
+    validating(&api, spec).await.expect(201);
+    bind(&api, json!({ "validationActions": ["Deny"] })).await;
+    api.post(PODS, pod("p")).await.expect(201);
+    let connect = async |query: &str| {
+        let request = http::Request::get(format!("{PODS}/p/{query}"))
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==");
+        api.send(request.body(axum::body::Body::empty()).unwrap())
+            .await
+    };
+    let refused = connect("exec?command=rm&command=-rf&stdout=true").await;
+    assert_eq!(refused.code, 422);
+    assert!(
+        refused.message().ends_with("denied request: no rm here"),
+        "{}",
+        refused.message()
+    );
+    // These get as far as the pod, which is on no node.
+    for query in ["exec?command=ls&stdout=true", "attach?stdout=true"] {
+        let let_in = connect(query).await;
+        assert_eq!(let_in.message(), "pod p does not have a host assigned");
+    }
 }

@@ -5,11 +5,18 @@ use serde_json::{Value, json};
 use super::{Change, Operation};
 use crate::object::Object;
 use crate::registry::{Conversion, Version};
+use crate::stream::options_kind;
 
 /// What both webhooks and expressions are told of a change; `version` is the one they asked for.
 pub(super) fn request(change: &Change<'_>, version: &Version) -> Value {
     let kind = change.kind;
-    let of_kind = |version: &Version| json!({ "group": kind.group, "version": version.name, "kind": kind.kind });
+    // What a connection is asked for with is of a kind of its own.
+    let named = match change.operation {
+        Operation::Connect => options_kind(change.subresource),
+        _ => &kind.kind,
+    };
+    let of_kind =
+        |version: &Version| json!({ "group": kind.group, "version": version.name, "kind": named });
     let of_resource = |version: &Version| json!({ "group": kind.group, "version": version.name, "resource": kind.plural });
     let mut request = json!({
         "kind": of_kind(version),

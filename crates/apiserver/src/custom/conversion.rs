@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use seatrial_schema::{Type, custom as structural};
 use seatrial_store::Record;
 use serde_json::{Value, json};
 
@@ -40,14 +41,35 @@ pub(crate) async fn served_as(
     bytes: Bytes,
 ) -> Result<Bytes, Failure> {
     if !by_webhook(version) {
-        return Ok(bytes);
+        return defaulted(kind, version, bytes);
     }
     let object = Object::decode(&bytes).map_err(Failure::internal)?;
     let converted = convert(state, kind, &kind.api_version(version), vec![object]).await?;
-    converted
+    let bytes = converted
         .first()
         .map(encode)
-        .ok_or_else(|| Failure::internal("a conversion gave nothing"))
+        .ok_or_else(|| Failure::internal("a conversion gave nothing"))?;
+    defaulted(kind, version, bytes)
+}
+
+/// The object with the defaults that the schema has gained since it was stored.
+fn defaulted(kind: &Kind, version: &Version, bytes: Bytes) -> Result<Bytes, Failure> {
+    let Origin::Custom(definition) = &kind.origin else {
+        return Ok(bytes);
+    };
+    if !definition.has_defaults(&version.name) {
+        return Ok(bytes);
+    }
+    let Type::Custom(schema) = definition.type_of(&version.name) else {
+        return Ok(bytes);
+    };
+    let stored = Object::decode(&bytes).map_err(Failure::internal)?;
+    let mut value = Value::Object(stored.0.clone());
+    structural::default(&mut value, &schema);
+    match value {
+        Value::Object(map) if map != stored.0 => Ok(encode(&Object(map))),
+        _ => Ok(bytes),
+    }
 }
 
 /// A stored object in the version of the path.
@@ -71,7 +93,10 @@ pub(crate) async fn served_records(
     call: &Call,
     records: Vec<Arc<Record>>,
 ) -> Result<Vec<Arc<Record>>, Failure> {
-    if !by_webhook(call.version()) || records.is_empty() {
+    if !by_webhook(call.version()) {
+        return defaulted_records(call, records);
+    }
+    if records.is_empty() {
         return Ok(records);
     }
     let objects: Result<Vec<Object>, _> = records
@@ -87,14 +112,30 @@ pub(crate) async fn served_records(
     )
     .await?;
     let pairs = records.iter().zip(&converted);
-    Ok(pairs
-        .map(|(record, object)| {
-            Arc::new(Record {
-                bytes: encode(object),
-                ..Record::clone(record)
-            })
+    let converted = pairs.map(|(record, object)| {
+        Arc::new(Record {
+            bytes: encode(object),
+            ..Record::clone(record)
         })
-        .collect())
+    });
+    defaulted_records(call, converted.collect())
+}
+
+fn defaulted_records(
+    call: &Call,
+    mut records: Vec<Arc<Record>>,
+) -> Result<Vec<Arc<Record>>, Failure> {
+    let (kind, version) = (call.kind(), call.version());
+    if matches!(&kind.origin, Origin::Custom(of) if of.has_defaults(&version.name)) {
+        for record in &mut records {
+            let bytes = defaulted(kind, version, record.bytes.clone())?;
+            *record = Arc::new(Record {
+                bytes,
+                ..Record::clone(record)
+            });
+        }
+    }
+    Ok(records)
 }
 
 /// An object of the path's version in the stored one.

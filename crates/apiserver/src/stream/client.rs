@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::channels::{self, Dialect};
 use super::session::{self, Job, Report};
 use super::upgrade::{self, Wanted as Protocol};
-use super::{ContainerPlace, PodPlace, PodStreams, forward, spdy, tunnel, websocket, wires};
+use super::{ContainerPlace, PodPlace, PodStreams, admit, forward, spdy, tunnel, websocket, wires};
 use crate::call::Call;
 use crate::failure::{Failure, Reason};
 use crate::subresource::container;
@@ -76,6 +76,7 @@ async fn start(
 ) -> Result<Response, Failure> {
     let protocol = upgrade::wanted(&call.headers)?;
     let pod = Fixed::load(call).await?;
+    admit::connection(call, admit::session(call, &wanted, command.as_deref())).await?;
     let container = container(call, &pod)?;
     let (streams, pod) = reach(call, &pod).await?;
     let job = Job {
@@ -109,6 +110,7 @@ pub(crate) async fn port_forward(call: &Call) -> Result<Response, Failure> {
     let protocol = upgrade::wanted(&call.headers)?;
     let pod = Fixed::load(call).await?;
     let ports = call.streaming.values("ports");
+    admit::connection(call, json!({ "ports": ports })).await?;
     let (streams, pod) = reach(call, &pod).await?;
     let forwarder = forward::Forwarder {
         streams,

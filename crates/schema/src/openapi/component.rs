@@ -156,6 +156,20 @@ fn extend_field(property: &mut Map<String, Value>, field: &FieldFact) {
     }
 }
 
+/// What upstream says of the fields that every object has; its clients look for the first words.
+const TYPE_META: [(&str, &str); 2] = [
+    (
+        "apiVersion",
+        "APIVersion defines the versioned schema of this representation of an object. More info: \
+         https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+    ),
+    (
+        "kind",
+        "Kind is a string value representing the REST resource this object represents. More info: \
+         https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+    ),
+];
+
 /// The schema of a custom kind, with the fields that every object has.
 fn custom(target: Target<'_>, resource: &Resource<'_>, schema: &Value) -> Value {
     let mut schema = schema.clone();
@@ -164,9 +178,9 @@ fn custom(target: Target<'_>, resource: &Resource<'_>, schema: &Value) -> Value 
         schema["properties"] = json!({});
     }
     let properties = &mut schema["properties"];
-    for name in ["apiVersion", "kind"] {
+    for (name, description) in TYPE_META {
         if properties.get(name).is_none() {
-            properties[name] = json!({"type": "string"});
+            properties[name] = json!({"type": "string", "description": description});
         }
     }
     properties["metadata"] = json!({

@@ -129,6 +129,6 @@ fn operations_declare_field_validation() {
         ["dryRun", "fieldManager", "fieldValidation", "force"]
     );
     assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Rollout");
-    expect![[r##"{"description":"A rollout.","properties":{"apiVersion":{"type":"string"},"kind":{"type":"string"},"metadata":{"allOf":[{"$ref":"#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}],"description":"Standard object's metadata."},"spec":{"type":"object"}},"type":"object","x-kubernetes-group-version-kind":[{"group":"argoproj.io","kind":"Rollout","version":"v1alpha1"}]}"##]]
+    expect![[r##"{"description":"A rollout.","properties":{"apiVersion":{"description":"APIVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources","type":"string"},"kind":{"description":"Kind is a string value representing the REST resource this object represents. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds","type":"string"},"metadata":{"allOf":[{"$ref":"#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}],"description":"Standard object's metadata."},"spec":{"type":"object"}},"type":"object","x-kubernetes-group-version-kind":[{"group":"argoproj.io","kind":"Rollout","version":"v1alpha1"}]}"##]]
         .assert_eq(&document["components"]["schemas"]["io.argoproj.v1alpha1.Rollout"].to_string());
 }

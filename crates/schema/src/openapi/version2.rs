@@ -21,7 +21,7 @@ pub fn document(documents: &[Value]) -> Value {
             .and_then(Value::as_object);
         for (name, schema) in schemas.into_iter().flatten() {
             if !definitions.contains_key(name) {
-                definitions.insert(name.clone(), schema_of(schema));
+                definitions.insert(name.clone(), definition(schema));
             }
         }
         for (path, item) in document
@@ -49,13 +49,36 @@ pub fn protobuf(document: &Value) -> Vec<u8> {
     wire::document(document)
 }
 
+/// Of a kind that keeps unknown fields nothing is said but that it is an object: clients take the
+/// properties of version 2 for all there are.
+fn definition(schema: &Value) -> Value {
+    if !keeps_unknown(schema) {
+        return schema_of(schema);
+    }
+    let mut made = json!({ "type": "object" });
+    if let Some(kinds) = schema.get(KINDS) {
+        made[KINDS] = kinds.clone();
+    }
+    made
+}
+
+const KINDS: &str = "x-kubernetes-group-version-kind";
+
+fn keeps_unknown(schema: &Value) -> bool {
+    let keeps = schema.get("x-kubernetes-preserve-unknown-fields");
+    keeps.and_then(Value::as_bool) == Some(true)
+}
+
 fn schema_of(schema: &Value) -> Value {
+    let open = keeps_unknown(schema);
     let Some(schema) = schema.as_object() else {
         return schema.clone();
     };
     let mut made = Map::new();
     for (keyword, value) in schema {
         match keyword.as_str() {
+            "properties" | "items" if open => {}
+            "type" if open && (value == "object" || value == "array") => {}
             "$ref" => drop(made.insert("$ref".to_owned(), reference(value))),
             "properties" => {
                 let properties = value.as_object().into_iter().flatten();
@@ -210,4 +233,30 @@ fn parameter(parameter: &Value) -> Value {
         }
     }
     Value::Object(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_unknown_fields_says_nothing_of_the_known_ones() {
+        let open = json!({
+            "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+            "properties": {"a": {"type": "string"}}, "description": "Open.",
+            "x-kubernetes-group-version-kind": [{"kind": "Ship"}],
+        });
+        assert_eq!(
+            definition(&open),
+            json!({"type": "object", "x-kubernetes-group-version-kind": [{"kind": "Ship"}]})
+        );
+        let nested = json!({"type": "object", "properties": {"spec": open}});
+        assert_eq!(
+            definition(&nested)["properties"]["spec"],
+            json!({
+                "description": "Open.", "x-kubernetes-preserve-unknown-fields": true,
+                "x-kubernetes-group-version-kind": [{"kind": "Ship"}],
+            })
+        );
+    }
 }
