@@ -103,6 +103,11 @@ impl Object {
         self.encode(Revision::Absent).0.into()
     }
 
+    /// Encodes an object that was read from the store, in the order in which the store keeps it.
+    pub(crate) fn as_stored(&self) -> Bytes {
+        self.encode(Revision::Kept).0.into()
+    }
+
     fn encode(&self, revision: Revision) -> (Vec<u8>, usize) {
         let mut bytes = Vec::with_capacity(1024);
         let mut hole = 0;
@@ -200,13 +205,15 @@ enum Revision {
     Hole,
     /// Nothing.
     Absent,
+    /// The one that the object has.
+    Kept,
 }
 
 /// Writes `metadata` and returns where its revision belongs.
 fn write_metadata(bytes: &mut Vec<u8>, metadata: &Map<String, Value>, revision: Revision) -> usize {
     bytes.push(b'{');
     for (key, value) in metadata {
-        if key != "resourceVersion" {
+        if key != "resourceVersion" || revision == Revision::Kept {
             write_entry(bytes, key, value);
         }
     }

@@ -387,15 +387,20 @@ async fn what_was_stored_before_a_default_is_read_with_it() {
         .post(WIDGETS, widget("a", json!({ "size": 2 })))
         .await
         .expect(201);
-    let gained = json!([{
-        "op": "add",
-        "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/mood",
-        "value": { "type": "string", "default": "calm" },
-    }]);
+    // One of them comes before `apiVersion` in the alphabet.
+    let properties = "/spec/versions/0/schema/openAPIV3Schema/properties";
+    let value = json!({ "type": "string", "default": "calm" });
+    let gained = json!([
+        { "op": "add", "path": format!("{properties}/spec/properties/mood"), "value": value },
+        { "op": "add", "path": format!("{properties}/a"), "value": value },
+    ]);
     let path = format!("{DEFINITIONS}/widgets.example.com");
     api.patch(&path, "json", gained).await.expect(200);
     let read = api.get(&format!("{WIDGETS}/a")).await.expect(200);
-    assert_eq!(read["spec"]["mood"], "calm");
+    assert_eq!(
+        (&read["spec"]["mood"], &read["a"]),
+        (&json!("calm"), &json!("calm"))
+    );
     assert_eq!(
         read["metadata"]["resourceVersion"],
         made["metadata"]["resourceVersion"]

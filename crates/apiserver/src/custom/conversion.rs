@@ -47,7 +47,7 @@ pub(crate) async fn served_as(
     let converted = convert(state, kind, &kind.api_version(version), vec![object]).await?;
     let bytes = converted
         .first()
-        .map(encode)
+        .map(Object::as_stored)
         .ok_or_else(|| Failure::internal("a conversion gave nothing"))?;
     defaulted(kind, version, bytes)
 }
@@ -67,7 +67,7 @@ fn defaulted(kind: &Kind, version: &Version, bytes: Bytes) -> Result<Bytes, Fail
     let mut value = Value::Object(stored.0.clone());
     structural::default(&mut value, &schema);
     match value {
-        Value::Object(map) if map != stored.0 => Ok(encode(&Object(map))),
+        Value::Object(map) if map != stored.0 => Ok(Object(map).as_stored()),
         _ => Ok(bytes),
     }
 }
@@ -114,7 +114,7 @@ pub(crate) async fn served_records(
     let pairs = records.iter().zip(&converted);
     let converted = pairs.map(|(record, object)| {
         Arc::new(Record {
-            bytes: encode(object),
+            bytes: object.as_stored(),
             ..Record::clone(record)
         })
     });
@@ -164,10 +164,6 @@ async fn stored_as(
 
 fn by_webhook(version: &Version) -> bool {
     matches!(version.conversion, Conversion::Webhook)
-}
-
-fn encode(object: &Object) -> Bytes {
-    Value::Object(object.0.clone()).to_string().into()
 }
 
 /// Converts those objects that are not in the wanted version yet.
