@@ -77,8 +77,9 @@ pub fn resolver(
     let mut notes = Vec::new();
     let mut lines = match policy {
         "None" => Lines::default(),
-        "ClusterFirst" if !on_machine => cluster(names, namespace, machine),
-        "ClusterFirstWithHostNet" if !on_machine => cluster(names, namespace, machine),
+        "ClusterFirst" | "ClusterFirstWithHostNet" if !on_machine => {
+            cluster(names, namespace, machine)
+        }
         "ClusterFirstWithHostNet" => {
             notes.push(
                 "names of the cluster are not found: a pod on the machine's network asks the machine's name \
