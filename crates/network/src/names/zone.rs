@@ -278,44 +278,6 @@ impl Zone {
     }
 }
 
-/// What a Service's name, or one below it, means. The labels come from right to left.
-fn below_service(name: &str, entry: &Entry, more: &[&str]) -> Option<Vec<Data>> {
-    let base = |depth: usize| {
-        let mut rest = name;
-        for _ in 0..depth {
-            rest = rest.split_once('.').map_or(rest, |(_, rest)| rest);
-        }
-        rest.to_owned()
-    };
-    match (more, &entry.place) {
-        ([], Place::Cluster(addresses)) => {
-            let mut data: Vec<Data> = addresses.iter().copied().map(data_of).collect();
-            data.extend(servers(entry, &base(0), |_| true));
-            Some(data)
-        }
-        ([], Place::Headless(endpoints)) if !endpoints.is_empty() => {
-            let addresses: BTreeSet<IpAddr> = endpoints.iter().map(|it| it.address).collect();
-            let mut data: Vec<Data> = addresses.into_iter().map(data_of).collect();
-            data.extend(servers(entry, &base(0), |_| true));
-            Some(data)
-        }
-        ([label], Place::Headless(endpoints)) => {
-            let named = endpoints.iter().filter(|it| it.label == **label);
-            let data: Vec<Data> = named.map(|it| data_of(it.address)).collect();
-            (!data.is_empty()).then_some(data)
-        }
-        ([protocol, port], _) => {
-            let (protocol, port) = (protocol.strip_prefix('_')?, port.strip_prefix('_')?);
-            let chosen = |it: &Port| {
-                it.name.eq_ignore_ascii_case(port) && it.protocol.eq_ignore_ascii_case(protocol)
-            };
-            let data = servers(entry, &base(2), chosen);
-            (!data.is_empty()).then_some(data)
-        }
-        _ => None,
-    }
-}
-
 fn alias(name: &str, target: &str) -> Found {
     let target = target.trim_end_matches('.').to_ascii_lowercase();
     let alias = Record {
