@@ -237,6 +237,11 @@ impl State {
                 (_, None) => Failure::not_found(kind, &name),
                 (_, Some(_)) => Failure::modified(kind, &name),
             }),
+            Err(error @ seatrial_store::Error::Full { .. }) => {
+                let mut failure = Failure::internal(error);
+                failure.details.said = Some((507, "InsufficientStorage".to_owned()));
+                Err(failure)
+            }
             Err(error) => Err(Failure::internal(error)),
         }
     }

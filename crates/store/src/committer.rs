@@ -107,40 +107,77 @@ impl Drop for Committer {
 
 /// The thread's life: take what has piled up, write it, publish it, answer.
 fn serve(state: &State, mut disk: Disk, inbox: &Receiver<Request>) {
-    let mut broken: Option<String> = None;
+    let mut doubt = None;
     while let Ok(first) = inbox.recv() {
         let waiting = std::iter::once(first).chain(inbox.try_iter().take(BATCH - 1));
-        let mut batch = Batch::after(state);
-        let mut replies = Vec::new();
-        for Request { writes, reply } in waiting {
-            let outcome = match &broken {
-                Some(detail) => Err(Error::Append {
-                    detail: detail.clone(),
-                }),
-                None => batch.add(writes),
-            };
-            replies.push((reply, outcome));
+        if let Err(failure) = settle(state, &mut disk, &mut doubt) {
+            waiting.for_each(|request| answer(request.reply, Err(again(&failure))));
+            continue;
         }
-        if !batch.events.is_empty() {
-            match disk.append(&batch.events) {
-                Ok(()) => state.publish(batch.events),
-                Err(failure) => {
-                    tracing::error!(%failure, "the store cannot write and takes no more changes");
-                    broken = Some(failure.to_string());
-                }
+        let mut batch = Batch::after(state);
+        let replies: Vec<_> = waiting
+            .map(|request| (request.reply, batch.add(request.writes)))
+            .collect();
+        let done = match batch.events.is_empty() {
+            true => Ok(()),
+            false => disk.append(&batch.events),
+        };
+        match &done {
+            Ok(()) => state.publish(batch.events),
+            Err(failure) => {
+                tracing::error!(%failure, "a change was not stored");
+                doubt = Some(batch.events);
             }
         }
         for (reply, outcome) in replies {
-            let outcome = match (&broken, outcome) {
-                (Some(detail), Ok(_)) => Err(Error::Append {
-                    detail: detail.clone(),
-                }),
-                (_, outcome) => outcome,
-            };
-            // A caller that went away does not need the answer.
-            let _ = reply.send(outcome);
+            match (&done, outcome) {
+                (Err(failure), Ok(_)) => answer(reply, Err(again(failure))),
+                (_, outcome) => answer(reply, outcome),
+            }
         }
     }
+}
+
+fn answer(reply: oneshot::Sender<Reply>, outcome: Reply) {
+    // A caller that went away does not need the answer.
+    let _ = reply.send(outcome);
+}
+
+/// The same failure for another caller.
+fn again(failure: &Error) -> Error {
+    match failure {
+        Error::Full { detail } => Error::Full {
+            detail: detail.clone(),
+        },
+        Error::Append { detail } => Error::Append {
+            detail: detail.clone(),
+        },
+        other => Error::Append {
+            detail: other.to_string(),
+        },
+    }
+}
+
+/// After a failed write: opens the disk anew and finds out whether the batch of `doubt` is on it. A failure
+/// may be told though everything was written; then it becomes visible now, as it will after a restart.
+fn settle(state: &State, disk: &mut Disk, doubt: &mut Option<Vec<Event>>) -> Result<(), Error> {
+    let Some(events) = doubt else {
+        return Ok(());
+    };
+    let (stored, visible) = (disk.reopen()?, state.revision());
+    let last = events.last().map(|event| event.record.revision);
+    if stored == visible {
+        tracing::info!("the disk can be written to again; the last change is not on it");
+    } else if Some(stored) == last {
+        tracing::info!("the disk can be written to again; the last change is on it");
+        state.publish(std::mem::take(events));
+    } else {
+        return Err(Error::Append {
+            detail: format!("the disk is at revision {stored}, not at {visible}"),
+        });
+    }
+    *doubt = None;
+    Ok(())
 }
 
 /// Changes that are decided but not yet visible.

@@ -4,11 +4,16 @@
 //! `meta` (`revision`, `format`). The watch log is not kept: after a restart a watcher from before it
 //! is told to list again, as it is after any compaction.
 
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{
+    Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError,
+    TableDefinition,
+};
 
 use crate::seal::{self, Seal};
 use crate::state::Loaded;
@@ -27,7 +32,8 @@ const CACHE_BYTES: usize = 4 << 20;
 /// The database of one data directory.
 pub(crate) struct Disk {
     directory: PathBuf,
-    database: Database,
+    /// `None` after a failed write, until the file has been opened anew.
+    database: Option<Database>,
     seal: Option<Arc<dyn Seal>>,
 }
 
@@ -41,36 +47,54 @@ impl Disk {
             source,
         };
         std::fs::create_dir_all(directory).map_err(|source| failed(source.into()))?;
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(directory.join("objects.redb"))
-            .map_err(|source| match source {
-                DatabaseError::DatabaseAlreadyOpen => Error::Locked {
-                    directory: directory.to_owned(),
-                },
-                source => failed(source.into()),
-            })?;
-        let disk = Self {
+        let damaged = |detail: String| Error::Damaged {
             directory: directory.to_owned(),
-            database,
-            seal,
+            detail,
         };
-        let loaded = disk.load().map_err(|failure| match failure {
-            Load::Engine(error) => failed(Box::new(error)),
-            Load::Damaged(detail) => Error::Damaged {
+        let attempt = || {
+            let disk = Self {
                 directory: directory.to_owned(),
-                detail,
-            },
-        })?;
-        Ok((disk, loaded))
+                database: Some(checked(directory)?),
+                seal,
+            };
+            let loaded = disk.load().map_err(|failure| match failure {
+                Load::Engine(error) => failed(Box::new(error)),
+                Load::Damaged(detail) => damaged(detail),
+            })?;
+            Ok((disk, loaded))
+        };
+        // The engine panics at some of what a damaged file can hold.
+        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(damaged(format!(
+                "the file cannot be read: {}",
+                text.unwrap_or("no reason given")
+            )))
+        })
     }
 
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
+    fn database(&self) -> Result<&Database, redb::Error> {
+        self.database.as_ref().ok_or(redb::Error::PreviousIo)
+    }
+
+    /// Opens the file anew, which the engine asks for after a failed write, and returns the revision of
+    /// the last batch that is on the disk.
+    pub(crate) fn reopen(&mut self) -> Result<Revision, Error> {
+        self.database = None;
+        let database = database(&self.directory)?;
+        let revision = revision(&database).map_err(|failure| append_error(&failure))?;
+        self.database = Some(database);
+        Ok(revision)
+    }
+
     fn load(&self) -> Result<Loaded, Load> {
-        let transaction = self.database.begin_write()?;
+        let database = self.database()?;
+        let transaction = database.begin_write()?;
         {
             // Opening for writing makes the tables where they are missing.
             transaction.open_table(OBJECTS)?;
@@ -85,7 +109,7 @@ impl Disk {
             }
         }
         transaction.commit()?;
-        let transaction = self.database.begin_read()?;
+        let transaction = database.begin_read()?;
         let mut records = Vec::new();
         let mut unsealed = Vec::new();
         for entry in transaction.open_table(OBJECTS)?.iter()? {
@@ -97,9 +121,8 @@ impl Disk {
             }
             records.push(record);
         }
-        let revision = transaction.open_table(META)?.get("revision")?;
-        let revision = revision.map_or(1, |revision| revision.value());
         drop(transaction);
+        let revision = revision(database)?;
         self.seal_late(unsealed.into_iter().map(|at| &records[at]))?;
         Ok(Loaded { revision, records })
     }
@@ -142,7 +165,7 @@ impl Disk {
         if records.peek().is_none() {
             return Ok(());
         }
-        let transaction = self.database.begin_write()?;
+        let transaction = self.database()?.begin_write()?;
         {
             let mut objects = transaction.open_table(OBJECTS)?;
             for record in records {
@@ -154,9 +177,18 @@ impl Disk {
         Ok(())
     }
 
-    /// Writes one batch and returns once it is on the disk.
-    pub(crate) fn append(&mut self, events: &[Event]) -> Result<(), redb::Error> {
-        let mut transaction = self.database.begin_write()?;
+    /// Writes one batch and returns once it is on the disk. After a failure the file must be opened anew
+    /// ([`Disk::reopen`]): only then is known whether the batch is on the disk.
+    pub(crate) fn append(&mut self, events: &[Event]) -> Result<(), Error> {
+        let done = self.try_append(events);
+        done.map_err(|failure| {
+            self.database = None;
+            append_error(&failure)
+        })
+    }
+
+    fn try_append(&self, events: &[Event]) -> Result<(), redb::Error> {
+        let mut transaction = self.database()?.begin_write()?;
         // Costs a little at each commit and saves the walk through the whole file after SIGKILL.
         transaction.set_quick_repair(true);
         {
@@ -180,6 +212,70 @@ impl Disk {
         }
         transaction.commit()?;
         Ok(())
+    }
+}
+
+/// Opens the file of a data directory.
+fn database(directory: &Path) -> Result<Database, Error> {
+    let opened = Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        .create(directory.join("objects.redb"));
+    opened.map_err(|source| match source {
+        DatabaseError::DatabaseAlreadyOpen => Error::Locked {
+            directory: directory.to_owned(),
+        },
+        DatabaseError::Storage(StorageError::Corrupted(detail)) => Error::Damaged {
+            directory: directory.to_owned(),
+            detail,
+        },
+        source => Error::Open {
+            directory: directory.to_owned(),
+            source: source.into(),
+        },
+    })
+}
+
+/// Opens the file, and compares all of it with its checksums: a flipped bit is told now, and not found
+/// later in an object.
+fn checked(directory: &Path) -> Result<Database, Error> {
+    let mut database = database(directory)?;
+    match database.check_integrity() {
+        Ok(true) => Ok(database),
+        Ok(false) => {
+            tracing::warn!(directory = %directory.display(), "the data file was repaired");
+            Ok(database)
+        }
+        Err(DatabaseError::Storage(StorageError::Corrupted(detail))) => Err(Error::Damaged {
+            directory: directory.to_owned(),
+            detail,
+        }),
+        Err(source) => Err(Error::Open {
+            directory: directory.to_owned(),
+            source: source.into(),
+        }),
+    }
+}
+
+/// The revision of the last batch on the disk.
+fn revision(database: &Database) -> Result<Revision, redb::Error> {
+    let transaction = database.begin_read()?;
+    let revision = transaction.open_table(META)?.get("revision")?;
+    Ok(revision.map_or(1, |revision| revision.value()))
+}
+
+/// A failed write, as callers see it.
+fn append_error(failure: &redb::Error) -> Error {
+    let detail = failure.to_string();
+    match failure {
+        redb::Error::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+            ) =>
+        {
+            Error::Full { detail }
+        }
+        _ => Error::Append { detail },
     }
 }
 

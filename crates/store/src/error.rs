@@ -38,10 +38,20 @@ pub enum Error {
         /// What was found, and where.
         detail: String,
     },
-    /// The disk refused a batch; the store takes no more writes.
-    #[error("cannot write to disk; the store takes no more changes: {detail}")]
+    /// The disk refused a batch; nothing of it is visible. Each later write tries anew.
+    #[error(
+        "cannot write to disk: {detail}; nothing is lost, and changes are taken again once it can be written to"
+    )]
     Append {
         /// What the engine said.
+        detail: String,
+    },
+    /// There is no room for a batch; nothing of it is visible. Each later write tries anew.
+    #[error(
+        "no space left on the disk: {detail}; nothing is lost, and changes are taken again once there is space"
+    )]
+    Full {
+        /// What the system said.
         detail: String,
     },
     /// The store is shutting down.

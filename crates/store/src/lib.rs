@@ -120,8 +120,8 @@ impl Store {
     /// deleted one.
     ///
     /// # Errors
-    /// [`Error::Conflict`] where a precondition does not hold; [`Error::Closed`] or
-    /// [`Error::Append`] where the disk failed, after which the store refuses further writes.
+    /// [`Error::Conflict`] where a precondition does not hold; [`Error::Full`] or [`Error::Append`]
+    /// where the disk failed, which the next write tries anew; [`Error::Closed`].
     pub async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Arc<Record>>, Error> {
         self.committer.commit(writes).await
     }
