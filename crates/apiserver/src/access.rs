@@ -22,7 +22,7 @@ pub(crate) mod rule;
 
 use std::sync::{PoisonError, RwLock};
 
-pub(crate) use attributes::{Asked, Attributes};
+pub(crate) use attributes::{Asked, Attributes, steps};
 pub(crate) use escalation::Guard;
 pub(crate) use impersonation::impersonated;
 pub(crate) use index::Grant;

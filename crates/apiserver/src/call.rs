@@ -42,13 +42,15 @@ impl Target {
     /// # Errors
     /// Not found, where no kind is served there.
     pub(crate) fn parse(registry: &Registry, path: &str) -> Result<Self, Failure> {
-        let decode = |step: &str| {
-            percent_encoding::percent_decode_str(step)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
-        let steps: Vec<String> = path.trim_matches('/').split('/').map(decode).collect();
-        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        let steps: Vec<_> = crate::access::steps(path).collect();
+        let steps: Vec<&str> = steps.iter().map(AsRef::as_ref).collect();
+        // No name is empty, and none has a NUL, which parts the names within a key of the store.
+        if steps
+            .iter()
+            .any(|step| step.is_empty() || step.contains('\0'))
+        {
+            return Err(Failure::unknown_path());
+        }
         let (group, version, rest) = match steps.as_slice() {
             ["api", version, rest @ ..] => ("", *version, rest),
             ["apis", group, version, rest @ ..] => (*group, *version, rest),
@@ -100,6 +102,11 @@ impl Target {
             name: self.name.as_deref().unwrap_or_default().into(),
         })
     }
+}
+
+/// Whether a parameter's text says yes, as Go's `strconv.ParseBool` reads it.
+pub(crate) fn is_true(text: &str) -> bool {
+    matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 
 /// How strictly a body is read.
@@ -174,8 +181,7 @@ impl Call {
 
     /// A query parameter that is true or false.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
-        self.parameter(name)
-            .map(|text| matches!(text, "true" | "1" | "True" | "TRUE" | "t"))
+        self.parameter(name).map(is_true)
     }
 
     /// A query parameter that is a number.

@@ -31,6 +31,8 @@ pub(crate) async fn pass(
         return audit::watched(&state, request, None, refused).await;
     }
     match may(&state, &request) {
+        // Upstream finds nothing there either.
+        Ok(_) if !is_text(request.uri().path()) => Failure::unknown_path().into_response(),
         Ok(grant) if state.audit.is_on() => {
             audit::watched(&state, request, Some(&grant), async move |request| {
                 next.run(request).await
@@ -59,6 +61,14 @@ fn act_as(state: &State, request: &mut Request) -> Result<(), Failure> {
         request.extensions_mut().insert(Original(original));
     }
     Ok(())
+}
+
+/// Whether a path is text behind its percents; the parts of the router that take paths apart want that.
+fn is_text(path: &str) -> bool {
+    !path.contains('%')
+        || percent_encoding::percent_decode_str(path)
+            .decode_utf8()
+            .is_ok()
 }
 
 fn may(state: &State, request: &Request) -> Result<Grant, Failure> {

@@ -57,8 +57,9 @@ impl NameRule {
                 "." | ".." => Some(format!("may not be '{name}'")),
                 _ => name
                     .chars()
-                    .find(|letter| matches!(letter, '/' | '%'))
-                    .map(|letter| format!("may not contain '{letter}'")),
+                    // Upstream takes a NUL; here it parts the names within a key of the store.
+                    .find(|letter| matches!(letter, '/' | '%' | '\0'))
+                    .map(|letter| format!("may not contain '{}'", letter.escape_default())),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! All paths of the server, as one router that binds nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State as Shared};
@@ -21,6 +22,9 @@ use crate::registry::Verbs;
 use crate::state::{State, query};
 use crate::stream::Streaming;
 use crate::verb;
+
+/// How long a client may take to send the body of a request (upstream's `--request-timeout`).
+const BODY_TIME: Duration = Duration::from_mins(1);
 
 /// The router over `state`. Requests must carry an [`Identity`] as an extension.
 pub fn router(state: Arc<State>) -> Router {
@@ -132,10 +136,12 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
 }
 
 async fn read(body: axum::body::Body) -> Result<Bytes, Failure> {
-    match http_body_util::Limited::new(body, BODY_LIMIT)
-        .collect()
-        .await
-    {
+    let collected = http_body_util::Limited::new(body, BODY_LIMIT).collect();
+    let Ok(collected) = tokio::time::timeout(BODY_TIME, collected).await else {
+        let message = "Timeout: request did not complete within the allotted timeout";
+        return Err(Failure::new(Reason::Timeout, message));
+    };
+    match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             Err(Failure::too_large(BODY_LIMIT))

@@ -1,5 +1,7 @@
 //! Serving over TLS: the door at which clients from outside say who they are.
 
+mod patience;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::identity::Identity;
 use crate::server::Server;
 use crate::state::State;
 use crate::token::{self, BearerTokens};
+use patience::Patient;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -144,7 +147,8 @@ async fn converse(acceptor: TlsAcceptor, stream: TcpStream, mut router: Router, 
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
         .max_concurrent_streams(STREAMS);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(Patient::new(stream)), service);
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%error, "a connection ended");
     }

@@ -77,9 +77,8 @@ pub fn resolver(
     let mut notes = Vec::new();
     let mut lines = match policy {
         "None" => Lines::default(),
-        "ClusterFirst" | "ClusterFirstWithHostNet" if !on_machine => {
-            cluster(names, namespace, machine)
-        }
+        "ClusterFirst" if !on_machine => cluster(names, namespace, machine),
+        "ClusterFirstWithHostNet" if !on_machine => cluster(names, namespace, machine),
         "ClusterFirstWithHostNet" => {
             notes.push(
                 "names of the cluster are not found: a pod on the machine's network asks the machine's name \
@@ -166,27 +165,22 @@ fn merge(lines: &mut Lines, config: &PodDNSConfig) {
 
 impl Lines {
     fn text(&self) -> String {
-        let mut lines = Vec::new();
+        let mut text = String::new();
         if !self.search.is_empty() {
-            lines.push(format!("search {}\n", self.search.join(" ")));
+            text += &format!("search {}\n", self.search.join(" "));
         }
-        let servers = self.servers.iter();
-        lines.extend(servers.map(|server| format!("nameserver {server}\n")));
+        for server in &self.servers {
+            text += &format!("nameserver {server}\n");
+        }
         if !self.options.is_empty() {
-            lines.push(format!("options {}\n", self.options.join(" ")));
+            text += &format!("options {}\n", self.options.join(" "));
         }
-        lines.concat()
+        text
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::needless_raw_string_hashes,
-        clippy::needless_pass_by_value,
-        clippy::format_collect
-    )] // Snapshots.
-
     use expect_test::{Expect, expect};
     use serde_json::{Value, json};
 

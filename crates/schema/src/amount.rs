@@ -6,6 +6,9 @@ use std::fmt;
 /// The smallest unit that upstream keeps, as a share of one.
 const NANO: i128 = 1_000_000_000;
 
+/// The largest amount that is read, as upstream: what is larger is cut to it.
+const MOST_READ: i128 = i64::MAX as i128 * NANO;
+
 /// The largest amount that is kept: beyond anything real, with room to reckon.
 const LIMIT: i128 = 1 << 120;
 
@@ -60,7 +63,7 @@ impl Amount {
         let unit = 10i128.pow(u32::try_from(width).unwrap_or(0));
         nano = scale.apply(nano, 1)?;
         let part = scale.apply(part.saturating_mul(NANO), unit)?;
-        let nano = nano.saturating_add(part).clamp(-LIMIT, LIMIT);
+        let nano = nano.saturating_add(part).min(MOST_READ);
         let nano = if text.starts_with('-') { -nano } else { nano };
         Some(Self { nano, format })
     }

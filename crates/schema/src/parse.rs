@@ -107,6 +107,8 @@ fn options() -> serde_saphyr::Options {
         with_snippet: false,
         // As in YAML 1.1, which Kubernetes speaks: `defaultMode: 0644`.
         legacy_octal_numbers: true,
+        // A few hundred bytes of aliases of aliases can stand for millions of values.
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
     }
 }
 

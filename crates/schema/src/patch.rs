@@ -1,12 +1,16 @@
 //! The patches that the API knows: merge (RFC 7386), JSON (RFC 6902), strategic merge.
 
+mod bounds;
 mod order;
 mod strategic;
 
 use json_patch::{PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
-pub(crate) use order::{normalize, same};
+use bounds::Bounds;
+pub use bounds::{DEEPEST, depth};
+
+pub(crate) use order::{Places, normalize};
 pub use strategic::strategic;
 
 /// Why a patch cannot be applied.
@@ -38,6 +42,25 @@ pub enum Error {
         /// The JSON pointer.
         path: String,
     },
+    /// The copies of a JSON patch add up to too much. Unprocessable.
+    #[error(
+        "Unable to complete the copy, the accumulated size increase of copy is {size}, exceeding \
+         the limit {MOST_COPIED}"
+    )]
+    TooMuchCopied {
+        /// How much, in bytes.
+        size: usize,
+    },
+    /// A JSON patch nests values too deeply. Unprocessable.
+    #[error(
+        "{operation} operation does not apply: \"{path}\" would be nested more than {DEEPEST} deep"
+    )]
+    TooDeep {
+        /// The name of the operation.
+        operation: &'static str,
+        /// The JSON pointer.
+        path: String,
+    },
     /// A strategic merge patch has a value of the wrong type. A bad request.
     #[error("{path}: {message}")]
     Strategic {
@@ -50,6 +73,9 @@ pub enum Error {
 
 /// Upstream's limit.
 const MOST_OPERATIONS: usize = 10_000;
+
+/// The most bytes that the copies of one JSON patch may add (upstream's `JSONPatchMaxCopyBytes`).
+const MOST_COPIED: usize = 3 << 20;
 
 /// Applies a merge patch: null removes, objects merge, everything else is replaced.
 pub fn merge(target: &mut Value, patch: &Value) {
@@ -70,16 +96,24 @@ pub fn json(target: &mut Value, patch: &Value) -> Result<(), Error> {
             count: operations.len(),
         });
     }
-    json_patch::patch(target, &operations).map_err(|error| {
-        let path = error.path.to_string();
-        match error.kind {
-            PatchErrorKind::TestFailed => Error::TestFailed { path },
-            _ => Error::MissingPath {
-                operation: operations.get(error.operation).map_or("patch", name),
-                path,
-            },
-        }
-    })
+    let mut changed = target.clone();
+    let mut bounds = Bounds::default();
+    for operation in &operations {
+        bounds.admit(&changed, operation)?;
+        let one = std::slice::from_ref(operation);
+        json_patch::patch_unsafe(&mut changed, one).map_err(|error| {
+            let path = error.path.to_string();
+            match error.kind {
+                PatchErrorKind::TestFailed => Error::TestFailed { path },
+                _ => Error::MissingPath {
+                    operation: name(operation),
+                    path,
+                },
+            }
+        })?;
+    }
+    *target = changed;
+    Ok(())
 }
 
 fn name(operation: &PatchOperation) -> &'static str {

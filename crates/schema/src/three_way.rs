@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::fact::{Merge, Retain};
-use crate::patch::{normalize, same};
+use crate::patch::{Places, normalize};
 use crate::structure::Structure;
 
 /// Merges `modified` into `current`, and removes what `original` had and `modified` has no more. What
@@ -96,17 +96,19 @@ fn merge_lists(
         Merge::Values => None,
         Merge::By(key) => Some(key),
     };
-    let find = |list: &[Value], item: &Value| list.iter().position(|one| same(one, item, key));
     let before = current.clone();
-    current.retain(|item| find(original, item).is_none() || find(modified, item).is_some());
+    let (given, wanted) = (Places::of(original, key), Places::of(modified, key));
+    current.retain(|item| given.find(item).is_none() || wanted.find(item).is_some());
+    let mut places = Places::of(current, key);
     for item in modified {
-        let old = find(original, item).and_then(|index| original.get(index));
-        match find(current, item).and_then(|index| current.get_mut(index)) {
-            Some(slot) => {
-                let old = old.unwrap_or(&Value::Null);
-                merge_value(old, item, slot, structure.items(), structure.retain());
-            }
-            None => current.push(without_nulls(item)),
+        let old = given.find(item).and_then(|place| original.get(place));
+        let slot = places.find(item).and_then(|place| current.get_mut(place));
+        if let Some(slot) = slot {
+            let old = old.unwrap_or(&Value::Null);
+            merge_value(old, item, slot, structure.items(), structure.retain());
+        } else {
+            places.note(item, current.len());
+            current.push(without_nulls(item));
         }
     }
     *current = normalize(std::mem::take(current), modified, &before, key);

@@ -68,7 +68,7 @@ impl Default for Options {
 
 /// Evaluates an expression at one time (milliseconds since 1970).
 pub fn instant(store: &Store, options: &Options, text: &str, time: i64) -> Result<Value, Error> {
-    let expr = parse(text)?;
+    let (expr, time) = (parse(text)?, plan::bounded(time));
     let evaluator = Evaluator::new(store, options, &expr, (time, time))?;
     evaluator.evaluate(&expr, time)
 }
@@ -81,6 +81,7 @@ pub fn range(
     (start, end): (i64, i64),
     step: i64,
 ) -> Result<Value, Error> {
+    let (start, end) = (plan::bounded(start), plan::bounded(end));
     check_range(start, end, step)?;
     let expr = parse(text)?;
     if !matches!(expr.value_type(), ValueType::Vector | ValueType::Scalar) {
@@ -137,7 +138,7 @@ fn range_of(
                 return Err(Error::NotForRanges(expr.value_type()));
             }
         }
-        time += step;
+        time = time.saturating_add(step);
     }
     let series = series
         .into_iter()

@@ -161,7 +161,7 @@ impl Store {
     pub fn expire(&self, now: i64) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let window = self.limits.window.as_millis() as i64;
-        let mut cutoff = now - window;
+        let mut cutoff = now.saturating_sub(window);
         state.drop_before(cutoff);
         while state.samples > self.limits.samples && cutoff < now {
             cutoff += (window / 16).max(1);

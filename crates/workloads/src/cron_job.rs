@@ -7,7 +7,7 @@
 mod act;
 mod due;
 mod plan;
-mod schedule;
+pub mod schedule;
 #[cfg(test)]
 mod tests;
 mod zone;

@@ -83,5 +83,5 @@ pub(crate) fn restarts(pod: &Pod) -> i32 {
         .chain(init)
         .flatten()
         .map(|container| container.restart_count)
-        .sum()
+        .fold(0, i32::saturating_add)
 }

@@ -44,10 +44,7 @@ pub(crate) struct Attributes<'a> {
 impl<'a> Asked<'a> {
     /// What a request asks for, by its method, path and query.
     pub(crate) fn of(method: &Method, path: &'a str, query: Option<&str>) -> Self {
-        let mut steps = path
-            .split('/')
-            .filter(|step| !step.is_empty())
-            .map(|step| percent_decode_str(step).decode_utf8_lossy());
+        let mut steps = steps(path);
         let root = steps.next();
         let group = match root.as_deref() {
             Some("api") => Some(Cow::Borrowed("")),
@@ -150,6 +147,13 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// The steps of a path, decoded. What is asked for and what is done must be read from the same steps: an
+/// empty one is a step too, lest `namespaces//secrets` be asked for as a namespace.
+pub(crate) fn steps(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let steps = path.trim_matches('/').split('/');
+    steps.map(|step| percent_decode_str(step).decode_utf8_lossy())
+}
+
 fn verb(method: &Method, named: bool, query: Option<&str>) -> &'static str {
     match (method.as_str(), named) {
         ("POST", _) => "create",
@@ -164,16 +168,14 @@ fn verb(method: &Method, named: bool, query: Option<&str>) -> &'static str {
     }
 }
 
+/// Whether a request for a collection is one for a watch: read as it is read when it is done.
 fn watches(query: Option<&str>) -> bool {
-    let parameters = query.unwrap_or_default().split('&');
-    let mut wanted = parameters.filter_map(|pair| match pair.split_once('=') {
-        Some(("watch", value)) => Some(value),
-        None if pair == "watch" => Some(""),
-        _ => None,
-    });
-    wanted
-        .next_back()
-        .is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
+    // Names may be written in percents; most queries have neither them nor the word.
+    let may = |query: &&str| query.contains("watch") || query.contains('%');
+    query.filter(may).is_some_and(|query| {
+        let wanted = crate::state::query(Some(query)).remove("watch");
+        wanted.is_some_and(|text| crate::call::is_true(&text))
+    })
 }
 
 /// The one name that a field selector allows: a list of it asks for this object alone.

@@ -112,7 +112,11 @@ impl<'a> Passage<'a> {
         object: &mut Object,
         check: impl FnOnce(&mut Object) -> Vec<Cause>,
     ) -> Result<(), Failure> {
+        let before = (!self.steps.is_empty()).then(|| Named::of(object));
         self.mutate(object).await?;
+        if let Some(before) = before {
+            before.is_still(object)?;
+        }
         let causes = check(object);
         if !causes.is_empty() {
             return Err(Failure::invalid(self.change.kind, object.name(), causes));
@@ -187,6 +191,38 @@ impl<'a> Passage<'a> {
     /// Whether a dry run could be committed as far as the steps know.
     pub(crate) async fn rehearse(&self, object: Option<&Object>) -> Result<(), Failure> {
         self.reserve(object).await.map(|_| ())
+    }
+}
+
+/// Which object it is. Webhooks and policies may change anything else.
+#[derive(PartialEq)]
+struct Named([String; 5]);
+
+const NAMED: [&[&str]; 5] = [
+    &["apiVersion"],
+    &["kind"],
+    &["metadata", "namespace"],
+    &["metadata", "name"],
+    &["metadata", "uid"],
+];
+
+impl Named {
+    fn of(object: &Object) -> Self {
+        Self(NAMED.map(|path| object.text(path).to_owned()))
+    }
+
+    /// Refuses what has become another object on its way: it would be stored where it does not belong.
+    fn is_still(&self, object: &Object) -> Result<(), Failure> {
+        for (path, before) in NAMED.iter().zip(&self.0) {
+            let now = object.text(path);
+            if now != before {
+                return Err(Failure::internal(format!(
+                    "admission has changed {} from {before:?} to {now:?}, which is not supported",
+                    path.join(".")
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -99,8 +99,9 @@ impl Strategy for Definition {
             (Some(definition), _) if custom::names::is_established(definition) => {
                 custom::install(state, definition);
             }
+            (Some(_), _) => {}
             (None, Some(old)) => custom::uninstall(state, old),
-            (Some(_) | None, _) => {}
+            (None, None) => {}
         }
     }
 }

@@ -47,7 +47,6 @@ pub struct Size {
 }
 
 /// What the client asked for.
-#[expect(clippy::struct_excessive_bools, reason = "as the request has them")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) stdin: bool,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use seatrial_schema::patch::{DEEPEST, depth};
 use seatrial_store::{Draft, Record};
 use serde_json::json;
 
@@ -120,6 +121,13 @@ pub(super) fn invalid_if_any(
 }
 
 pub(super) fn draft(object: &Object) -> Result<Draft, Failure> {
+    // What is nested more deeply could not be read again. Patches, webhooks and protobuf can build it.
+    let depth = 1 + object.0.values().map(depth).max().unwrap_or_default();
+    if depth > DEEPEST {
+        return Err(Failure::bad_request(format!(
+            "the object is nested {depth} deep; the limit is {DEEPEST}"
+        )));
+    }
     let draft = object.draft();
     if draft.len() > OBJECT_LIMIT {
         return Err(Failure::too_large(OBJECT_LIMIT));

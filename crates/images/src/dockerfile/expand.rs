@@ -28,6 +28,7 @@ pub fn word(
         escape,
         value,
         quotes: Quotes::Removed,
+        depth: 0,
     }
     .until_end()
 }
@@ -47,6 +48,7 @@ pub fn document(
         escape,
         value,
         quotes: Quotes::Kept,
+        depth: 0,
     }
     .until_end()
 }
@@ -57,7 +59,12 @@ struct Expansion<'a> {
     escape: char,
     value: &'a dyn Fn(&str) -> Option<String>,
     quotes: Quotes,
+    /// How many braces are open.
+    depth: usize,
 }
+
+/// How deeply `${A:-${B:-…}}` may be nested.
+const DEEPEST: usize = 50;
 
 impl Expansion<'_> {
     fn until_end(mut self) -> Result<String, String> {
@@ -123,7 +130,12 @@ impl Expansion<'_> {
         match self.rest.peek() {
             Some('{') => {
                 self.rest.next();
+                if self.depth == DEEPEST {
+                    return Err(format!("variables are nested more than {DEEPEST} deep"));
+                }
+                self.depth += 1;
                 let value = self.braced()?;
+                self.depth -= 1;
                 result.push_str(&value);
             }
             Some(c) if c.is_ascii_alphabetic() || *c == '_' => {

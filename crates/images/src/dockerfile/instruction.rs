@@ -333,7 +333,7 @@ fn duration(text: &str) -> Option<u64> {
             "ns" => 1e-9,
             _ => return None,
         };
-        total += Duration::try_from_secs_f64(number * seconds).ok()?;
+        total = total.checked_add(Duration::try_from_secs_f64(number * seconds).ok()?)?;
         rest = &unit[length..];
     }
     (!text.is_empty()).then_some(total.as_nanos() as u64)

@@ -301,7 +301,7 @@ fn duration(text: &str) -> Option<Duration> {
             "ms" => 0.001,
             _ => return None,
         };
-        total += Duration::try_from_secs_f64(number * seconds).ok()?;
+        total = total.checked_add(Duration::try_from_secs_f64(number * seconds).ok()?)?;
         rest = &after[unit_length..];
     }
     (!text.is_empty()).then_some(total)

@@ -72,7 +72,10 @@ impl Delay {
         let choice = self.most.saturating_sub(self.least).as_millis();
         match u64::try_from(choice) {
             Ok(0) | Err(_) => self.least,
-            Ok(choice) => self.least + Duration::from_millis(random.below(choice + 1)),
+            Ok(choice) => {
+                let more = Duration::from_millis(random.below(choice.saturating_add(1)));
+                self.least.saturating_add(more)
+            }
         }
     }
 
@@ -99,7 +102,7 @@ fn span(text: &str) -> Option<Duration> {
             .find(|c: char| !c.is_ascii_alphabetic())
             .unwrap_or(letters.len());
         let (_, unit) = UNITS.iter().find(|(name, _)| *name == &letters[..length])?;
-        total += Duration::try_from_secs_f64(number * unit).ok()?;
+        total = total.checked_add(Duration::try_from_secs_f64(number * unit).ok()?)?;
         rest = &letters[length..];
     }
     (!text.is_empty()).then_some(total)

@@ -76,7 +76,12 @@ impl Value {
 
 /// Reads a document. Duplicate keys are errors; `on` and `yes` are strings, as in YAML 1.2.
 pub(crate) fn parse(text: &str) -> Result<Node, (Position, String)> {
-    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        // No workflow is nested a quarter as deep; each level takes its share of the stack.
+        budget: serde_saphyr::budget! { max_depth: 32 },
+    };
     serde_saphyr::from_str_with_options::<Spanned<Value>>(text, options)
         .map(Node::from)
         .map_err(|error| {

@@ -295,7 +295,8 @@ fn resize(
     }
     if fleet.new.is_none() {
         // Without a router a new set may only take what maxSurge leaves.
-        let room = spec.replicas + spec.max_surge - fleet.sum(|member| member.replicas);
+        let room =
+            spec.replicas.saturating_add(spec.max_surge) - fleet.sum(|member| member.replicas);
         let wanted = scale::canary(spec, standing);
         let size = if spec.routing.is_some() {
             wanted

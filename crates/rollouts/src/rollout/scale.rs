@@ -60,7 +60,7 @@ fn nearest(replicas: i32, weight: i32, max_surge: i32) -> i32 {
         return replicas;
     }
     let totals = if max_surge > 0 {
-        vec![replicas, replicas + 1]
+        vec![replicas, replicas.saturating_add(1)]
     } else {
         vec![replicas]
     };
@@ -170,7 +170,8 @@ fn seconds(count: i32) -> Duration {
 fn counted(spec: &Spec<'_>, fleet: &mut Fleet, standing: Standing) {
     let wanted_new = canary(spec, standing);
     let wanted_stable = stable_share(spec, standing, wanted_new);
-    let mut room = spec.replicas + spec.max_surge - fleet.sum(|member| member.replicas);
+    let mut room =
+        spec.replicas.saturating_add(spec.max_surge) - fleet.sum(|member| member.replicas);
     // The stable version comes first, so that an abort is felt at once.
     for (member, wanted) in [
         (&mut fleet.stable, wanted_stable),

@@ -1,5 +1,7 @@
 //! The merge of a configuration into the live object.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use super::collect::{Owned, element, owned};
@@ -56,14 +58,21 @@ fn merge_items(
     let name = |item: &Value| element(item, kind, structure).ok();
     let wanted: Vec<Option<String>> = config.iter().map(name).collect();
     let before: Vec<Option<String>> = live.iter().map(name).collect();
+    // Lists of clients can be long: nothing is searched for.
+    let known: HashSet<&Option<String>> = wanted.iter().collect();
+    let mut places: HashMap<&str, &Value> = HashMap::with_capacity(live.len());
+    for (item, key) in live.iter().zip(&before) {
+        if let Some(key) = key {
+            places.entry(key).or_insert(item);
+        }
+    }
     let mut result = Vec::with_capacity(live.len() + config.len());
     let mut rest = live.iter().zip(&before).peekable();
     for (item, key) in config.iter().zip(&wanted) {
-        while let Some((other, _)) = rest.next_if(|(_, key)| !wanted.contains(key)) {
+        while let Some((other, _)) = rest.next_if(|(_, key)| !known.contains(key)) {
             result.push(other.clone());
         }
-        let place = before.iter().position(|one| one == key && key.is_some());
-        match place.and_then(|place| live.get(place)) {
+        match key.as_deref().and_then(|key| places.get(key)) {
             Some(live) => result.push(merged(live, item, structure)),
             None => result.push(item.clone()),
         }
@@ -71,7 +80,7 @@ fn merge_items(
             rest.next();
         }
     }
-    let others = rest.filter(|(_, key)| !wanted.contains(key));
+    let others = rest.filter(|(_, key)| !known.contains(key));
     result.extend(others.map(|(other, _)| other.clone()));
     result
 }

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::Error;
-use super::order::{normalize, same};
+use super::order::{Places, normalize};
 use crate::fact::Merge;
 use crate::path::Path;
 use crate::structure::Structure;
@@ -143,8 +143,10 @@ fn merge_list(
         }
         Merge::Values => {
             let mut merged = before.to_vec();
+            let mut places = Places::of(before, None);
             for item in patch {
-                if !merged.iter().any(|one| same(one, item, None)) {
+                if places.find(item).is_none() {
+                    places.note(item, merged.len());
                     merged.push(item.clone());
                 }
             }
@@ -162,7 +164,7 @@ fn merge_items(
     path: &Path,
 ) -> Result<Vec<Value>, Error> {
     let mut merged = before.to_vec();
-    let (mut wanted, mut replace) = (Vec::new(), false);
+    let (mut wanted, mut given_up, mut replace) = (Vec::new(), Vec::new(), false);
     for (index, item) in patch.iter().enumerate() {
         let path = path.index(index);
         let Value::Object(fields) = item else {
@@ -181,7 +183,7 @@ fn merge_items(
             return Err(wrong(&path, message));
         }
         if matches!(sort, Directive::Delete) {
-            merged.retain(|one| !same(one, item, Some(key)));
+            given_up.push(item.clone());
             continue;
         }
         wanted.push(item.clone());
@@ -189,9 +191,13 @@ fn merge_items(
     if replace {
         merged.clear();
     }
+    let given_up = Places::of(&given_up, Some(key));
+    merged.retain(|item| given_up.find(item).is_none());
+    let mut places = Places::of(&merged, Some(key));
     for (index, item) in wanted.iter().enumerate() {
-        let position = merged.iter().position(|one| same(one, item, Some(key)));
-        let slot = match position.and_then(|position| merged.get_mut(position)) {
+        let place = places.find(item).unwrap_or(merged.len());
+        places.note(item, place);
+        let slot = match merged.get_mut(place) {
             Some(slot) => slot,
             None => merged.push_mut(Value::Object(Map::new())),
         };
@@ -268,7 +274,8 @@ fn remove_values(
 ) -> Result<(), Error> {
     let values = list(values, path)?;
     if let Some(Value::Array(items)) = target.get_mut(name) {
-        items.retain(|item| !values.iter().any(|value| same(value, item, None)));
+        let values = Places::of(values, None);
+        items.retain(|item| values.find(item).is_none());
     }
     Ok(())
 }

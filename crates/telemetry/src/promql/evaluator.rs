@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use promql_parser::parser::{Expr, MatrixSelector, SubqueryExpr, VectorSelector};
 
 use super::error::Error;
-use super::plan::{self, Fetched, Window, key, reference};
+use super::plan::{self, Fetched, Window, bounded, key, reference, span};
 use super::value::{Sample, Value};
 use super::{Options, aggregate, binary, functions};
 use crate::labels::Labels;
@@ -57,8 +57,8 @@ impl Evaluator {
         Ok(Self {
             fetched,
             query,
-            lookback: options.lookback.as_millis() as i64,
-            subquery_step: (options.subquery_step.as_millis() as i64).max(1),
+            lookback: span(options.lookback),
+            subquery_step: span(options.subquery_step).max(1),
             work_left: Cell::new(options.most_work),
         })
     }
@@ -209,7 +209,7 @@ impl Evaluator {
             matrix.vs.offset.as_ref(),
             self.query,
         );
-        let from = to - matrix.range.as_millis() as i64;
+        let from = to - span(matrix.range);
         let series = self.series(&matrix.vs).iter().map(|series| {
             let start = series.points.partition_point(|point| point.time <= from);
             let end = series.points.partition_point(|point| point.time <= to);
@@ -229,11 +229,8 @@ impl Evaluator {
     /// Evaluates the inner expression at the multiples of its step within the range.
     fn subquery(&self, query: &SubqueryExpr, time: i64) -> Result<(i64, i64, Vec<Series>), Error> {
         let to = reference(time, query.at.as_ref(), query.offset.as_ref(), self.query);
-        let from = to - query.range.as_millis() as i64;
-        let step = query
-            .step
-            .map_or(self.subquery_step, |step| step.as_millis() as i64)
-            .max(1);
+        let from = bounded(to - span(query.range));
+        let step = query.step.map_or(self.subquery_step, span).max(1);
         let start = (from.div_euclid(step) + 1) * step;
         match super::range_of(self, &query.expr, (start, to), step)? {
             Value::Matrix(series) => Ok((from, to, series)),

@@ -25,7 +25,7 @@ pub(super) type Window = (i64, i64);
 pub(super) fn fetch(store: &Store, options: &Options, expr: &Expr, window: Window) -> Fetched {
     let mut plan = Plan {
         store,
-        lookback: options.lookback.as_millis() as i64,
+        lookback: span(options.lookback),
         query: window,
         fetched: Fetched::new(),
     };
@@ -45,14 +45,11 @@ impl Plan<'_> {
         match expr {
             Expr::VectorSelector(selector) => self.select(selector, window, self.lookback),
             Expr::MatrixSelector(matrix) => {
-                self.select(&matrix.vs, window, matrix.range.as_millis() as i64);
+                self.select(&matrix.vs, window, span(matrix.range));
             }
             Expr::Subquery(subquery) => {
                 let (from, to) = self.shift(window, subquery.at.as_ref(), subquery.offset.as_ref());
-                self.visit(
-                    &subquery.expr,
-                    (from - subquery.range.as_millis() as i64, to),
-                );
+                self.visit(&subquery.expr, (bounded(from - span(subquery.range)), to));
             }
             other => children(other)
                 .into_iter()
@@ -85,16 +82,30 @@ pub(super) fn reference(
         Some(AtModifier::End) => query.1,
         Some(AtModifier::At(moment)) => milliseconds(*moment),
     };
-    match offset {
+    bounded(match offset {
         None => fixed,
-        Some(Offset::Pos(offset)) => fixed - offset.as_millis() as i64,
-        Some(Offset::Neg(offset)) => fixed + offset.as_millis() as i64,
-    }
+        Some(Offset::Pos(offset)) => fixed - span(*offset),
+        Some(Offset::Neg(offset)) => fixed + span(*offset),
+    })
+}
+
+/// The farthest time from 1970 that is reckoned with, in milliseconds: some thirty thousand years. Sums of
+/// a few times and spans never overflow.
+const FARTHEST: i64 = 1_000_000_000_000_000;
+
+/// A time that can be reckoned with.
+pub(super) fn bounded(time: i64) -> i64 {
+    time.clamp(-FARTHEST, FARTHEST)
+}
+
+/// A duration in milliseconds.
+pub(super) fn span(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).map_or(FARTHEST, |span| span.min(FARTHEST))
 }
 
 fn milliseconds(moment: std::time::SystemTime) -> i64 {
     match moment.duration_since(std::time::UNIX_EPOCH) {
-        Ok(after) => after.as_millis() as i64,
-        Err(before) => -(before.duration().as_millis() as i64),
+        Ok(after) => span(after),
+        Err(before) => -span(before.duration()),
     }
 }

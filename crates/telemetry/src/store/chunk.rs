@@ -35,8 +35,9 @@ impl Chunk {
             self.bytes.shrink_to_fit();
             return false;
         }
-        let delta = point.time - self.last.time;
-        write_integer(&mut self.bytes, delta - self.delta);
+        // Pages may give any times; what wraps around here wraps back when it is read.
+        let delta = point.time.wrapping_sub(self.last.time);
+        write_integer(&mut self.bytes, delta.wrapping_sub(self.delta));
         write_value(
             &mut self.bytes,
             point.value.to_bits() ^ self.last.value.to_bits(),
@@ -68,8 +69,8 @@ impl Chunk {
         let mut point = self.first;
         let mut delta = 0;
         let later = (1..self.count).map(move |_| {
-            delta += read_integer(&mut rest);
-            point.time += delta;
+            delta = read_integer(&mut rest).wrapping_add(delta);
+            point.time = point.time.wrapping_add(delta);
             point.value = f64::from_bits(point.value.to_bits() ^ read_value(&mut rest));
             point
         });

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Why an expression cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Error {
+pub enum Error {
     /// Not five fields.
     #[error("expected exactly 5 fields, found {0}: {1}")]
     Fields(usize, String),
@@ -49,14 +49,16 @@ pub(super) enum Error {
 
 /// The moments at which something is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Schedule {
+pub enum Schedule {
+    /// Always so much later.
     Every(SignedDuration),
+    /// Where all fields agree.
     Fields(Fields),
 }
 
 /// The allowed values of each field, one bit each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fields {
+pub struct Fields {
     minute: u64,
     hour: u64,
     day: u64,
@@ -92,7 +94,11 @@ const BOUNDS: [Bounds; 5] = [
 ];
 
 impl Schedule {
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// What is wrong with it, in upstream's words.
+    pub fn parse(text: &str) -> Result<Self, Error> {
         if text.contains("TZ=") {
             return Err(Error::Zone);
         }
@@ -130,7 +136,7 @@ impl Schedule {
     }
 
     /// The first moment after `after`; none where there is none within five years.
-    pub(super) fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Every(delay) => {
                 let whole = Timestamp::from_second(after.as_second()).ok()?;
@@ -143,6 +149,11 @@ impl Schedule {
 
 impl Fields {
     fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        // A field without values (`,`) is never due; five years of minutes need not be tried for it.
+        let sets = [self.minute, self.hour, self.day, self.month, self.weekday];
+        if sets.contains(&0) {
+            return None;
+        }
         let second = after.as_second();
         let mut at = Timestamp::from_second(second - second.rem_euclid(60) + 60).ok()?;
         let last_year = at.to_zoned(zone.clone()).year() + 5;

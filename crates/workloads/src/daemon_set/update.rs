@@ -127,6 +127,7 @@ fn swap<'a>(
     let mut candidates = Vec::new();
     for (_, pods) in nodes {
         match Pair::of(pods, newest) {
+            None => out += 1,
             Some(Pair { new: Some(new), .. }) => out += usize::from(!is_available(&new)),
             Some(Pair { old: Some(old), .. }) => {
                 if is_available(&old) {
@@ -137,8 +138,7 @@ fn swap<'a>(
                     plan.delete.push(old);
                 }
             }
-            None
-            | Some(Pair {
+            Some(Pair {
                 old: None,
                 new: None,
             }) => out += 1,

@@ -74,7 +74,7 @@ impl Limits {
 
     /// The most pods that may exist.
     pub(super) fn most(self) -> i32 {
-        self.replicas + self.surge
+        self.replicas.saturating_add(self.surge)
     }
 
     /// The fewest pods that must be available.

@@ -16,6 +16,9 @@ use super::tally::{self, Tally};
 use super::{Error, backoff, policy};
 use crate::pod;
 
+/// The most pods one pass creates (upstream's `MaxPodCreateDeletePerSync`).
+const BURST: usize = 500;
+
 /// Jobs that name another controller are not ours.
 const OURS: &str = "kubernetes.io/job-controller";
 
@@ -135,8 +138,9 @@ fn restarted_too_often(spec: &JobSpec, tally: &Tally, limit: i32) -> bool {
         .spec
         .as_ref()
         .and_then(|spec| spec.restart_policy.as_deref());
-    let restarts: i32 = tally.active.iter().map(|pod| pod::restarts(pod)).sum();
-    policy == Some("OnFailure") && restarts > 0 && restarts >= limit
+    let restarts = tally.active.iter().map(|pod| i64::from(pod::restarts(pod)));
+    let restarts: i64 = restarts.sum();
+    policy == Some("OnFailure") && restarts > 0 && restarts >= i64::from(limit)
 }
 
 /// Which pods to create or delete, to have as many active as wanted.
@@ -176,7 +180,7 @@ fn balance(spec: &JobSpec, world: &World, tally: &Tally, now: Timestamp, plan: &
     if tally::replaces_only_failed(spec) {
         taken += tally.terminating.len();
     }
-    let room = wanted.saturating_sub(taken);
+    let room = wanted.saturating_sub(taken).min(BURST);
     if room == 0 {
         return;
     }
@@ -247,7 +251,7 @@ fn create_indexes(
 fn deadline_left(spec: &JobSpec, status: &JobStatus, now: Timestamp) -> Option<Duration> {
     let seconds = spec.active_deadline_seconds?;
     let start = status.start_time.as_ref()?.0;
-    let left = SignedDuration::from_secs(seconds) - now.duration_since(start);
+    let left = SignedDuration::from_secs(seconds).saturating_sub(now.duration_since(start));
     Some(Duration::try_from(left).unwrap_or(Duration::ZERO))
 }
 

@@ -138,7 +138,7 @@ impl Tally {
                         strip.push(Arc::clone(pod));
                         noted.insert(uid);
                     }
-                    None => *counted += 1,
+                    None => *counted = counted.saturating_add(1),
                 }
             }
         }
@@ -244,11 +244,13 @@ impl Tally {
     }
 
     pub(super) fn succeeded(&self) -> i32 {
-        self.counted.0 + i32::try_from(self.noted.0.len()).unwrap_or(i32::MAX)
+        let noted = i32::try_from(self.noted.0.len()).unwrap_or(i32::MAX);
+        self.counted.0.saturating_add(noted)
     }
 
     pub(super) fn failed(&self) -> i32 {
-        self.counted.1 + i32::try_from(self.noted.1.len()).unwrap_or(i32::MAX)
+        let noted = i32::try_from(self.noted.1.len()).unwrap_or(i32::MAX);
+        self.counted.1.saturating_add(noted)
     }
 
     /// Whether every ended pod is counted and none runs.

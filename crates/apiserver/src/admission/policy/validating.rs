@@ -173,6 +173,7 @@ fn evaluate(whole: &Whole, bindings: &Bindings<'_>, notices: &mut Notices) -> Ve
             Err(error) => Err(error.clone()),
         };
         match held {
+            Ok(true) => {}
             Ok(false) => denials.push(Denial {
                 message: validation.said(bindings, &mut budget),
                 reason: validation.reason.clone(),
@@ -182,7 +183,7 @@ fn evaluate(whole: &Whole, bindings: &Bindings<'_>, notices: &mut Notices) -> Ve
                 index,
                 ..Denial::new(message)
             }),
-            Ok(true) | Err(_) => {}
+            Err(_) => {}
         }
     }
     for (key, program) in &whole.annotations {
@@ -200,7 +201,7 @@ fn evaluate(whole: &Whole, bindings: &Bindings<'_>, notices: &mut Notices) -> Ve
                 denials.push(Denial::new(format!(
                     "valueExpression '{key}' resulted in unsupported return type: {}",
                     other.type_name()
-                )));
+                )))
             }
             Err(error) if fails => {
                 denials.push(Denial::new(format!(
