@@ -1,6 +1,6 @@
 # Everything a person needs; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench build fmt
+.PHONY: help demo test check fuzz bench build fmt
 
 CARGO ?= cargo
 
@@ -14,12 +14,16 @@ test: ## Run every test, as CI does
 	$(CARGO) test --workspace --quiet
 	$(CARGO) xtask tidy
 
-check: ## Formatting, lints, licences, edges between crates
+check: ## Formatting, lints, licences, edges between crates, a minute of fuzzing
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; \
 	 else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
 	$(CARGO) xtask tidy
+	$(CARGO) run --quiet --package seatrial-fuzz -- run --seconds 60
+
+fuzz: ## Feed every decoder with bytes nobody should send, for ten minutes
+	$(CARGO) run --quiet --package seatrial-fuzz -- run --seconds 600 --seed $$(date +%s)
 
 bench: ## Measure the figures of the README on this machine
 	$(CARGO) bench --package seatrial --bench figures

@@ -28,7 +28,7 @@ mod error;
 mod http;
 mod journal;
 mod name;
-mod packet;
+pub mod packet;
 mod push;
 mod remote;
 mod repositories;

@@ -32,8 +32,8 @@ fn first(bytes: &[u8]) -> Option<(Packet<'_>, usize)> {
 }
 
 /// Follows the commands at the start of a push while its bytes pass by.
-#[derive(Default)]
-pub(crate) struct Commands {
+#[derive(Debug, Default)]
+pub struct Commands {
     seen: Vec<u8>,
     complete: bool,
     updates: Vec<RefUpdate>,
@@ -41,7 +41,7 @@ pub(crate) struct Commands {
 
 impl Commands {
     /// Takes the next bytes of the request.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
         if self.complete {
             return;
         }
@@ -65,7 +65,7 @@ impl Commands {
     }
 
     /// The updates asked for.
-    pub(crate) fn updates(self) -> Vec<RefUpdate> {
+    pub fn updates(self) -> Vec<RefUpdate> {
         self.updates
     }
 }
@@ -87,7 +87,7 @@ fn command(data: &[u8]) -> Option<RefUpdate> {
 
 /// The refs that `git receive-pack` reports as updated, from its whole answer: plain packets, or
 /// packets inside side-band packets.
-pub(crate) fn accepted(answer: &[u8]) -> Vec<String> {
+pub fn accepted(answer: &[u8]) -> Vec<String> {
     let mut plain = Vec::new();
     let mut banded = Vec::new();
     let mut rest = answer;

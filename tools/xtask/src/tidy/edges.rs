@@ -68,6 +68,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    (
+        "fuzz",
+        &[
+            "apiserver",
+            "clock",
+            "expr",
+            "git",
+            "images",
+            "pipelines",
+            "render",
+            "schema",
+            "store",
+            "telemetry",
+            "workloads",
+        ],
+    ),
     ("xtask", &["schema"]),
 ];
 
