@@ -49,7 +49,6 @@ fn extremes() -> Vec<Value> {
             "deadline",
             json!({"activeDeadlineSeconds": i64::MAX, "backoffLimit": i32::MAX}),
         ),
-        job("wide", json!({"parallelism": i32::MAX})),
         job(
             "wide-and-long",
             json!({"parallelism": 100, "completions": i32::MAX}),
