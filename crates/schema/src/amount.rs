@@ -225,7 +225,8 @@ fn cut(text: &str, length: usize) -> &str {
 
 /// A number of any length; what does not fit is the largest that can be reckoned with.
 fn digits(text: &str) -> i128 {
-    const LARGEST: i128 = 1 << 63;
+    // As many billionths as the largest amount has, and with room to turn them into such.
+    const LARGEST: i128 = 1 << 95;
     let fold = |sum: i128, digit: u8| (sum * 10 + i128::from(digit - b'0')).min(LARGEST);
     text.bytes().fold(0, fold)
 }
