@@ -58,9 +58,8 @@ impl<'a> Place<'a> {
         let parts: Vec<&str> = target.split(':').collect();
         let (scheme, name, port) = match parts.as_slice() {
             [name] => ("http", *name, ""),
-            [name, port] => ("http", *name, *port),
+            [name, port] | ["", name, port] => ("http", *name, *port),
             [scheme @ ("http" | "https"), name, port] => (*scheme, *name, *port),
-            ["", name, port] => ("http", *name, *port),
             _ => return None,
         };
         ours.then_some(Self {

@@ -102,18 +102,19 @@ fn invalid(call: &Call, field: &str, detail: &str) -> Failure {
     Failure::invalid(call.kind(), "", vec![cause])
 }
 
+fn text<'a>(map: &'a Map<String, Value>, field: &str) -> std::borrow::Cow<'a, str> {
+    map.get(field)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .into()
+}
+
 /// What a review asks for.
 fn asked<'a>(call: &Call, question: &'a Object) -> Result<Asked<'a>, Failure> {
     let part = |field: &str| {
         let part = question.at(&["spec", field]);
         part.and_then(Value::as_object)
     };
-    fn text<'a>(map: &'a Map<String, Value>, field: &str) -> std::borrow::Cow<'a, str> {
-        map.get(field)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .into()
-    }
     match (part("resourceAttributes"), part("nonResourceAttributes")) {
         (Some(object), None) => Ok(Asked::Object(Attributes {
             verb: text(object, "verb"),

@@ -105,9 +105,10 @@ pub(crate) async fn answer(call: &Call) -> Result<Response, Failure> {
     };
     let filter = Filter::of(call)?;
     let nodes = call.kind().plural == "nodes";
-    let (plural, namespace) = match nodes {
-        true => ("nodes", None),
-        false => ("pods", filter.namespace.as_deref()),
+    let (plural, namespace) = if nodes {
+        ("nodes", None)
+    } else {
+        ("pods", filter.namespace.as_deref())
     };
     let wanted = call.target.name.as_deref();
     let chosen = records(call, plural, namespace);
@@ -230,7 +231,7 @@ fn head(call: &Call, record: &Record, window: Duration, origin: FiguresOrigin) -
         .metadata
         .labels
         .iter()
-        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     if !labels.is_empty() {
         metadata["labels"] = json!(labels);

@@ -77,8 +77,9 @@ pub fn resolver(
     let mut notes = Vec::new();
     let mut lines = match policy {
         "None" => Lines::default(),
-        "ClusterFirst" if !on_machine => cluster(names, namespace, machine),
-        "ClusterFirstWithHostNet" if !on_machine => cluster(names, namespace, machine),
+        "ClusterFirst" | "ClusterFirstWithHostNet" if !on_machine => {
+            cluster(names, namespace, machine)
+        }
         "ClusterFirstWithHostNet" => {
             notes.push(
                 "names of the cluster are not found: a pod on the machine's network asks the machine's name \
@@ -165,22 +166,27 @@ fn merge(lines: &mut Lines, config: &PodDNSConfig) {
 
 impl Lines {
     fn text(&self) -> String {
-        let mut text = String::new();
+        let mut lines = Vec::new();
         if !self.search.is_empty() {
-            text += &format!("search {}\n", self.search.join(" "));
+            lines.push(format!("search {}\n", self.search.join(" ")));
         }
-        for server in &self.servers {
-            text += &format!("nameserver {server}\n");
-        }
+        let servers = self.servers.iter();
+        lines.extend(servers.map(|server| format!("nameserver {server}\n")));
         if !self.options.is_empty() {
-            text += &format!("options {}\n", self.options.join(" "));
+            lines.push(format!("options {}\n", self.options.join(" ")));
         }
-        text
+        lines.concat()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::needless_raw_string_hashes,
+        clippy::needless_pass_by_value,
+        clippy::format_collect
+    )] // Snapshots.
+
     use expect_test::{Expect, expect};
     use serde_json::{Value, json};
 

@@ -16,7 +16,7 @@ use crate::quantity;
 const SHORTEST: Duration = Duration::from_millis(500);
 
 /// A reading older than this says little of the present.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// What simulated containers use that request nothing.
 const LITTLE: Amount = Amount {
@@ -121,7 +121,7 @@ impl Meter {
         };
         let age = before.at.elapsed();
         if age < SHORTEST {
-            tokio::time::sleep(SHORTEST - age).await;
+            tokio::time::sleep(SHORTEST.saturating_sub(age)).await;
         }
         let now = read().await?;
         let found = compare(&before, &now, processes);

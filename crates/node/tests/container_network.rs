@@ -1,6 +1,7 @@
 //! What leaves a container pod's network, and what comes into it from other pods.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may fail loudly.
 
 #[allow(dead_code, clippy::unwrap_used, clippy::panic)] // For tests, and each uses a part of it.
 mod support;

@@ -40,6 +40,7 @@ fn main() {
 }
 
 /// Fills a cluster and says how long that took.
+#[allow(clippy::disallowed_methods)] // It measures the machine's time.
 async fn load(name: &str, store: Store) {
     let nodes = size("CHAIN_NODES", 1_000);
     let pods = size("CHAIN_PODS", 10_000);

@@ -13,6 +13,7 @@ mod arguments;
 mod client;
 mod cluster;
 mod command;
+mod memory;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,12 +22,8 @@ use clap::Parser as _;
 use seatrial_controller::Chain;
 use seatrial_node::runtime::sandbox::{INIT_ARGUMENT, sandbox_main};
 
-/// Objects are allocated by whoever serves a request and freed by whoever commits it; the system's
-/// allocator spends a quarter of a write's time on that. This one starts no thread.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    memory::give_back_soon();
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_default();
     // Before anything else: a sandbox's init must have one thread.

@@ -39,7 +39,7 @@ impl Event {
         request: &Request<B>,
         asked: &Asked<'_>,
         verdict: Verdict,
-        id: String,
+        id: &str,
         now: Timestamp,
     ) -> Self {
         let anonymous = Identity::anonymous();

@@ -34,7 +34,7 @@ pub(crate) async fn watched<F: Future<Output = Response>>(
     };
     let id = match request.headers().get(&ID) {
         Some(id) => String::from_utf8_lossy(id.as_bytes()).into_owned(),
-        None => state.random.uuid().to_string(),
+        None => state.random.uuid(),
     };
     let Some(mut event) = begin(state, &active, &request, id.clone()) else {
         return answer(request).await;
@@ -80,7 +80,7 @@ fn begin(state: &State, active: &Active, request: &Request, id: String) -> Optio
     let original = extensions.get::<Original>().map(|original| &original.0);
     let identity = original.or_else(|| extensions.get::<Identity>())?;
     let verdict = active.policy.verdict(identity, &asked);
-    (verdict.level > Level::None).then(|| Event::of(request, &asked, verdict, id, state.now()))
+    (verdict.level > Level::None).then(|| Event::of(request, &asked, verdict, &id, state.now()))
 }
 
 fn say(active: &Active, event: &Event, stage: Stage, state: &State) {

@@ -99,9 +99,8 @@ impl Strategy for Definition {
             (Some(definition), _) if custom::names::is_established(definition) => {
                 custom::install(state, definition);
             }
-            (Some(_), _) => {}
             (None, Some(old)) => custom::uninstall(state, old),
-            (None, None) => {}
+            (Some(_) | None, _) => {}
         }
     }
 }

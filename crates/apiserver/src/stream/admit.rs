@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::object::Object;
 
 /// The fields of `PodExecOptions` and `PodAttachOptions`.
-pub(super) fn session(call: &Call, wanted: &Wanted, command: Option<&[String]>) -> Value {
+pub(super) fn session(call: &Call, wanted: Wanted, command: Option<&[String]>) -> Value {
     let mut fields = json!({
         "stdin": wanted.stdin, "stdout": wanted.stdout, "stderr": wanted.stderr,
         "tty": wanted.tty,

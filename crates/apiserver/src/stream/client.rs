@@ -76,7 +76,7 @@ async fn start(
 ) -> Result<Response, Failure> {
     let protocol = upgrade::wanted(&call.headers)?;
     let pod = Fixed::load(call).await?;
-    admit::connection(call, admit::session(call, &wanted, command.as_deref())).await?;
+    admit::connection(call, admit::session(call, wanted, command.as_deref())).await?;
     let container = container(call, &pod)?;
     let (streams, pod) = reach(call, &pod).await?;
     let job = Job {
@@ -98,7 +98,7 @@ async fn start(
         Protocol::Spdy => {
             let (name, report) = upgrade::negotiate(&call.headers, &protocol, STREAMS)?;
             let carry = move |stream| async move {
-                session::over_spdy(job, report, spdy::serve(stream)).await
+                session::over_spdy(job, report, spdy::serve(stream)).await;
             };
             switch(call, &protocol, name, carry)
         }

@@ -47,6 +47,7 @@ pub struct Size {
 }
 
 /// What the client asked for.
+#[expect(clippy::struct_excessive_bools, reason = "as the request has them")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) stdin: bool,

@@ -152,7 +152,7 @@ fn may_disrupt(budget: &Object) -> Result<(), Failure> {
     let disrupted = budget.at(&["status", "disruptedPods"]);
     let disrupted = disrupted
         .and_then(Value::as_object)
-        .map_or(0, |map| map.len());
+        .map_or(0, serde_json::Map::len);
     if disrupted > MOST_DISRUPTED {
         return Err(Failure::new(
             Reason::Forbidden,

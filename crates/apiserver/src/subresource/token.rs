@@ -34,7 +34,7 @@ pub(super) async fn create(call: &Call) -> Result<Response, Failure> {
         expires: expiry.as_second(),
         issued: now.as_second(),
         issuer: ISSUER.to_owned(),
-        id: call.state.random.uuid().to_string(),
+        id: call.state.random.uuid(),
         subject: subject(&own),
         own,
         not_before: now.as_second(),

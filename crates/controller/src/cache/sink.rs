@@ -106,17 +106,17 @@ struct Named {
 }
 
 /// The object, or at least which it is.
-fn read<K: Object>(cache: &Cache<K>, text: &RawValue) -> Result<K, ObjectMeta> {
+fn read<K: Object>(cache: &Cache<K>, text: &RawValue) -> Result<K, Box<ObjectMeta>> {
     let wanted = without_managed_fields(text.get());
     serde_json::from_str(&wanted).map_err(|error| unreadable(cache.path(), text, &error))
 }
 
-fn unreadable(path: &str, text: &RawValue, error: &serde_json::Error) -> ObjectMeta {
+fn unreadable(path: &str, text: &RawValue, error: &serde_json::Error) -> Box<ObjectMeta> {
     let named = serde_json::from_str::<Named>(text.get());
     let metadata = named.map(|named| named.metadata).unwrap_or_default();
     let object = key(&metadata);
     tracing::warn!(kind = path, %object, "left out: {error}");
-    metadata
+    Box::new(metadata)
 }
 
 /// The object without what says who wrote which field: no controller reads that, and decoding it

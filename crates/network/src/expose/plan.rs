@@ -140,9 +140,10 @@ pub(super) fn places(services: &[Arc<Service>]) -> BTreeMap<SocketAddr, Target> 
         if !matches!(kind(service), "NodePort" | "LoadBalancer") {
             continue;
         }
-        let balancers = match is_ours(service) {
-            true => given(service),
-            false => Vec::new(),
+        let balancers = if is_ours(service) {
+            given(service)
+        } else {
+            Vec::new()
         };
         for port in spec.ports.iter().flatten() {
             if port.protocol.as_deref().is_some_and(|it| it != "TCP") {

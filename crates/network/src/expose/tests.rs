@@ -1,3 +1,5 @@
+#![allow(clippy::needless_raw_string_hashes, clippy::format_push_string)] // Snapshots are written so.
+
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};

@@ -1,4 +1,8 @@
-#![allow(clippy::needless_pass_by_value)] // Snapshots are written so.
+#![allow(
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string
+)] // Snapshots are written so.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -305,4 +309,34 @@ fn what_does_not_fit_is_cut_and_said() {
     assert_eq!(records.len(), (cut.len() - bytes.len()) / 16);
     let whole = write(&asked, &reply, STREAM);
     assert_eq!(read_answer(&whole, 7).unwrap().1.len(), 100);
+}
+
+/// Neither questions nor the answers of other servers can be trusted to be well formed.
+#[tokio::test]
+async fn damaged_messages_do_no_harm() {
+    let zone = zone();
+    let asked = question("_sql._tcp.db.shop.svc.cluster.local", kind::SRV);
+    let said = answer(&zone, &[], &asked, Transport::Stream).await.unwrap();
+    // The same numbers in each run.
+    let mut state = 1u64;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..20_000 {
+        for message in [&asked, &said] {
+            let mut bytes = message.clone();
+            for _ in 0..=next(4) {
+                let at = next(bytes.len());
+                bytes[at] = next(256) as u8;
+            }
+            bytes.truncate(1 + next(bytes.len()));
+            read_answer(&bytes, 7);
+            if let Some(reply) = answer(&zone, &[], &bytes, Transport::Datagram).await {
+                assert!(reply.len() <= 16 << 10);
+            }
+        }
+    }
 }

@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const HEADER: usize = 12;
 /// What may be sent in a datagram to somebody who says nothing about it.
 const DATAGRAM: usize = 512;
+/// More is never sent in one, whatever the client takes.
+const LARGEST_DATAGRAM: usize = 16 << 10;
 /// A message over TCP may be as long as its length can say.
 pub(crate) const STREAM: usize = 65_535;
 const OPTION: u16 = 41;
@@ -167,7 +169,7 @@ fn read_question(bytes: &[u8], id: u16, flags: u8) -> Option<Question> {
     // The size that the client takes stands in a record behind the question.
     let rest = bytes.get(end + 4..)?;
     if number(bytes, 10)? > 0 && rest.first() == Some(&0) && number(rest, 1) == Some(OPTION) {
-        question.datagram = usize::from(number(rest, 3)?).max(DATAGRAM);
+        question.datagram = usize::from(number(rest, 3)?).clamp(DATAGRAM, LARGEST_DATAGRAM);
         question.extended = true;
     }
     Some(question)

@@ -142,7 +142,7 @@ impl Zone {
         let labels: Vec<&str> = rest.trim_end_matches('.').rsplit('.').collect();
         let found = match labels.as_slice() {
             [""] => Some(self.apex(name, wanted)),
-            ["svc" | "pod"] => Some(Vec::new()),
+            ["svc" | "pod" | "dns"] => Some(Vec::new()),
             ["svc" | "pod", namespace] => self.namespaces.contains(*namespace).then(Vec::new),
             ["svc", namespace, service, more @ ..] => {
                 let key = ((*namespace).to_owned(), (*service).to_owned());
@@ -152,14 +152,13 @@ impl Zone {
                 if let (Place::External(target), []) = (&entry.place, more) {
                     return alias(name, target);
                 }
-                self.service(name, entry, more)
+                Self::service(name, entry, more)
             }
             ["pod", namespace, dashed] if self.namespaces.contains(*namespace) => {
                 undash(dashed).map(|address| vec![data_of(address)])
             }
             ["dns-version"] => Some(vec![Data::Text(VERSION.to_owned())]),
             ["dns", "ns"] => Some(self.server.iter().map(|it| Data::A(*it)).collect()),
-            ["dns"] => Some(Vec::new()),
             _ => None,
         };
         match found {
@@ -177,7 +176,7 @@ impl Zone {
     }
 
     /// What a Service's name, or one below it, means. The labels come from right to left.
-    fn service(&self, name: &str, entry: &Entry, more: &[&str]) -> Option<Vec<Data>> {
+    fn service(name: &str, entry: &Entry, more: &[&str]) -> Option<Vec<Data>> {
         let base = |depth: usize| {
             let mut rest = name;
             for _ in 0..depth {

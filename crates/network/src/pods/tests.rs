@@ -1,4 +1,8 @@
-#![allow(clippy::needless_raw_string_hashes, clippy::needless_pass_by_value)] // Snapshots are written so.
+#![allow(
+    clippy::needless_raw_string_hashes,
+    clippy::needless_pass_by_value,
+    clippy::format_push_string
+)] // Snapshots are written so.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -19,7 +19,7 @@ pub(crate) const API: (&str, &str) = ("default", "kubernetes");
 /// The Service through which the name server is reached.
 pub(crate) const RESOLVER: (&str, &str) = ("kube-system", "kube-dns");
 /// How long a client stays with a pod where its Service does not say.
-const AFFINITY: Duration = Duration::from_secs(10_800);
+const AFFINITY: Duration = Duration::from_hours(3);
 
 /// What does not change while a cluster runs.
 #[derive(Debug, Clone)]

@@ -320,7 +320,38 @@ fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
                     ],
                 },
             ],
-            datagrams: [],
+            datagrams: [
+                BackendPort {
+                    name: Some(
+                        "dns",
+                    ),
+                    number: 53,
+                    endpoints: [
+                        Endpoint {
+                            pod: PodAddress {
+                                namespace: "shop",
+                                name: "web-ready",
+                                uid: "web-ready",
+                                ip: "10.244.0.7",
+                            },
+                            port: 53,
+                            version: "1.2",
+                        },
+                    ],
+                    terminating: [
+                        Endpoint {
+                            pod: PodAddress {
+                                namespace: "shop",
+                                name: "web-leaving",
+                                uid: "web-leaving",
+                                ip: "10.244.0.7",
+                            },
+                            port: 53,
+                            version: "1.2",
+                        },
+                    ],
+                },
+            ],
             total: 4,
             unready: [
                 "pod web-leaving: is being deleted",

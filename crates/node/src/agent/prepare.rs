@@ -197,9 +197,10 @@ pub(super) async fn fill_volumes(
             }
             Content::Claim(name) => claim::prepare(shared, pod, &name).await?,
         }
-        let rights = match written.contains_key(&volume.name) {
-            true => group::Rights::Read,
-            false => group::Rights::Write,
+        let rights = if written.contains_key(&volume.name) {
+            group::Rights::Read
+        } else {
+            group::Rights::Write
         };
         if volume.host_path.is_none() {
             give_to_group(shared, pod, volume, rights)?;

@@ -87,6 +87,12 @@ fn shout(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::needless_raw_string_hashes,
+        clippy::needless_pass_by_value,
+        clippy::format_collect
+    )] // Snapshots.
+
     use expect_test::{Expect, expect};
     use serde_json::{Value, json};
 

@@ -105,7 +105,7 @@ impl Dialer for Reach {
         let dialled = agent
             .connect_from(&pod.namespace, &pod.name, (source, port))
             .await;
-        dialled.map_err(unreached)
+        dialled.map_err(|error| unreached(&error))
     }
 
     async fn datagrams(
@@ -118,7 +118,7 @@ impl Dialer for Reach {
         let opened = agent
             .datagrams_from(&pod.namespace, &pod.name, (source, port))
             .await;
-        opened.map_err(unreached)
+        opened.map_err(|error| unreached(&error))
     }
 }
 
@@ -131,12 +131,12 @@ impl Reach {
     }
 }
 
-fn unreached(error: ConnectError) -> io::Error {
-    let kind = match &error {
+fn unreached(error: &ConnectError) -> io::Error {
+    let kind = match error {
         ConnectError::Connect { source, .. } => source.kind(),
         _ => io::ErrorKind::ConnectionRefused,
     };
-    io::Error::new(kind, Chain(&error).to_string())
+    io::Error::new(kind, Chain(error).to_string())
 }
 
 /// Where the API is for pods that share the machine's network, in the variables of its Service.

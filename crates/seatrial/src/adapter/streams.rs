@@ -210,7 +210,7 @@ async fn type_in(attachment: &Attachment, stdin: Option<mpsc::Receiver<Bytes>>) 
         attachment.end_input().await;
     }
     // The output goes on.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn resize(

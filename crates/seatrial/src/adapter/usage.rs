@@ -76,9 +76,10 @@ impl Usage {
             .copied()
             .collect();
         let real = known.iter().any(|(_, processes)| processes.is_some());
-        let found = match real || !self.reach.is_empty() {
-            true => self.meter.measure(&all).await,
-            false => None,
+        let found = if real || !self.reach.is_empty() {
+            self.meter.measure(&all).await
+        } else {
+            None
         };
         let mut figures = Figures::new();
         for (pod, processes) in known {

@@ -114,13 +114,14 @@ pub(crate) fn start(
     let has_network = nodes.sandboxes.name() == "container";
     let carrier: Arc<dyn seatrial_node::agent::PodNetwork> =
         Arc::new(adapter::PodNetwork(network.clone()));
-    let environment = match has_network {
-        true => BTreeMap::new(),
-        false => api_variables(network.settings().api),
+    let environment = if has_network {
+        BTreeMap::new()
+    } else {
+        api_variables(network.settings().api)
     };
     let mut agents = Vec::new();
     for index in 0..count {
-        let node = describe(parts, &nodes, index, share(capacity, count), &system)?;
+        let node = describe(parts, nodes, index, share(capacity, count), &system)?;
         let directory: PathBuf = parts.data.folder(&format!("nodes/{}", node.name))?;
         let images = Arc::new(NodeImages(images.clone()));
         let name = node.name.clone();

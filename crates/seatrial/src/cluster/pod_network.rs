@@ -86,20 +86,19 @@ fn balancers(parts: &Parts) -> Range {
 async fn announce(plane: &Plane) -> Result<Ipv4Addr> {
     let services: kube::Api<Service> = kube::Api::namespaced(plane.admin(), "kube-system");
     let present = services.get_opt("kube-dns").await;
-    let service = match present.context("cannot read the name server's Service")? {
-        Some(service) => service,
-        None => {
-            let wanted = serde_json::from_value(service(Some(RESOLVER)))?;
-            match services.create(&PostParams::default(), &wanted).await {
-                // A Service of an older cluster has that address.
-                Err(kube::Error::Api(status)) if status.code == 422 => {
-                    let wanted = serde_json::from_value(service(None))?;
-                    services.create(&PostParams::default(), &wanted).await
-                }
-                made => made,
+    let service = if let Some(service) = present.context("cannot read the name server's Service")? {
+        service
+    } else {
+        let wanted = serde_json::from_value(service(Some(RESOLVER)))?;
+        let made = match services.create(&PostParams::default(), &wanted).await {
+            // A Service of an older cluster has that address.
+            Err(kube::Error::Api(status)) if status.code == 422 => {
+                let wanted = serde_json::from_value(service(None))?;
+                services.create(&PostParams::default(), &wanted).await
             }
-            .context("cannot make the name server's Service")?
-        }
+            made => made,
+        };
+        made.context("cannot make the name server's Service")?
     };
     let address = service.spec.and_then(|spec| spec.cluster_ip);
     address

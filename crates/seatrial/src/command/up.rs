@@ -92,6 +92,8 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
     // Before anybody hears that it is ready, and may end it.
     let terminate = signal(SignalKind::terminate())?;
     print(&up, &state, Some(took), cluster.data())?;
+    // Starting takes more memory than running.
+    crate::memory::give_back();
     stopped(terminate).await?;
     if up.which.output == Output::Text {
         println!(

@@ -144,7 +144,7 @@ fn pod(name: &str, script: &str, spec: Value) -> Value {
     pod
 }
 
-fn service(name: &str, spec: Value) -> Value {
+fn service(name: &str, spec: &Value) -> Value {
     json!({"metadata": {"name": name}, "spec": spec})
 }
 
@@ -154,14 +154,14 @@ async fn make_services(client: &Client) {
     let web = json!({"selector": {"app": "web"}, "ports": [
         {"name": "http", "port": 80, "targetPort": 8080},
         {"name": "counts", "port": 8125, "protocol": "UDP"}]});
-    create::<Service>(client, service("web", web)).await;
+    create::<Service>(client, service("web", &web)).await;
     for name in ["guarded", "nobody"] {
-        create::<Service>(client, service(name, to(name))).await;
+        create::<Service>(client, service(name, &to(name))).await;
     }
     let each = json!({"selector": {"app": "each"}, "clusterIP": "None", "ports": [{"port": 8080}]});
-    create::<Service>(client, service("each", each)).await;
+    create::<Service>(client, service("each", &each)).await;
     let alias = json!({"type": "ExternalName", "externalName": "web.default.svc.cluster.local"});
-    create::<Service>(client, service("alias", alias)).await;
+    create::<Service>(client, service("alias", &alias)).await;
 }
 
 /// Starts a cluster whose pods are containers; says why not where this machine has none.

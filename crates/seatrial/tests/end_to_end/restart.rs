@@ -155,7 +155,7 @@ async fn a_second_program_on_a_running_clusters_directory_is_refused() {
         "--no-kubeconfig",
         "--data-dir",
     ])
-    .arg(&folder.path().join("cluster"))
+    .arg(folder.path().join("cluster"))
     .output()
     .unwrap();
     let said = String::from_utf8(second.stderr).unwrap();

@@ -36,13 +36,14 @@ pub(super) fn decide(cron: &CronJob, jobs: &[Arc<Job>], now: Timestamp) -> Resul
     };
     settle(jobs, &mut plan);
     let leaving = cron.metadata.deletion_timestamp.is_some();
-    if !leaving && let Some((schedule, zone)) = read(spec, &mut plan) {
-        if spec.suspend != Some(true) {
-            start(cron, spec, jobs, &schedule, &zone, now, &mut plan);
-            plan.next = schedule.next(now, &zone).map(|next| {
-                Duration::try_from(next.duration_since(now)).unwrap_or_default() + SLACK
-            });
-        }
+    if !leaving
+        && let Some((schedule, zone)) = read(spec, &mut plan)
+        && spec.suspend != Some(true)
+    {
+        start(cron, spec, jobs, &schedule, &zone, now, &mut plan);
+        plan.next = schedule
+            .next(now, &zone)
+            .map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default() + SLACK);
     }
     if !leaving {
         expire(spec, jobs, &mut plan);

@@ -127,7 +127,6 @@ fn swap<'a>(
     let mut candidates = Vec::new();
     for (_, pods) in nodes {
         match Pair::of(pods, newest) {
-            None => out += 1,
             Some(Pair { new: Some(new), .. }) => out += usize::from(!is_available(&new)),
             Some(Pair { old: Some(old), .. }) => {
                 if is_available(&old) {
@@ -138,7 +137,8 @@ fn swap<'a>(
                     plan.delete.push(old);
                 }
             }
-            Some(Pair {
+            None
+            | Some(Pair {
                 old: None,
                 new: None,
             }) => out += 1,

@@ -19,7 +19,7 @@ use crate::history::{self, Update};
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// A claim for a pod.
-    Claim(PersistentVolumeClaim, String),
+    Claim(Box<PersistentVolumeClaim>, String),
     /// Give a claim these owners.
     Own(Arc<PersistentVolumeClaim>, Vec<OwnerReference>),
     Create(Box<Pod>),

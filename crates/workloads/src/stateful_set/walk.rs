@@ -251,7 +251,7 @@ impl<'a> Walk<'a> {
         let pod = identity::pod_name(self.set, ordinal);
         let steps = missing
             .into_iter()
-            .map(|claim| Step::Claim(claim, pod.clone()));
+            .map(|claim| Step::Claim(Box::new(claim), pod.clone()));
         self.steps.extend(steps);
         Flow::Go
     }
@@ -262,7 +262,7 @@ impl<'a> Walk<'a> {
             .members
             .values()
             .chain(self.condemned.values())
-            .find(|pod| !self.is_healthy(pod))
+            .find(|pod| !is_healthy(pod))
             .cloned();
         let doomed: Vec<_> = self.condemned.values().rev().cloned().collect();
         for pod in doomed {
@@ -275,7 +275,7 @@ impl<'a> Walk<'a> {
             let is_first = unhealthy
                 .as_ref()
                 .is_some_and(|first| Arc::ptr_eq(first, &pod));
-            if self.ordered && !self.is_healthy(&pod) && !is_first {
+            if self.ordered && !is_healthy(&pod) && !is_first {
                 return Flow::Wait;
             }
             self.steps.push(Step::Delete(pod));
@@ -284,12 +284,6 @@ impl<'a> Walk<'a> {
             }
         }
         Flow::Go
-    }
-
-    fn is_healthy(&self, pod: &Pod) -> bool {
-        pod::phase(pod) == "Running"
-            && pod::is_ready(pod)
-            && pod.metadata.deletion_timestamp.is_none()
     }
 
     /// Deletes pods of an old revision, the highest ordinal first, so many that no more than
@@ -324,4 +318,8 @@ impl<'a> Walk<'a> {
         }
         self.steps.extend(doomed.into_iter().map(Step::Delete));
     }
+}
+
+fn is_healthy(pod: &Pod) -> bool {
+    pod::phase(pod) == "Running" && pod::is_ready(pod) && pod.metadata.deletion_timestamp.is_none()
 }

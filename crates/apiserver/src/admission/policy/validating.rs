@@ -173,7 +173,6 @@ fn evaluate(whole: &Whole, bindings: &Bindings<'_>, notices: &mut Notices) -> Ve
             Err(error) => Err(error.clone()),
         };
         match held {
-            Ok(true) => {}
             Ok(false) => denials.push(Denial {
                 message: validation.said(bindings, &mut budget),
                 reason: validation.reason.clone(),
@@ -183,7 +182,7 @@ fn evaluate(whole: &Whole, bindings: &Bindings<'_>, notices: &mut Notices) -> Ve
                 index,
                 ..Denial::new(message)
             }),
-            Err(_) => {}
+            Ok(true) | Err(_) => {}
         }
     }
     for (key, program) in &whole.annotations {
@@ -201,7 +200,7 @@ fn evaluate(whole: &Whole, bindings: &Bindings<'_>, notices: &mut Notices) -> Ve
                 denials.push(Denial::new(format!(
                     "valueExpression '{key}' resulted in unsupported return type: {}",
                     other.type_name()
-                )))
+                )));
             }
             Err(error) if fails => {
                 denials.push(Denial::new(format!(

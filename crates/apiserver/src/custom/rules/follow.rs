@@ -126,7 +126,7 @@ impl Follower {
         let mut bindings = Bindings::new().bind("self", pair.now.clone());
         match (rule.old, pair.before) {
             (Old::Optional, Some(before)) => {
-                bindings.set("oldSelf", Computed::some(before.clone()))
+                bindings.set("oldSelf", Computed::some(before.clone()));
             }
             (Old::Optional, None) => bindings.set("oldSelf", Computed::NONE),
             (_, Some(before)) => bindings.set("oldSelf", before.clone()),

@@ -192,7 +192,7 @@ impl Connection {
         last: bool,
     ) -> Result<(), Gone> {
         self.streams.retain(|_, stream| !stream.is_closed());
-        if id % 2 == 0 || id <= self.newest {
+        if id.is_multiple_of(2) || id <= self.newest {
             return self.answer(frame::reset(id, PROTOCOL)).await;
         }
         if self.streams.len() >= STREAMS {

@@ -113,6 +113,10 @@ impl Decoder {
     ///
     /// # Errors
     /// How the client broke the protocol.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "what is not there yet is no end"
+    )]
     pub fn next(&mut self) -> Result<Option<Frame>, Error> {
         if let Some(error) = self.broken {
             return Err(error);

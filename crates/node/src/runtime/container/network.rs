@@ -29,27 +29,27 @@ pub(super) fn write_files(spec: &SandboxSpec) -> io::Result<()> {
 
 /// The text of `/etc/hosts`, laid out as upstream does.
 fn hosts(spec: &SandboxSpec) -> String {
-    let mut text = "# Kubernetes-managed hosts file.\n\
-        127.0.0.1\tlocalhost\n\
-        ::1\tlocalhost ip6-localhost ip6-loopback\n\
-        fe00::0\tip6-localnet\n\
-        fe00::0\tip6-mcastprefix\n\
-        fe00::1\tip6-allnodes\n\
-        fe00::2\tip6-allrouters\n"
-        .to_owned();
-    text += &match &spec.names.full {
-        Some(full) if *full != spec.hostname => {
-            format!("{}\t{full}\t{}\n", spec.address, spec.hostname)
-        }
-        _ => format!("{}\t{}\n", spec.address, spec.hostname),
+    let own = match &spec.names.full {
+        Some(full) if *full != spec.hostname => format!("{full}\t{}", spec.hostname),
+        _ => spec.hostname.clone(),
     };
+    let mut lines = vec![
+        "# Kubernetes-managed hosts file.".to_owned(),
+        "127.0.0.1\tlocalhost".to_owned(),
+        "::1\tlocalhost ip6-localhost ip6-loopback".to_owned(),
+        "fe00::0\tip6-localnet".to_owned(),
+        "fe00::0\tip6-mcastprefix".to_owned(),
+        "fe00::1\tip6-allnodes".to_owned(),
+        "fe00::2\tip6-allrouters".to_owned(),
+        format!("{}\t{own}", spec.address),
+    ];
     if !spec.hosts.is_empty() {
-        text += "\n# Entries added by HostAliases.\n";
+        lines.push("\n# Entries added by HostAliases.".to_owned());
     }
     for (address, names) in &spec.hosts {
-        text += &format!("{address}\t{}\n", names.join("\t"));
+        lines.push(format!("{address}\t{}", names.join("\t")));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
 /// Listens inside and carries what comes to the server outside.

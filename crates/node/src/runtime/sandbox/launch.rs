@@ -141,7 +141,11 @@ async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Er
             source,
         }
     };
-    let source = launch.console.input.as_ref().and_then(|input| input.take());
+    let source = launch
+        .console
+        .input
+        .as_ref()
+        .and_then(crate::runtime::console::Input::take);
     let terminal = launch.console.terminal.as_ref();
     let input = match (&source, terminal) {
         (None, None) => Input::Null,
