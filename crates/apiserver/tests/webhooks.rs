@@ -123,7 +123,7 @@ async fn answer(
         "second" if !labelled("second") => patched(label("second")),
         "broken-patch" => patched(json!([{"op": "remove", "path": "/no/such"}])),
         "hang" => {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             json!({})
         }
         _ => json!({"allowed": true}),

@@ -118,9 +118,10 @@ fn serve(state: &State, mut disk: Disk, inbox: &Receiver<Request>) {
         let replies: Vec<_> = waiting
             .map(|request| (request.reply, batch.add(request.writes)))
             .collect();
-        let done = match batch.events.is_empty() {
-            true => Ok(()),
-            false => disk.append(&batch.events),
+        let done = if batch.events.is_empty() {
+            Ok(())
+        } else {
+            disk.append(&batch.events)
         };
         match &done {
             Ok(()) => state.publish(batch.events),

@@ -223,12 +223,12 @@ async fn a_file_of_somebody_else_is_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("objects.redb");
     for content in [
-        &b"hello"[..],
-        &[0; 4096],
-        &[0xff; 100_000],
-        b"redb\x1a\x0a\xa9\x0d\x0a",
+        b"hello".to_vec(),
+        vec![0; 4096],
+        vec![0xff; 100_000],
+        b"redb\x1a\x0a\xa9\x0d\x0a".to_vec(),
     ] {
-        std::fs::write(&file, content).unwrap();
+        std::fs::write(&file, &content).unwrap();
         let error = Store::open(directory.path()).err().unwrap();
         let text = error.to_string();
         assert!(
@@ -241,19 +241,4 @@ async fn a_file_of_somebody_else_is_refused_by_name() {
             "what is not ours stays as it was"
         );
     }
-}
-
-#[tokio::test]
-#[ignore = "prints a time"]
-async fn how_long_opening_takes() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = Store::open(directory.path()).unwrap();
-    for batch in 0..100 {
-        let writes = (0..100).map(|index| put(&format!("{batch}-{index}"), 2000));
-        store.commit(writes.collect()).await.unwrap();
-    }
-    drop(store);
-    let begun = std::time::Instant::now();
-    let store = Store::open(directory.path()).unwrap();
-    println!("{:?} for {}", begun.elapsed(), names(&store).len());
 }

@@ -514,14 +514,14 @@ async fn a_cron_job_makes_its_jobs_on_time() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     let first = running.names::<Job>().await;
     assert_eq!(first.len(), 1);
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
     assert_eq!(
         running.names::<Job>().await,
         first,
         "the first one still runs"
     );
     end_pods(&running, "Succeeded").await;
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
     assert_eq!(running.names::<Job>().await.len(), 2);
     end_pods(&running, "Succeeded").await;
     // The start that the second one held up is made up for; of ended jobs only the newest stays.

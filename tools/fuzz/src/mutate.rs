@@ -45,7 +45,7 @@ impl Inputs {
     }
 
     /// The next input. The samples come first, unchanged.
-    pub fn next(&mut self) -> Vec<u8> {
+    pub fn draw(&mut self) -> Vec<u8> {
         let index = self.given;
         self.given += 1;
         if index < self.samples {
@@ -117,7 +117,7 @@ mod tests {
         for target in crate::targets::ALL {
             let row = |seed| {
                 let mut inputs = Inputs::new(target, seed);
-                (0..100).map(|_| inputs.next()).collect::<Vec<_>>()
+                (0..100).map(|_| inputs.draw()).collect::<Vec<_>>()
             };
             assert!(row(1) == row(1), "{}", target.name);
             assert!(row(1) != row(2), "{}", target.name);

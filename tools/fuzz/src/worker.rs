@@ -97,7 +97,7 @@ fn work_off(target: &'static Target, work: Work, done: &AtomicU64) -> Result<()>
     let alarm = thread::spawn(move || thread::sleep(time));
     let mut inputs = Inputs::new(target, seed);
     while !alarm.is_finished() {
-        let input = inputs.next();
+        let input = inputs.draw();
         note.write(&input)?;
         (target.run)(&input);
         done.fetch_add(1, Ordering::Relaxed);

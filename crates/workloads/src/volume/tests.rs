@@ -34,9 +34,9 @@ fn volume(text: &str) -> Arc<PersistentVolume> {
     Arc::new(serde_json::from_value(value).unwrap())
 }
 
-fn class(provisioner: &str, mode: &str) -> Option<Arc<StorageClass>> {
+fn class(provisioner: &str, mode: &str) -> Arc<StorageClass> {
     let class = json!({"metadata": {"name": "fast"}, "provisioner": provisioner, "volumeBindingMode": mode});
-    Some(Arc::new(serde_json::from_value(class).unwrap()))
+    Arc::new(serde_json::from_value(class).unwrap())
 }
 
 fn check(spec: Value, world: &World, expected: Expect) {
@@ -89,7 +89,7 @@ fn the_smallest_volume_that_fits_is_taken() {
 fn classes_make_volumes_or_wait() {
     let fast = || json!({"storageClassName": "fast"});
     let world = |provisioner: &str, mode: &str, has_consumer| World {
-        class: class(provisioner, mode),
+        class: Some(class(provisioner, mode)),
         has_consumer,
         ..World::default()
     };

@@ -111,7 +111,7 @@ fn any_bytes_are_survived() {
     for _ in 0..10_000 {
         let mut bytes = good.clone();
         // A few bytes are changed, the end is cut off.
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             let at = random.below(bytes.len() as u64) as usize;
             bytes[at] = random.below(256) as u8;
         }

@@ -6,7 +6,7 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         length @ 0..=125 => frame.push(0x80 | length as u8),
         length => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7e);
             frame.extend((length as u16).to_be_bytes());
         }
     }
@@ -91,7 +91,7 @@ fn any_bytes_are_survived() {
     for _ in 0..20_000 {
         let mut bytes: Vec<u8> = (0..40).map(|_| random.below(256) as u8).collect();
         // Half of them begin like a frame, to come further.
-        if bytes[39] % 2 == 0 {
+        if bytes[39].is_multiple_of(2) {
             bytes[0] = 0x82;
             bytes[1] |= 0x80;
         }
