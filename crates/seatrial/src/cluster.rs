@@ -66,7 +66,7 @@ pub(crate) struct Cluster {
     /// The requests that the gateway carried.
     pub(crate) requests: Arc<seatrial_network::RequestLog>,
     data: Data,
-    _lock: data::Lock,
+    lock: data::Lock,
     plane: plane::Plane,
     agents: Vec<seatrial_node::agent::Agent>,
     tasks: JoinSet<()>,
@@ -146,7 +146,7 @@ impl Cluster {
             endpoints,
             runtime,
             data: parts.data,
-            _lock: lock,
+            lock,
             plane,
             agents,
             tasks,
@@ -178,7 +178,7 @@ impl Cluster {
     }
 
     /// Ends every process and closes the store.
-    pub(crate) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<data::Lock> {
         for agent in &self.agents {
             agent.stop().await;
         }
@@ -188,7 +188,7 @@ impl Cluster {
         self.data
             .forget_state()
             .context("cannot remove the state file")?;
-        Ok(())
+        Ok(self.lock)
     }
 }
 

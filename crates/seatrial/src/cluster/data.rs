@@ -291,7 +291,15 @@ impl Data {
 
 /// A claimed directory.
 #[derive(Debug)]
-pub(crate) struct Lock(#[allow(dead_code, reason = "held, not read")] fs::File);
+pub(crate) struct Lock(fs::File);
+
+impl Lock {
+    /// Keeps the claim until the process ends: whoever waits for the directory waits for everything
+    /// that is still being closed, too.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self.0);
+    }
+}
 
 /// 256 bits from the TLS library's generator, as text.
 fn random_token() -> Result<String> {

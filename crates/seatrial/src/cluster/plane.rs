@@ -81,16 +81,20 @@ pub(crate) async fn start(
     tasks: &mut JoinSet<()>,
 ) -> Result<Plane> {
     let sealer = Sealer::new(&data.sealing_key()?)?;
-    let store =
-        Store::open_sealed(&data.folder("store")?, Arc::new(sealer)).with_context(|| {
+    let opened = Store::open_sealed(&data.folder("store")?, Arc::new(sealer));
+    let store = opened.map_err(|error| match error {
+        // Whoever has it open has it whole.
+        seatrial_store::Error::Locked { .. } => anyhow::Error::new(error),
+        error => {
             let key = data.sealing_key_path();
-            format!(
+            anyhow::Error::new(error).context(format!(
                 "the store cannot be opened; go back to a copy of {} and of its key {}, or begin anew \
                  after `seatrial down --delete`",
                 data.root().display(),
                 key.display()
-            )
-        })?;
+            ))
+        }
+    })?;
     let state = seatrial_apiserver::State::new(store, clock.clone(), random.clone());
     state.authentication.sign_with(data.token_key()?);
     if let Some((policy, log)) = audit.open()? {

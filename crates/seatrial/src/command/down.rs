@@ -25,7 +25,8 @@ pub(crate) async fn run(down: Down) -> Result<ExitCode> {
         kill_process(pid, Signal::TERM)
             .with_context(|| format!("cannot stop process {}", state.pid))?;
         let deadline = Instant::now() + PATIENCE;
-        while data.state().is_some() {
+        // The note goes first; the claim, with everything that is open, when the process has ended.
+        while data.state().is_some() || data.lock().is_err() {
             if Instant::now() > deadline {
                 bail!(
                     "process {} does not stop; end it with `kill -9 {}`",

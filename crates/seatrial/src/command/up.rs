@@ -101,7 +101,7 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
             cluster.data().root().display()
         );
     }
-    cluster.stop().await?;
+    cluster.stop().await?.keep();
     Ok(ExitCode::SUCCESS)
 }
 
