@@ -39,7 +39,8 @@ use state::State;
 
 /// How many changes of one resource the watch log keeps before it forgets the oldest.
 ///
-/// A watcher that falls further behind than this is told [`Compacted`] and has to list again.
+/// It keeps fewer where they are large: 32 MiB of earlier states for each resource. A watcher that falls
+/// further behind than this is told [`Compacted`] and has to list again.
 pub const DEFAULT_LOG_LENGTH: usize = 16_384;
 
 /// A handle to the store; clones share it.

@@ -11,11 +11,22 @@ use crate::{Compacted, EventKind, Key, Record, Revision};
 
 type Place = (Box<str>, Box<str>);
 
+/// The most bytes of earlier states that the log of one resource holds, whatever its length.
+const LOG_BYTES: usize = 32 << 20;
+
+/// How many changes it keeps however large they are: a watcher that does read is not that far behind.
+const LEAST_LOG: usize = 64;
+
+/// What one watcher takes from the log at a time, in bytes: what a watcher that is not read holds back.
+const BATCH_BYTES: usize = 256 << 10;
+
 /// The objects of one resource and the newest changes to them.
 #[derive(Default)]
 struct Shelf {
     objects: BTreeMap<Place, Arc<Record>>,
     log: VecDeque<Arc<Event>>,
+    /// The bytes of earlier states that only the log holds.
+    log_bytes: usize,
     /// Changes at or before this revision are forgotten.
     floor: Revision,
     changed: Arc<Notify>,
@@ -180,13 +191,13 @@ impl State {
                 .front()
                 .is_some_and(|event| event.record.revision <= revision)
             {
-                shelf.log.pop_front();
+                shelf.forget();
             }
             shelf.floor = shelf.floor.max(revision);
         }
     }
 
-    /// Appends to `batch` up to `limit` changes of `resource` after `after`.
+    /// Appends to `batch` up to `limit` changes of `resource` after `after`, fewer where they are large.
     pub(crate) fn changes(
         &self,
         resource: &str,
@@ -209,7 +220,14 @@ impl State {
             let start = shelf
                 .log
                 .partition_point(|event| event.record.revision <= after);
-            batch.extend(shelf.log.iter().skip(start).take(limit).cloned());
+            let mut bytes = 0;
+            for event in shelf.log.iter().skip(start).take(limit) {
+                batch.push_back(Arc::clone(event));
+                bytes += event.record.bytes.len();
+                if bytes >= BATCH_BYTES {
+                    break;
+                }
+            }
         }
         Ok(())
     }
@@ -245,11 +263,20 @@ impl Shelf {
                 self.objects.insert(place, Arc::clone(&event.record))
             }
         };
+        self.log_bytes += weight(&event);
         self.log.push_back(event);
-        while self.log.len() > log_length {
-            if let Some(forgotten) = self.log.pop_front() {
-                self.floor = forgotten.record.revision;
-            }
+        while self.log.len() > log_length
+            || (self.log_bytes > LOG_BYTES && self.log.len() > LEAST_LOG)
+        {
+            self.forget();
+        }
+    }
+
+    /// Forgets the oldest change.
+    fn forget(&mut self) {
+        if let Some(forgotten) = self.log.pop_front() {
+            self.log_bytes -= weight(&forgotten);
+            self.floor = self.floor.max(forgotten.record.revision);
         }
     }
 
@@ -275,6 +302,18 @@ impl Shelf {
             };
         }
         Ok(objects)
+    }
+}
+
+/// The bytes that go when the log forgets `event`: the state before it, and of a deleted object the last.
+fn weight(event: &Event) -> usize {
+    let before = event
+        .previous
+        .as_ref()
+        .map_or(0, |record| record.bytes.len());
+    match event.kind {
+        EventKind::Deleted => before + event.record.bytes.len(),
+        EventKind::Added | EventKind::Modified => before,
     }
 }
 
