@@ -64,6 +64,11 @@ impl Range {
         }
     }
 
+    /// How many pods can have an address of it: all but the first and the last.
+    pub fn usable(self) -> u32 {
+        self.size() - 2
+    }
+
     fn size(self) -> u32 {
         1 << (32 - self.bits)
     }
@@ -98,7 +103,7 @@ impl Pool {
 
     /// The next free address; none where all are taken.
     pub fn take(&mut self) -> Option<IpAddr> {
-        let usable = self.range.size() - 2;
+        let usable = self.range.usable();
         if self.taken.len() >= usable as usize {
             return None;
         }
@@ -151,6 +156,7 @@ mod tests {
         assert_eq!(range(2, 3, 254).unwrap(), "10.244.2.0/24");
         assert_eq!(range(1, 3, 10_000).unwrap(), "10.244.64.0/18");
         assert_eq!(range(999, 1_000, 254).unwrap(), "10.131.231.0/24");
+        assert_eq!(range(4_999, 5_000, 110).unwrap(), "10.147.135.0/24");
         assert!(
             range(0, 10_000, 10_000)
                 .unwrap_err()

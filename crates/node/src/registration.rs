@@ -21,7 +21,7 @@ use seatrial_controller::{Chain, Context, ObjectKey, write};
 use serde_json::json;
 
 pub use description::{Capacity, NodeDescription, RUNTIME, SystemInfo, VERSION};
-pub use machine::machine;
+pub use machine::{PODS, machine};
 
 /// Where the leases of nodes live.
 const LEASES: &str = "kube-node-lease";

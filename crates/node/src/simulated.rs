@@ -35,7 +35,7 @@ use seatrial_controller::{Cache, Chain, Change, Context};
 pub use behaviour::{Behaviour, Delay, End, Invalid, PREFIX, Readiness};
 
 use crate::address::{self, Pool, Range};
-use crate::registration::{Capacity, HEARTBEAT, NodeDescription, SystemInfo, keep_alive};
+use crate::registration::{Capacity, HEARTBEAT, NodeDescription, PODS, SystemInfo, keep_alive};
 use crate::status::write_status;
 use fleet::{Effect, Fleet, Node, Written};
 
@@ -66,7 +66,7 @@ pub struct SimulatedNodes {
 }
 
 impl Default for SimulatedNodes {
-    /// Three large nodes whose pods are ready at once.
+    /// Three nodes of much memory and processor, of 110 pods each, whose pods are ready at once.
     fn default() -> Self {
         Self {
             count: 3,
@@ -76,7 +76,7 @@ impl Default for SimulatedNodes {
                 cpu_millis: 1_000_000,
                 memory_bytes: 4 << 40,
                 storage_bytes: 64 << 40,
-                pods: 10_000,
+                pods: PODS,
             },
             labels: BTreeMap::new(),
             taints: Vec::new(),
@@ -95,6 +95,12 @@ pub enum Error {
 }
 
 impl SimulatedNodes {
+    /// Whether there are addresses for the pods of all of them, before anything is started.
+    pub fn check(&self) -> Result<(), Error> {
+        let last = (self.first + self.count).saturating_sub(1);
+        self.node(last).map(drop)
+    }
+
     fn describe(&self) -> Result<Vec<NodeDescription>, Error> {
         (0..self.count).map(|index| self.node(index)).collect()
     }

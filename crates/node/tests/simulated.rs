@@ -23,11 +23,12 @@ async fn with_nodes(behaviour: Behaviour) -> (Cluster, Api<Pod>) {
         cluster.clock.clone(),
         cluster.random.clone(),
     );
-    let nodes = SimulatedNodes {
+    let mut nodes = SimulatedNodes {
         count: 2,
         behaviour,
         ..SimulatedNodes::default()
     };
+    nodes.capacity.pods = 1_000;
     tokio::spawn(simulated::run(ctx, nodes));
     let pods = Api::namespaced(cluster.client.clone(), "test");
     (cluster, pods)
@@ -81,7 +82,7 @@ async fn nodes_register_and_stay_alive() {
             .iter()
             .any(|it| it.type_ == "Ready" && it.status == "True")
     );
-    assert_eq!(status.allocatable.unwrap()["pods"].0, "10000");
+    assert_eq!(status.allocatable.unwrap()["pods"].0, "1000");
     let renewed = async || {
         leases
             .get("simulated-2")

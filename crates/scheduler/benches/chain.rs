@@ -53,13 +53,11 @@ async fn load(name: &str, store: Store) {
         tokio::spawn(controller);
     }
     tokio::spawn(seatrial_scheduler::run(ctx.clone()));
-    let mut simulated = SimulatedNodes {
+    let simulated = SimulatedNodes {
         count: nodes,
         heartbeat: Duration::from_mins(1),
         ..SimulatedNodes::default()
     };
-    // As a kubelet takes; there are not addresses for many more.
-    simulated.capacity.pods = 110;
     let playing = seatrial_node::simulated::run(ctx.clone(), simulated);
     tokio::spawn(async move {
         let Err(error) = playing.await;

@@ -89,13 +89,16 @@ pub(crate) enum Output {
 Examples:
   seatrial up                              a cluster in the foreground, Ctrl-C stops it
   seatrial up --detach                     in the background; `seatrial down` stops it
-  seatrial up --runtime simulated --nodes 3   no processes: thousands of pods from data")]
+  seatrial up --runtime simulated --nodes 5000   no processes: half a million pods from data")]
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) which: Which,
     /// How many nodes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=5000))]
     pub(crate) nodes: u16,
+    /// How many pods each node takes [default: 110]
+    #[arg(long, value_name = "PODS", value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    pub(crate) pods_per_node: Option<u32>,
     /// What runs the pods
     #[arg(long, value_enum, default_value_t = RuntimeChoice::Auto)]
     pub(crate) runtime: RuntimeChoice,

@@ -7,8 +7,8 @@ use std::thread;
 
 use super::{Capacity, SystemInfo};
 
-/// The pods that one machine takes, upstream's default.
-const PODS: u32 = 110;
+/// The pods that one node takes unless told otherwise, upstream's default.
+pub const PODS: u32 = 110;
 
 /// The machine's size and description. `directory` lies on the disk that pods will write to.
 ///

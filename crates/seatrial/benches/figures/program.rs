@@ -39,9 +39,12 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 
 impl Program {
     /// Starts it; returns when it says that it is ready.
-    pub(crate) fn start(data: &Path, nodes: u16) -> Result<Self> {
-        let nodes = nodes.to_string();
+    pub(crate) fn start(data: &Path, count: u16) -> Result<Self> {
+        let nodes = count.to_string();
+        // A few nodes have to take all the pods that are measured.
+        let pods = if count < 100 { "10000" } else { "110" };
         let mut child = command(&["up", "--runtime", "simulated", "--nodes", &nodes])
+            .args(["--pods-per-node", pods])
             .args(["--no-kubeconfig", "--output", "json", "--data-dir"])
             .arg(data)
             .stdout(Stdio::piped())

@@ -9,7 +9,7 @@ use seatrial_images::ImageStore;
 use seatrial_network::pods::PodNetwork;
 use seatrial_node::address::Range;
 use seatrial_node::agent::{Agent, NodeConfig};
-use seatrial_node::registration::{Capacity, NodeDescription, SystemInfo, machine};
+use seatrial_node::registration::{Capacity, NodeDescription, PODS, SystemInfo, machine};
 use seatrial_node::runtime::Runtime;
 use seatrial_node::runtime::sandbox::detect::{self, Settings, Wanted};
 use seatrial_node::simulated::SimulatedNodes;
@@ -97,10 +97,12 @@ pub(crate) fn start(
         .measure_with(Arc::new(Usage::new(nodes.reach.clone())));
     let count = parts.configuration.nodes;
     if parts.configuration.runtime == RuntimeChoice::Simulated {
-        let simulated = SimulatedNodes {
+        let mut simulated = SimulatedNodes {
             count,
             ..SimulatedNodes::default()
         };
+        simulated.capacity.pods = parts.configuration.pods_per_node.unwrap_or(PODS);
+        simulated.check().context("these nodes cannot be had")?;
         let ctx = parts.ctx.clone();
         tasks.spawn(async move {
             let Err(error) = seatrial_node::simulated::run(ctx, simulated).await;
@@ -109,7 +111,9 @@ pub(crate) fn start(
         return Ok(Vec::new());
     }
     let leftovers = parts.data.folder("nodes")?;
-    let (capacity, system) = machine(&leftovers).context("cannot find out the machine's size")?;
+    let (mut capacity, system) =
+        machine(&leftovers).context("cannot find out the machine's size")?;
+    capacity.pods = parts.configuration.pods_per_node.unwrap_or(PODS);
     // Processes without namespaces have the machine's network: what is in the cluster only is not on it.
     let has_network = nodes.sandboxes.name() == "container";
     let carrier: Arc<dyn seatrial_node::agent::PodNetwork> =
@@ -158,10 +162,14 @@ fn describe(
     let runtime = nodes.sandboxes.name();
     let pods = if runtime == "process" {
         let root = parts.data.root().to_string_lossy();
-        Range::of_loopback(
-            u64::from(seatrial_resources::pod_template::fnv32a(root.as_bytes())),
-            index,
-        )
+        let cluster = seatrial_resources::pod_template::fnv32a(root.as_bytes());
+        let range = Range::of_loopback(u64::from(cluster), index);
+        anyhow::ensure!(
+            capacity.pods <= range.usable(),
+            "a node of plain processes has addresses for {} pods: ask for fewer with --pods-per-node",
+            range.usable(),
+        );
+        range
     } else {
         let all = parts.configuration.nodes;
         Range::of_node(index, all, capacity.pods).context("there are too few pod addresses")?

@@ -58,6 +58,7 @@ pub(crate) async fn run(demo: Demo) -> Result<ExitCode> {
         name: "demo".to_owned(),
         runtime: demo.runtime,
         nodes: 1,
+        pods_per_node: None,
         host_paths: seatrial_node::agent::HostPaths::Refused,
         ports: Ports {
             any: true,

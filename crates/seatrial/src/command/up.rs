@@ -16,6 +16,7 @@ use crate::cluster::{self, Auditing, Cluster, Configuration, Data, Ports, State}
 
 /// How long a detached cluster may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_FOR_NODE: Duration = Duration::from_millis(30);
 
 pub(crate) async fn run(up: Up) -> Result<ExitCode> {
     let data = super::data(&up.which)?;
@@ -34,6 +35,11 @@ pub(crate) async fn run(up: Up) -> Result<ExitCode> {
     }
 }
 
+/// How long the start may take: many nodes register one after another.
+fn patience(up: &Up) -> Duration {
+    PATIENCE + u32::from(up.nodes) * PATIENCE_FOR_NODE
+}
+
 fn named(up: &Up) -> String {
     match (up.which.name.as_str(), &up.which.data_dir) {
         ("default", None) => String::new(),
@@ -48,6 +54,7 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
         name: up.which.name.clone(),
         runtime: up.runtime,
         nodes: usize::from(up.nodes),
+        pods_per_node: up.pods_per_node,
         ports: Ports {
             api: up.api_port,
             gateway: up.gateway_port,
@@ -68,7 +75,7 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
     };
     let cluster = Cluster::start(configuration, data).await?;
     cluster
-        .nodes_ready(usize::from(up.nodes), Duration::from_secs(30))
+        .nodes_ready(usize::from(up.nodes), patience(&up))
         .await?;
     let took = begun.elapsed();
     let state = State {
@@ -179,7 +186,8 @@ async fn detached(up: &Up, data: &Data) -> Result<ExitCode> {
         .stderr(log)
         .spawn()
         .context("cannot start in the background")?;
-    let deadline = Instant::now() + PATIENCE;
+    let patience = patience(up);
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(state) = data.state().filter(|state| state.pid == child.id()) {
             print(up, &state, None, data)?;
@@ -191,7 +199,7 @@ async fn detached(up: &Up, data: &Data) -> Result<ExitCode> {
         }
         if Instant::now() > deadline {
             bail!(
-                "the cluster is not ready after {PATIENCE:?}; see {}",
+                "the cluster is not ready after {patience:?}; see {}",
                 log_path.display()
             );
         }
