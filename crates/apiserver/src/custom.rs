@@ -3,6 +3,7 @@
 pub(crate) mod conversion;
 pub(crate) mod names;
 pub(crate) mod rules;
+pub(crate) mod selection;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -371,11 +372,11 @@ pub(crate) fn kind(definition: &Object) -> Kind {
             rules: OnceLock::new(),
         }
     };
+    let served: Vec<Version> = served
+        .iter()
+        .map(|version| served_version(version, conversion))
+        .collect();
     Kind {
-        versions: served
-            .iter()
-            .map(|version| served_version(version, conversion))
-            .collect(),
         stored_as: api_version(group, &stored_version(definition)),
         kind: text(names, "kind"),
         list_kind: text(names, "listKind"),
@@ -388,6 +389,7 @@ pub(crate) fn kind(definition: &Object) -> Kind {
         },
         resource: Arc::from(qualified(&plural, group)),
         selectable: selectable(&served),
+        versions: served,
         generation: Generation::Counted,
         verbs: Verbs::All,
         names: crate::name::NameRule::Subdomain,
@@ -403,20 +405,24 @@ pub(crate) fn kind(definition: &Object) -> Kind {
 }
 
 /// The paths by which any of the versions can be selected.
-fn selectable(served: &[&Value]) -> Vec<String> {
+fn selectable(served: &[Version]) -> Vec<String> {
     let mut selectable: Vec<String> = Vec::new();
-    for version in served {
-        let fields = version.get("selectableFields").and_then(Value::as_array);
-        for field in fields.into_iter().flatten() {
-            let path = text(Some(field), "jsonPath")
-                .trim_start_matches('.')
-                .to_owned();
-            if !selectable.contains(&path) {
-                selectable.push(path);
-            }
+    for path in served.iter().flat_map(|version| &version.selectable) {
+        if !selectable.contains(path) {
+            selectable.push(path.clone());
         }
     }
     selectable
+}
+
+/// The paths by which one version can be selected.
+fn selectable_fields(version: &Value) -> Vec<String> {
+    let fields = version.get("selectableFields").and_then(Value::as_array);
+    let path = |field| text(Some(field), "jsonPath");
+    let paths = fields.into_iter().flatten().map(path);
+    paths
+        .map(|path| path.trim_start_matches('.').to_owned())
+        .collect()
 }
 
 fn served_version(version: &Value, conversion: Conversion) -> Version {
@@ -438,6 +444,7 @@ fn served_version(version: &Value, conversion: Conversion) -> Version {
         name: text(Some(version), "name"),
         subresources,
         conversion,
+        selectable: selectable_fields(version),
         columns: match columns {
             Some(columns) => columns.iter().map(Column::from_definition).collect(),
             None => Arc::new([Column::age()]),

@@ -127,6 +127,8 @@ pub struct Version {
     pub conversion: Conversion,
     /// The columns of its tables, without the name.
     pub columns: Arc<[Column]>,
+    /// Paths of the fields by which a custom kind can be selected in this version; of a built-in kind every version has the kind's.
+    pub selectable: Vec<String>,
 }
 
 impl Version {
@@ -221,6 +223,14 @@ impl Kind {
     /// Whether any version has a status with a path of its own.
     pub fn has_status(&self, version: &Version) -> bool {
         version.subresource("status").is_some()
+    }
+
+    /// Paths of the fields that a field selector may name in a version.
+    pub fn selectable_in<'a>(&'a self, version: &'a Version) -> &'a [String] {
+        match self.origin {
+            Origin::BuiltIn => &self.selectable,
+            Origin::Custom(_) => &version.selectable,
+        }
     }
 
     /// Whether it is built in.

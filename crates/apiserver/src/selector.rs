@@ -5,7 +5,6 @@ use seatrial_store::Record;
 
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::registry::Kind;
 
 /// A namespace, labels and fields.
 #[derive(Debug, Clone)]
@@ -27,7 +26,7 @@ impl Filter {
             |error: seatrial_expr::selector::Error| Failure::bad_request(error.to_string());
         let text = |name: &str| call.parameter(name).unwrap_or_default();
         let fields = Field::parse(text("fieldSelector")).map_err(refused)?;
-        supported(&fields, call.kind())?;
+        supported(&fields, call.kind().selectable_in(call.version()))?;
         Ok(Self {
             namespace: (!namespace.is_empty()).then(|| namespace.clone()),
             labels: Label::parse(text("labelSelector")).map_err(refused)?,
@@ -47,6 +46,12 @@ impl Filter {
     /// Whether it selects everything in its namespace.
     pub(crate) fn takes_all(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// Whether it asks for more than names: for labels, or fields that differ between versions.
+    pub(crate) fn asks_contents(&self) -> bool {
+        let everywhere = |field: &str| EVERYWHERE.contains(&field);
+        !self.labels.is_empty() || !self.fields.terms().iter().all(|it| everywhere(&it.field))
     }
 
     /// The one name that can be selected, if there is only one.
@@ -94,11 +99,12 @@ fn renamed<'a>(record: &'a Record, field: &str) -> &'a str {
         .map_or("", String::as_str)
 }
 
-fn supported(fields: &Field, kind: &Kind) -> Result<(), Failure> {
-    let known = |field: &str| {
-        matches!(field, "metadata.name" | "metadata.namespace")
-            || kind.selectable.iter().any(|path| path == field)
-    };
+/// Fields that every kind has, in every version alike.
+const EVERYWHERE: &[&str] = &["metadata.name", "metadata.namespace"];
+
+fn supported(fields: &Field, selectable: &[String]) -> Result<(), Failure> {
+    let known =
+        |field: &str| EVERYWHERE.contains(&field) || selectable.iter().any(|path| path == field);
     match fields.terms().iter().find(|term| !known(&term.field)) {
         Some(term) => Err(Failure::bad_request(format!(
             "field label not supported: {}",

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use seatrial_apiserver::tls;
 use serde_json::{Value, json};
-use support::Api;
+use support::{Api, summary};
 use tokio::net::TcpListener;
 
 const V1: &str = "/apis/example.com/v1/namespaces/default/widgets";
@@ -73,7 +73,11 @@ async fn webhook() -> (u16, String) {
 
 fn definition(client: Value) -> Value {
     let version = |name: &str, storage: bool, field: Value| {
-        json!({ "name": name, "served": true, "storage": storage, "schema": { "openAPIV3Schema": {
+        let path = format!(
+            ".spec.{}",
+            field.as_object().unwrap().keys().next().unwrap()
+        );
+        json!({ "name": name, "served": true, "storage": storage, "selectableFields": [{ "jsonPath": path }], "schema": { "openAPIV3Schema": {
             "type": "object", "properties": { "spec": { "type": "object", "properties": field } } } } })
     };
     json!({
@@ -184,4 +188,72 @@ async fn services_without_endpoints_are_named() {
         "Internal error occurred: conversion webhook for example.com/v1, Kind=Widget failed: \
          Post \"https://converter.default.svc:443/convert\": service \"converter\" not found"
     );
+}
+
+/// A server with the kind and its webhook, and three objects of which two are large.
+async fn with_sizes() -> Api {
+    let (port, authority) = webhook().await;
+    let api = Api::start().await;
+    let url = format!("https://127.0.0.1:{port}/convert");
+    define(&api, json!({ "url": url, "caBundle": authority })).await;
+    for (name, size) in [("a", 12), ("b", 3), ("c", 20)] {
+        api.post(V1, widget(name, "v1", json!({ "size": size })))
+            .await
+            .expect(201);
+    }
+    api
+}
+
+async fn names(api: &Api, path: &str) -> Vec<String> {
+    let list = api.get(path).await.expect(200);
+    let items = list["items"].as_array().unwrap().iter();
+    items
+        .map(|item| item["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn fields_are_those_of_the_version_of_the_request() {
+    let api = with_sizes().await;
+    let large = format!("{V2}?fieldSelector=spec.large%3Dtrue");
+    assert_eq!(names(&api, &large).await, ["a", "c"]);
+    let small = format!("{V2}?fieldSelector=spec.large%3Dfalse");
+    assert_eq!(names(&api, &small).await, ["b"]);
+    let one = format!("{V2}?fieldSelector=spec.large%3Dtrue,metadata.name%3Db");
+    assert_eq!(names(&api, &one).await, [""; 0]);
+    let twelve = format!("{V1}?fieldSelector=spec.size%3D12");
+    assert_eq!(names(&api, &twelve).await, ["a"]);
+    let page = api.get(&format!("{large}&limit=1")).await.expect(200);
+    let next = page["metadata"]["continue"].as_str().unwrap();
+    let next = format!("{large}&limit=1&continue={next}");
+    assert_eq!(names(&api, &next).await, ["c"]);
+    let refused = api.get(&format!("{V2}?fieldSelector=spec.size%3D12")).await;
+    assert_eq!(refused.code, 400);
+    assert_eq!(refused.message(), "field label not supported: spec.size");
+    api.delete(&large).await.expect(200);
+    assert_eq!(names(&api, V1).await, ["b"]);
+}
+
+#[tokio::test]
+async fn watches_see_objects_of_the_version_come_and_go() {
+    let api = with_sizes().await;
+    let before = api.get(V1).await.expect(200)["metadata"]["resourceVersion"].clone();
+    let shrink = json!({ "spec": { "large": false } });
+    api.patch(&format!("{V2}/a"), "merge", shrink)
+        .await
+        .expect(200);
+    api.post(V2, widget("d", "v2", json!({ "large": true })))
+        .await
+        .expect(201);
+    api.delete(&format!("{V2}/b")).await.expect(200);
+    api.delete(&format!("{V2}/c")).await.expect(200);
+    let large = format!("{V2}?watch=1&timeoutSeconds=1&fieldSelector=spec.large%3Dtrue");
+    let since = format!("{large}&resourceVersion={}", before.as_str().unwrap());
+    let events = api.watch(&since).await;
+    assert_eq!(summary(&events), ["DELETED a", "ADDED d", "DELETED c"]);
+    assert_eq!(events[1]["object"]["spec"], json!({ "large": true }));
+    let now = api.watch(&large).await;
+    assert_eq!(summary(&now), ["ADDED d"]);
+    let sized = format!("{V1}?watch=1&timeoutSeconds=1&fieldSelector=spec.size%3D10");
+    assert_eq!(summary(&api.watch(&sized).await), ["ADDED d"]);
 }

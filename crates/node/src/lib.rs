@@ -21,6 +21,7 @@
 //! - `unsafe` occurs only below [`runtime`], each time with its reason.
 
 pub mod address;
+mod admission;
 pub mod agent;
 mod backoff;
 pub mod downward;

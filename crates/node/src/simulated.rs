@@ -147,6 +147,7 @@ pub async fn run(ctx: Context, nodes: SimulatedNodes) -> Result<Infallible, Erro
             addresses,
             capacity: node.capacity.pods,
             pods: 0,
+            ports: BTreeMap::new(),
         };
         (node.name.clone(), member)
     });

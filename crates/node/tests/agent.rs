@@ -438,3 +438,65 @@ async fn a_pull_is_given_up_when_the_pod_is_deleted() {
     test.gone("web").await;
     assert_eq!(test.world.told(), "leftovers, sandbox, stop");
 }
+
+/// A container that wants a port of the node.
+fn listening(port: u16) -> Value {
+    app(json!({"ports": [{"containerPort": 80, "hostPort": port}]}))
+}
+
+fn failed(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    status.is_some_and(|it| it.phase.as_deref() == Some("Failed"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_whose_port_is_taken_is_refused() {
+    let test = Test::start().await;
+    test.create("first", listening(8080)).await;
+    test.until("first", "ready", is_ready).await;
+    test.create("other", listening(8081)).await;
+    test.until("other", "ready", is_ready).await;
+    test.create("second", listening(8080)).await;
+    let pod = test.until("second", "refused", failed).await;
+    let status = pod.status.unwrap();
+    assert_eq!(status.reason.as_deref(), Some("NodePorts"));
+    let problem =
+        "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+    assert_eq!(
+        status.message.unwrap(),
+        format!("Pod was rejected: {problem}")
+    );
+    assert_eq!(
+        test.events("second").await,
+        [format!("NodePorts: {problem}")]
+    );
+    // The refused one takes nothing, and the port is free again when its owner is gone.
+    for name in ["first", "second"] {
+        test.pods
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
+        test.gone(name).await;
+    }
+    test.create("third", listening(8080)).await;
+    test.until("third", "ready", is_ready).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_without_room_or_on_the_wrong_node_is_refused() {
+    let test = Test::start().await;
+    let large = || app(json!({"resources": {"requests": {"cpu": "3"}}}));
+    test.create("first", large()).await;
+    test.until("first", "ready", is_ready).await;
+    test.create("second", large()).await;
+    let pod = test.until("second", "refused", failed).await;
+    assert_eq!(
+        pod.status.unwrap().message.unwrap(),
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 3000, capacity: 4000"
+    );
+    let mut elsewhere = app(json!({}));
+    elsewhere["nodeSelector"] = json!({"disk": "fast"});
+    test.create("third", elsewhere).await;
+    let pod = test.until("third", "refused", failed).await;
+    assert_eq!(pod.status.unwrap().reason.as_deref(), Some("NodeAffinity"));
+}

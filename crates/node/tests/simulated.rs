@@ -239,3 +239,37 @@ async fn thousands_of_pods_become_ready_in_seconds() {
         begin.elapsed()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_port_of_a_node_is_one_pods() {
+    let (_cluster, pods) = with_nodes(Behaviour::default()).await;
+    let listening = |name: &str, node: usize| {
+        let ports = json!([{"containerPort": 80, "hostPort": 8080}]);
+        let containers = json!([{"name": "app", "image": "shop:1", "ports": ports}]);
+        pod(name, node, json!({ "containers": containers }))
+    };
+    let phase = async |name: &str, wanted: &str| {
+        eventually(wanted, Duration::from_secs(10), async || {
+            let status = pods.get(name).await.unwrap().status.unwrap_or_default();
+            (status.phase.as_deref() == Some(wanted)).then_some(status)
+        })
+        .await
+    };
+    let create = async |pod: Pod| pods.create(&PostParams::default(), &pod).await.unwrap();
+    create(listening("first", 1)).await;
+    phase("first", "Running").await;
+    create(listening("elsewhere", 2)).await;
+    phase("elsewhere", "Running").await;
+    create(listening("second", 1)).await;
+    let refused = phase("second", "Failed").await;
+    assert_eq!(refused.reason.as_deref(), Some("NodePorts"));
+    for name in ["first", "second"] {
+        pods.delete(name, &DeleteParams::default()).await.unwrap();
+        eventually("the pod to go", Duration::from_mins(2), async || {
+            pods.get_opt(name).await.unwrap().is_none().then_some(())
+        })
+        .await;
+    }
+    create(listening("third", 1)).await;
+    phase("third", "Running").await;
+}

@@ -93,8 +93,21 @@ pub(crate) async fn served_records(
     call: &Call,
     records: Vec<Arc<Record>>,
 ) -> Result<Vec<Arc<Record>>, Failure> {
-    if !by_webhook(call.version()) {
-        return defaulted_records(call, records);
+    records_as(&call.state, call.kind(), call.version(), records).await
+}
+
+/// Stored records in a version.
+///
+/// # Errors
+/// Where the webhook fails.
+pub(super) async fn records_as(
+    state: &State,
+    kind: &Kind,
+    version: &Version,
+    records: Vec<Arc<Record>>,
+) -> Result<Vec<Arc<Record>>, Failure> {
+    if !by_webhook(version) {
+        return defaulted_records(kind, version, records);
     }
     if records.is_empty() {
         return Ok(records);
@@ -103,14 +116,9 @@ pub(crate) async fn served_records(
         .iter()
         .map(|record| Object::decode(&record.bytes))
         .collect();
-    let wanted = call.kind().api_version(call.version());
-    let converted = convert(
-        &call.state,
-        call.kind(),
-        &wanted,
-        objects.map_err(Failure::internal)?,
-    )
-    .await?;
+    let wanted = kind.api_version(version);
+    let objects = objects.map_err(Failure::internal)?;
+    let converted = convert(state, kind, &wanted, objects).await?;
     let pairs = records.iter().zip(&converted);
     let converted = pairs.map(|(record, object)| {
         Arc::new(Record {
@@ -118,14 +126,14 @@ pub(crate) async fn served_records(
             ..Record::clone(record)
         })
     });
-    defaulted_records(call, converted.collect())
+    defaulted_records(kind, version, converted.collect())
 }
 
 fn defaulted_records(
-    call: &Call,
+    kind: &Kind,
+    version: &Version,
     mut records: Vec<Arc<Record>>,
 ) -> Result<Vec<Arc<Record>>, Failure> {
-    let (kind, version) = (call.kind(), call.version());
     if matches!(&kind.origin, Origin::Custom(of) if of.has_defaults(&version.name)) {
         for record in &mut records {
             let bytes = defaulted(kind, version, record.bytes.clone())?;
@@ -162,7 +170,7 @@ async fn stored_as(
         .ok_or_else(|| Failure::internal("a conversion gave nothing"))
 }
 
-fn by_webhook(version: &Version) -> bool {
+pub(super) fn by_webhook(version: &Version) -> bool {
     matches!(version.conversion, Conversion::Webhook)
 }
 

@@ -27,6 +27,7 @@ fn row(group: &str, version: &str, kind: &str, plural: &str, scope: Scope) -> Ro
                 subresources: Vec::new(),
                 conversion: Conversion::Rename,
                 columns: table::built_in::columns(group, plural),
+                selectable: Vec::new(),
             }],
             stored_as: super::api_version(group, version),
             kind: kind.to_owned(),

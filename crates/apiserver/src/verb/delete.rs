@@ -171,7 +171,7 @@ fn success(call: &Call, object: &Object) -> Result<Response, Failure> {
 
 pub(super) async fn delete_collection(call: &Call) -> Result<Response, Failure> {
     let options = Options::read(call)?;
-    let mut listed = list::select(call)?;
+    let mut listed = list::select(call).await?;
     for record in &listed.items {
         let mut one = Call {
             state: std::sync::Arc::clone(&call.state),

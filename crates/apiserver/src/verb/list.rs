@@ -9,6 +9,7 @@ use seatrial_store::{Page, Record, Revision};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
+use crate::custom::selection;
 use crate::failure::{Cause, Failure, Reason};
 use crate::reply::Listed;
 use crate::selector::Filter;
@@ -46,13 +47,13 @@ impl Continue {
 }
 
 pub(super) async fn list(call: &Call) -> Result<Response, Failure> {
-    let mut listed = select(call)?;
+    let mut listed = select(call).await?;
     listed.items = crate::custom::conversion::served_records(call, listed.items).await?;
     listed.reply(&call.form, call.kind(), call.version(), call.state.now())
 }
 
 /// The objects that a list request selects.
-pub(super) fn select(call: &Call) -> Result<Listed, Failure> {
+pub(super) async fn select(call: &Call) -> Result<Listed, Failure> {
     let filter = Filter::of(call)?;
     let limit = call.number::<usize>("limit")?.filter(|&limit| limit > 0);
     let token = call
@@ -66,7 +67,8 @@ pub(super) fn select(call: &Call) -> Result<Listed, Failure> {
         }
         None => exact_revision(call)?,
     };
-    if let (Some(name), None) = (filter.name(), at)
+    let converting = selection::after_conversion(call.version(), &filter);
+    if let (Some(name), None, false) = (filter.name(), at, converting)
         && let Some(namespace) = one_place(call, &filter)
     {
         return Ok(one(call, &filter, namespace, name));
@@ -96,7 +98,11 @@ pub(super) fn select(call: &Call) -> Result<Listed, Failure> {
             failure.details.next = Some(next.encode());
             failure
         })?;
-    Ok(cut(listing.records, listing.revision, &filter, limit))
+    let mut records = listing.records;
+    if converting {
+        records = selection::shown(&call.state, call.kind(), call.version(), records).await?;
+    }
+    Ok(cut(records, listing.revision, &filter, limit))
 }
 
 /// A page is of the revision of its list: to ask for another makes no sense.

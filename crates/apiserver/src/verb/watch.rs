@@ -16,9 +16,9 @@ use tokio::time::Instant;
 
 use crate::accept::{Encoding, Form, Shape};
 use crate::call::Call;
-use crate::custom::conversion;
+use crate::custom::{conversion, selection};
 use crate::failure::{Cause, Failure};
-use crate::registry::Kind;
+use crate::registry::{Kind, Version};
 use crate::reply;
 use crate::selector::Filter;
 use crate::state::State;
@@ -70,6 +70,8 @@ struct Feed {
     watch: Option<Watch>,
     /// Objects that existed when the watch began and were asked for.
     existing: VecDeque<Arc<Record>>,
+    /// Such objects of which only a webhook can say whether they are selected.
+    unjudged: Vec<Arc<Record>>,
     initial: Initial,
     /// Sent before the watch ends at once.
     error: Option<Bytes>,
@@ -97,6 +99,7 @@ impl Feed {
             filter,
             watch: None,
             existing: VecDeque::new(),
+            unjudged: Vec::new(),
             initial: Initial::Done,
             error: None,
             bookmarks,
@@ -139,10 +142,11 @@ impl Feed {
         };
         match self.state.store.list(&self.kind.resource, &page) {
             Ok(listing) => {
-                let matching = listing.records.into_iter();
-                self.existing = matching
-                    .filter(|record| self.filter.matches(record))
-                    .collect();
+                if selection::after_conversion(self.version(), &self.filter) {
+                    self.unjudged = listing.records;
+                } else {
+                    self.keep(listing.records);
+                }
                 if announced && self.bookmarks {
                     self.initial = Initial::Owed(listing.revision);
                 }
@@ -152,8 +156,35 @@ impl Feed {
         }
     }
 
+    fn version(&self) -> &Version {
+        &self.kind.versions[self.version]
+    }
+
+    fn keep(&mut self, existing: Vec<Arc<Record>>) {
+        let matching = existing.into_iter();
+        self.existing = matching
+            .filter(|record| self.filter.matches(record))
+            .collect();
+    }
+
+    /// Selects among the objects of which only a webhook can say whether they are wanted.
+    async fn judge(&mut self) -> Result<(), Failure> {
+        let unjudged = std::mem::take(&mut self.unjudged);
+        let shown = selection::shown(&self.state, &self.kind, self.version(), unjudged).await?;
+        self.keep(shown);
+        Ok(())
+    }
+
     /// The next line, or `None` when the watch is over.
     async fn next(&mut self) -> Option<Bytes> {
+        if !self.unjudged.is_empty()
+            && let Err(failure) = self.judge().await
+        {
+            // Without its beginning the rest would be misunderstood.
+            self.watch = None;
+            self.initial = Initial::Done;
+            return Some(error_line(self.form.encoding, &failure));
+        }
         if let Some(record) = self.existing.pop_front() {
             return Some(self.line("ADDED", &record).await);
         }
@@ -171,8 +202,8 @@ impl Feed {
                 () = stopping.cancelled() => return None,
                 event = watch.next() => match event {
                     Ok(event) => {
-                        if let Some(name) = self.name_for(&event) {
-                            return Some(self.line(name, &event.record).await);
+                        if let Some(line) = self.line_for(&event).await {
+                            return Some(line);
                         }
                     }
                     Err(compacted) => {
@@ -202,13 +233,30 @@ impl Feed {
     /// The object was encoded when it was stored; a line is a copy of those bytes. Keeping whole lines
     /// with the events would spare each watcher that copy, at the price of holding every event of the
     /// log twice.
-    fn name_for(&self, event: &Event) -> Option<&'static str> {
-        let before = event
-            .previous
-            .as_ref()
-            .is_some_and(|record| self.filter.matches(record));
-        let after = self.filter.matches(&event.record);
-        let kind = match (event.kind, before, after) {
+    async fn line_for(&self, event: &Event) -> Option<Bytes> {
+        if !selection::after_conversion(self.version(), &self.filter) {
+            let name = self.name_for(event.kind, &event.record, event.previous.as_deref())?;
+            return Some(self.line(name, &event.record).await);
+        }
+        let shown = selection::shown_change(&self.state, &self.kind, self.version(), event).await;
+        match shown {
+            Ok((record, previous)) => {
+                let name = self.name_for(event.kind, &record, previous.as_deref())?;
+                Some(self.line(name, &record).await)
+            }
+            Err(failure) => Some(error_line(self.form.encoding, &failure)),
+        }
+    }
+
+    fn name_for(
+        &self,
+        kind: EventKind,
+        record: &Record,
+        previous: Option<&Record>,
+    ) -> Option<&'static str> {
+        let before = previous.is_some_and(|record| self.filter.matches(record));
+        let after = self.filter.matches(record);
+        let kind = match (kind, before, after) {
             (EventKind::Added, _, true) | (EventKind::Modified, false, true) => EventKind::Added,
             (EventKind::Modified, true, true) => EventKind::Modified,
             (EventKind::Modified, true, false) => EventKind::Deleted,

@@ -3,13 +3,14 @@
 use std::fs;
 use std::sync::{Arc, PoisonError};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Secret};
 use seatrial_controller::{Cache, Change, ObjectKey, key_of};
 use tokio::task::JoinSet;
 
 use super::sources::References;
 use super::worker::{Message, Worker};
 use super::{Error, Notices, Phase, Shared, handle};
+use crate::admission::{self, Demand, Refusal};
 use crate::registration::keep_alive;
 use crate::runtime::sandbox::remove_tree;
 
@@ -61,16 +62,18 @@ async fn follow(shared: &Arc<Shared>, workers: &mut JoinSet<()>) {
     let pods: Cache<Pod> = shared.ctx.cache().await;
     let maps: Cache<ConfigMap> = shared.ctx.cache().await;
     let secrets: Cache<Secret> = shared.ctx.cache().await;
+    let nodes: Cache<Node> = shared.ctx.cache().await;
     forget(shared, &pods);
     claim(shared, &pods);
-    let mut pods = pods.subscribe();
+    let known = Known { pods, nodes };
+    let mut pods = known.pods.subscribe();
     let mut maps = maps.subscribe();
     let mut secrets = secrets.subscribe();
     loop {
         tokio::select! {
             biased;
             Some(_) = workers.join_next() => {}
-            Some(change) = pods.recv() => pod_changed(shared, workers, change),
+            Some(change) = pods.recv() => pod_changed(shared, workers, &known, change),
             Some(change) = maps.recv() => {
                 let key = key_of(&**change.object());
                 source_changed(shared, &key, |references| references.config_maps.contains(&*key.name));
@@ -82,6 +85,46 @@ async fn follow(shared: &Arc<Shared>, workers: &mut JoinSet<()>) {
             else => return,
         }
     }
+}
+
+/// What the agent looks up beside what it follows.
+struct Known {
+    pods: Cache<Pod>,
+    nodes: Cache<Node>,
+}
+
+/// Whether the node takes a new pod, and what the pod then has of it.
+fn admit(shared: &Shared, known: &Known, pod: &Pod) -> Result<Arc<Demand>, Refusal> {
+    let demand = Arc::new(Demand::of(pod));
+    let status = pod.status.as_ref();
+    if status.is_some_and(|status| status.start_time.is_some()) {
+        // An earlier agent took it.
+        return Ok(demand);
+    }
+    let others: Vec<Arc<Demand>> = shared
+        .pods()
+        .iter()
+        .filter(|(key, entry)| stays(known, key, entry))
+        .filter_map(|(_, entry)| entry.demand.clone())
+        .collect();
+    let own = &shared.config.node;
+    let node = known.nodes.find("", &own.name);
+    let node = node.unwrap_or_else(|| Arc::new(own.object(shared.ctx.clock.now())));
+    admission::admit(pod, &demand, &node, &others).map(|()| demand)
+}
+
+/// Whether a pod still has what it took: it is there, and has not ended. The API is asked, as the scheduler does, or the two would
+/// disagree about a pod that was removed by force.
+fn stays(known: &Known, key: &ObjectKey, entry: &handle::Entry) -> bool {
+    let Some(pod) = known.pods.get(key) else {
+        return false;
+    };
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    pod.metadata.uid.as_deref() == Some(&entry.uid)
+        && !matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn is_ours(shared: &Shared, pod: &Pod) -> bool {
@@ -120,7 +163,12 @@ fn claim(shared: &Shared, pods: &Cache<Pod>) {
     }
 }
 
-fn pod_changed(shared: &Arc<Shared>, workers: &mut JoinSet<()>, change: Change<Pod>) {
+fn pod_changed(
+    shared: &Arc<Shared>,
+    workers: &mut JoinSet<()>,
+    around: &Known,
+    change: Change<Pod>,
+) {
     let pod = change.object().clone();
     if !is_ours(shared, &pod) {
         return;
@@ -140,7 +188,11 @@ fn pod_changed(shared: &Arc<Shared>, workers: &mut JoinSet<()>, change: Change<P
             }
             let live = handle::Live::default();
             let references = References::of(&pod);
-            let (worker, mailbox) = Worker::new(shared.clone(), pod, live.clone());
+            let admitted = admit(shared, around, &pod);
+            let (mut worker, mailbox) = Worker::new(shared.clone(), pod, live.clone());
+            if let Err(refusal) = &admitted {
+                worker.refuse(refusal);
+            }
             shared.pods().insert(
                 key,
                 handle::Entry {
@@ -148,6 +200,7 @@ fn pod_changed(shared: &Arc<Shared>, workers: &mut JoinSet<()>, change: Change<P
                     mailbox,
                     references,
                     live,
+                    demand: admitted.ok(),
                 },
             );
             workers.spawn(worker.run());

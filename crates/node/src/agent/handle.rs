@@ -14,6 +14,7 @@ use super::Agent;
 use super::attach::Attachment;
 use super::sources::References;
 use super::worker::Message;
+use crate::admission::Demand;
 use crate::logs::{Lines, Log, Options, Run};
 use crate::runtime::{self, Connection, ExecSpec, Process, Sandbox};
 
@@ -24,6 +25,8 @@ pub(super) struct Entry {
     pub(super) mailbox: mpsc::UnboundedSender<Message>,
     pub(super) references: References,
     pub(super) live: Live,
+    /// What it takes of the node; `None` where the node refused it.
+    pub(super) demand: Option<Arc<Demand>>,
 }
 
 /// What of a pod can be reached from outside its worker. Clones share it.

@@ -20,6 +20,7 @@ use super::probing::Probed;
 use super::start::{self, Started};
 use super::world::{Activity, Sandbox, Slot, World};
 use super::{Phase, Shared, security};
+use crate::admission::Refusal;
 use crate::images::Image;
 use crate::logs::Log;
 use crate::probe::Target;
@@ -148,6 +149,19 @@ impl Worker {
         };
         worker.introduce();
         (worker, messages)
+    }
+
+    /// The node does not take the pod: it has failed before it began.
+    pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        if self.world.course != Course::Living {
+            // It had ended before.
+            return;
+        }
+        self.tell(Notice::warning(&refusal.reason, &refusal.problem));
+        self.world.course = Course::Failed {
+            reason: refusal.reason.clone(),
+            message: refusal.message(),
+        };
     }
 
     /// Makes the containers known to those who ask for logs.

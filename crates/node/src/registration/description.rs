@@ -123,7 +123,7 @@ impl NodeDescription {
     }
 
     /// The Node to be created.
-    pub(super) fn object(&self, now: Timestamp) -> Node {
+    pub(crate) fn object(&self, now: Timestamp) -> Node {
         Node {
             metadata: ObjectMeta {
                 name: Some(self.name.clone()),

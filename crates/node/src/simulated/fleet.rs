@@ -15,6 +15,7 @@ use seatrial_controller::{Notice, ObjectKey, is_terminating, key_of};
 use super::behaviour::Behaviour;
 use super::pod::{Simulation, Turn, Write};
 use crate::address::Pool;
+use crate::admission::{HostPort, Refusal, any_clash, host_ports};
 use crate::status::pod_status;
 
 /// What is to be written. One at a time for each pod.
@@ -54,6 +55,8 @@ pub(super) struct Node {
     /// How many pods it takes.
     pub(super) capacity: u32,
     pub(super) pods: u32,
+    /// The pods that want ports of the node.
+    pub(super) ports: BTreeMap<ObjectKey, Vec<HostPort>>,
 }
 
 struct Entry {
@@ -72,6 +75,30 @@ enum Writing {
 }
 
 impl Node {
+    /// Takes the ports of the node that a pod wants, unless another pod has them.
+    fn reserve(
+        &mut self,
+        key: &ObjectKey,
+        pod: &Pod,
+        ended: impl Fn(&ObjectKey) -> bool,
+    ) -> Result<(), Refusal> {
+        let wanted = host_ports(pod);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let begun = pod
+            .status
+            .as_ref()
+            .is_some_and(|it| it.start_time.is_some());
+        let others = self.ports.iter().filter(|(key, _)| !ended(key));
+        // What an earlier process of ours let begin goes on.
+        if !begun && any_clash(&wanted, others.flat_map(|(_, ports)| ports)) {
+            return Err(Refusal::ports());
+        }
+        self.ports.insert(key.clone(), wanted);
+        Ok(())
+    }
+
     /// Gives a pod an address, or turns it away where the node is full.
     fn take_in(
         &mut self,
@@ -166,6 +193,7 @@ impl Fleet {
         }
         if let Some(node) = node_name(&entry.pod).and_then(|name| self.nodes.get_mut(name)) {
             node.pods -= 1;
+            node.ports.remove(key);
             if let Some(address) = entry.simulation.address() {
                 node.addresses.give_back(address);
             }
@@ -177,7 +205,16 @@ impl Fleet {
             return;
         };
         let arrival = (&self.random, now);
-        let mut simulation = node.take_in(pod, &self.behaviour, arrival);
+        let pods = &self.pods;
+        let ended = |key: &ObjectKey| pods.get(key).is_none_or(|entry| has_ended(&entry.pod));
+        let mut simulation = match node.reserve(&key, pod, ended) {
+            Ok(()) => node.take_in(pod, &self.behaviour, arrival),
+            Err(refusal) => {
+                node.pods += 1;
+                let message = refusal.message();
+                Simulation::rejected(node.host, &refusal.reason, message, now)
+            }
+        };
         let resumed = simulation.resume(pod, &self.random);
         let mut entry = Entry {
             pod: pod.clone(),
@@ -303,6 +340,14 @@ impl Fleet {
 
 fn is_deleting(entry: &Entry, now: Timestamp) -> bool {
     is_terminating(&*entry.pod) && entry.simulation.due().is_some_and(|due| due <= now)
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn node_name(pod: &Pod) -> Option<&str> {

@@ -27,6 +27,7 @@ fn fleet(behaviour: Behaviour, capacity: u32) -> Fleet {
         addresses,
         capacity,
         pods: 0,
+        ports: BTreeMap::new(),
     };
     Fleet::new(
         BTreeMap::from([("node".to_owned(), node)]),
