@@ -28,6 +28,7 @@ fuzz: ## Feed every decoder with bytes nobody should send, for ten minutes
 bench: ## Measure the figures of the README on this machine
 	$(CARGO) bench --package seatrial --bench figures
 	$(CARGO) bench --package seatrial-apiserver --bench api
+	$(CARGO) bench --package seatrial-apiserver --bench watches
 	$(CARGO) bench --package seatrial-scheduler --bench chain
 	$(CARGO) bench --package seatrial-node --bench pod_start
 	$(CARGO) bench --package seatrial-store --bench commit

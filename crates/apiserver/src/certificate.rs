@@ -48,13 +48,14 @@ fn wanted(name: &X509Name<'_>) -> Wanted {
     }
 }
 
-/// Who the bearer of a verified certificate (DER) is: the common name is the user, organisations are
-/// the groups.
-pub(crate) fn identity(certificate: &[u8]) -> Option<Identity> {
+/// Who the bearer of a verified certificate (DER) is, and until when: the common name is the user,
+/// organisations are the groups.
+pub(crate) fn identity(certificate: &[u8]) -> Option<(Identity, Timestamp)> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let Wanted { user, groups } = wanted(certificate.subject());
     let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-    (!user.is_empty()).then(|| Identity::user(&user, &groups))
+    let ends = Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()?;
+    (!user.is_empty()).then(|| (Identity::user(&user, &groups), ends))
 }
 
 /// What a request (PEM) asks for.
@@ -147,7 +148,7 @@ mod tests {
         let (_, pem) = x509_parser::pem::parse_x509_pem(signed.as_bytes()).unwrap();
         assert_eq!(
             identity(&pem.contents),
-            Some(Identity::user("jane", &["devs"]))
+            Some((Identity::user("jane", &["devs"]), at(1_767_312_000)))
         );
         let (_, parsed) = x509_parser::parse_x509_certificate(&pem.contents).unwrap();
         assert_eq!(parsed.validity().not_after.timestamp(), 1_767_312_000);

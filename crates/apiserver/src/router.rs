@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use bytes::Bytes;
 use http::Method;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tracing::Level;
 
@@ -136,6 +137,10 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
 }
 
 async fn read(body: axum::body::Body) -> Result<Bytes, Failure> {
+    // Where it is announced, nothing of it has to be read.
+    if body.size_hint().lower() > BODY_LIMIT as u64 {
+        return Err(Failure::too_large(BODY_LIMIT));
+    }
     let collected = http_body_util::Limited::new(body, BODY_LIMIT).collect();
     let Ok(collected) = tokio::time::timeout(BODY_TIME, collected).await else {
         let message = "Timeout: request did not complete within the allotted timeout";

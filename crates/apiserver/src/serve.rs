@@ -1,6 +1,7 @@
 //! Serving over TLS: the door at which clients from outside say who they are.
 
 mod patience;
+mod peer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +15,19 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::certificate;
 use crate::failure::{Failure, Reason};
 use crate::identity::Identity;
 use crate::server::Server;
 use crate::state::State;
+use crate::tls::Door;
 use crate::token::{self, BearerTokens};
 use patience::Patient;
+pub(crate) use peer::Anybody;
+use peer::Peer;
 
 /// How long a client may take to shake hands.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -39,28 +41,23 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests at a time on one connection; a client with many informers has a watch for each.
 const STREAMS: u32 = 1000;
 
-/// Who a connection's client certificate says is speaking.
-#[derive(Clone)]
-struct Peer(Identity);
-
 async fn authenticate(
     Shared(state): Shared<Arc<State>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let identity = match request.extensions_mut().remove::<Peer>() {
-        Some(Peer(identity)) => Some(identity),
-        None => match bearer(&state, &request) {
-            Ok(identity) => identity,
-            Err(why) => {
-                tracing::debug!(why, "a token was refused");
-                return Failure::new(Reason::Unauthorized, "Unauthorized").into_response();
-            }
-        },
+    let peer = request.extensions_mut().remove::<Peer>();
+    let shown = peer.unwrap_or(Peer::Unnamed).identity(state.now());
+    // As upstream: the certificate counts first; where it is no good, a token may still be.
+    let identity = match (shown, bearer(&state, &request)) {
+        (Ok(Some(identity)), _) | (_, Ok(Some(identity))) => identity,
+        (Ok(None), Ok(None)) => Identity::anonymous(),
+        (Err(why), _) | (_, Err(why)) => {
+            tracing::debug!(why, "a certificate or token was refused");
+            return Failure::new(Reason::Unauthorized, "Unauthorized").into_response();
+        }
     };
-    request
-        .extensions_mut()
-        .insert(identity.unwrap_or_else(Identity::anonymous));
+    request.extensions_mut().insert(identity);
     next.run(request).await
 }
 
@@ -70,14 +67,16 @@ fn bearer(state: &State, request: &Request) -> Result<Option<Identity>, String> 
         return Ok(None);
     };
     let text = header.to_str().map_err(|error| error.to_string())?;
-    let Some((scheme, token)) = text.trim().split_once(' ') else {
-        return Ok(None);
-    };
-    // Other schemes are nobody's business here, as upstream.
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(None);
+    // Other schemes are nobody's business here, nor is what comes after a token, as upstream.
+    let mut words = text.trim().split(' ');
+    match (words.next(), words.next()) {
+        (Some(scheme), Some(token))
+            if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() =>
+        {
+            token::authenticate(state, token, &[]).map(|(identity, _)| Some(identity))
+        }
+        _ => Ok(None),
     }
-    token::authenticate(state, token.trim(), &[]).map(|(identity, _)| Some(identity))
 }
 
 /// Serves `server` on `listener` until `shutdown`, then lets requests that are under way finish for a
@@ -85,16 +84,15 @@ fn bearer(state: &State, request: &Request) -> Result<Option<Identity>, String> 
 pub async fn serve(
     server: &Server,
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    door: impl Into<Door>,
     tokens: BearerTokens,
     shutdown: CancellationToken,
 ) {
     let state = Arc::clone(server.state());
     state.authentication.accept(tokens);
-    let router = server
-        .router()
-        .layer(middleware::from_fn_with_state(state, authenticate));
-    let acceptor = TlsAcceptor::from(tls);
+    let authenticate = middleware::from_fn_with_state(Arc::clone(&state), authenticate);
+    let router = server.router().layer(authenticate);
+    let door = door.into();
     let watching =
         crate::aggregation::watch_availability(Arc::clone(server.state()), shutdown.clone());
     tokio::spawn(watching);
@@ -114,12 +112,12 @@ pub async fn serve(
             },
         };
         let router = router.clone().layer(Extension(address));
-        tokio::spawn(converse(
-            acceptor.clone(),
-            stream,
+        let visit = Visit {
+            door: door.clone(),
+            state: Arc::clone(&state),
             router,
-            graceful.watcher(),
-        ));
+        };
+        tokio::spawn(converse(visit, stream, graceful.watcher()));
     }
     server.stop();
     if tokio::time::timeout(DRAIN, graceful.shutdown())
@@ -130,16 +128,23 @@ pub async fn serve(
     }
 }
 
+/// What a connection needs to know of the server.
+struct Visit {
+    door: Door,
+    state: Arc<State>,
+    router: Router,
+}
+
 /// One connection, from the handshake to its end.
-async fn converse(acceptor: TlsAcceptor, stream: TcpStream, mut router: Router, watcher: Watcher) {
+async fn converse(visit: Visit, stream: TcpStream, watcher: Watcher) {
+    let acceptor = TlsAcceptor::from(visit.door.server);
     let Some(stream) = shake_hands(&acceptor, stream).await else {
         return;
     };
     let shown = stream.get_ref().1.peer_certificates();
-    if let Some(identity) = shown.and_then(|chain| certificate::identity(chain.first()?)) {
-        router = router.layer(Extension(Peer(identity)));
-    }
-    let service = TowerToHyperService::new(router);
+    let peer = Peer::of(shown, visit.door.clients.as_deref(), visit.state.now());
+    drop(visit.state);
+    let service = TowerToHyperService::new(visit.router.layer(Extension(peer)));
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
     builder

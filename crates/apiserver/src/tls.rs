@@ -13,6 +13,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use crate::serve::Anybody;
+
 /// Names under which the server is always reached.
 const NAMES: [&str; 7] = [
     "localhost",
@@ -143,21 +145,43 @@ fn set_validity(parameters: &mut CertificateParams) {
 /// # Errors
 /// Where the text is no certificate and key, or they do not fit together.
 pub fn configuration(pair: &Pair) -> Result<Arc<ServerConfig>, Error> {
-    configured(pair, None)
+    configured(pair, WebPkiClientVerifier::no_client_auth())
+}
+
+/// What a listener serves with, and whose certificates of clients say who somebody is.
+#[derive(Debug, Clone)]
+pub struct Door {
+    pub(crate) server: Arc<ServerConfig>,
+    pub(crate) clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl From<Arc<ServerConfig>> for Door {
+    /// A door at which certificates say nothing.
+    fn from(server: Arc<ServerConfig>) -> Self {
+        Self {
+            server,
+            clients: None,
+        }
+    }
 }
 
 /// As [`configuration`]; clients may show a certificate that this authority (PEM) has issued.
 ///
 /// # Errors
 /// Where the text is no certificate and key, or they do not fit together.
-pub fn configuration_with_clients(
-    pair: &Pair,
-    authority: &str,
-) -> Result<Arc<ServerConfig>, Error> {
-    configured(pair, Some(authority))
+pub fn configuration_with_clients(pair: &Pair, authority: &str) -> Result<Door, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let authority = client_verifier(authority, &provider)?;
+    let anybody = Arc::new(Anybody {
+        authority: Arc::clone(&authority),
+    });
+    Ok(Door {
+        server: configured(pair, anybody)?,
+        clients: Some(authority),
+    })
 }
 
-/// Lets in clients that show a certificate of the authority, and clients that show none.
+/// Tells certificates of the authority from others.
 fn client_verifier(
     authority: &str,
     provider: &Arc<CryptoProvider>,
@@ -172,12 +196,14 @@ fn client_verifier(
         roots.add(certificate).map_err(Error::Configure)?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .allow_unauthenticated()
         .build()
         .map_err(|source| unreadable(source.into()))
 }
 
-fn configured(pair: &Pair, clients: Option<&str>) -> Result<Arc<ServerConfig>, Error> {
+fn configured(
+    pair: &Pair,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, Error> {
     let unreadable = |what| {
         move |source: rustls::pki_types::pem::Error| Error::Read {
             what,
@@ -190,14 +216,10 @@ fn configured(pair: &Pair, clients: Option<&str>) -> Result<Arc<ServerConfig>, E
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes())
         .map_err(unreadable("server's private key"))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = match clients {
-        Some(authority) => client_verifier(authority, &provider)?,
-        None => WebPkiClientVerifier::no_client_auth(),
-    };
     let mut configuration = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(Error::Configure)?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(clients)
         .with_single_cert(chain, key)
         .map_err(Error::Configure)?;
     configuration.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -4,6 +4,7 @@
 //! one; what it is bound to (the account, a pod, a Secret, a node) must still exist each time it is used.
 
 mod authentication;
+mod bound;
 pub(crate) mod discovery;
 mod key;
 

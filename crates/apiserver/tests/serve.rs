@@ -6,46 +6,10 @@ mod support;
 
 use futures::TryStreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::Client;
 use kube::api::{Api, ListParams, PostParams, WatchEvent, WatchParams};
-use kube::{Client, Config};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use seatrial_apiserver::{BearerTokens, Identity, certificate, serve, tls};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-
-/// A server on a port, and how to reach it.
-struct Served {
-    configuration: Config,
-    authority: tls::Pair,
-    shutdown: CancellationToken,
-    ended: tokio::task::JoinHandle<()>,
-}
-
-async fn served() -> Served {
-    let api = support::Api::start().await;
-    let authority = tls::authority().unwrap();
-    let pair = tls::issue(&authority, &[]).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let tokens = BearerTokens::new([("right".to_owned(), Identity::admin())]);
-    let shutdown = CancellationToken::new();
-    let settings = tls::configuration_with_clients(&pair, &authority.certificate).unwrap();
-    let stop = shutdown.clone();
-    let ended = tokio::spawn(async move {
-        serve(&api.server, listener, settings, tokens, stop).await;
-    });
-    let mut configuration = Config::new(format!("https://{address}").parse().unwrap());
-    let root = CertificateDer::from_pem_slice(authority.certificate.as_bytes()).unwrap();
-    configuration.root_cert = Some(vec![root.to_vec()]);
-    configuration.auth_info.token = Some("right".to_owned().into());
-    Served {
-        configuration,
-        authority,
-        shutdown,
-        ended,
-    }
-}
+use seatrial_apiserver::certificate;
+use support::door::served;
 
 fn map(name: &str) -> ConfigMap {
     serde_json::from_value(support::config_map(name)).unwrap()
@@ -120,7 +84,7 @@ async fn a_certificate_of_the_authority_says_who_somebody_is() {
         .push(DnType::CommonName, "jane");
     let key = KeyPair::generate().unwrap();
     let request = parameters.serialize_request(&key).unwrap().pem().unwrap();
-    let now = seatrial_clock::Clock::now(&seatrial_clock::SystemClock);
+    let now = seatrial_clock::Clock::now(&support::Still);
     let (begins, ends) = (
         now - jiff::SignedDuration::from_hours(1),
         now + jiff::SignedDuration::from_hours(1),

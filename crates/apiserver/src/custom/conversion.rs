@@ -44,7 +44,9 @@ pub(crate) async fn served_as(
         return defaulted(kind, version, bytes);
     }
     let object = Object::decode(&bytes).map_err(Failure::internal)?;
-    let converted = convert(state, kind, &kind.api_version(version), vec![object]).await?;
+    let api_version = kind.api_version(version);
+    // Boxed, so that what waits for any object, each watch foremost, has no room for a call that few make.
+    let converted = Box::pin(convert(state, kind, &api_version, vec![object])).await?;
     let bytes = converted
         .first()
         .map(Object::as_stored)

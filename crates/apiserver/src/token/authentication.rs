@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use seatrial_store::Key;
 use sha2::{Digest as _, Sha256};
 
-use super::{Claims, ISSUER, Named, SigningKey, identity, same, subject};
+use super::bound::{LEEWAY, still_there};
+use super::{Claims, ISSUER, SigningKey, identity, same, subject};
 use crate::identity::Identity;
 use crate::state::State;
 
@@ -146,43 +146,17 @@ pub(crate) fn authenticate(
     if claims.issuer != ISSUER || claims.subject != subject(&claims.own) {
         return Err("invalid bearer token".to_owned());
     }
-    if now >= claims.expires {
+    if now > claims.expires.saturating_add(LEEWAY) {
         return Err("service account token has expired".to_owned());
     }
-    if now < claims.not_before {
+    let soon = now + LEEWAY;
+    if soon < claims.not_before {
         return Err("service account token is not valid yet".to_owned());
+    }
+    if soon < claims.issued {
+        return Err("service account token is issued in the future".to_owned());
     }
     let audiences = for_whom(&claims.audiences)?;
     still_there(state, &claims)?;
     Ok((identity(&claims), audiences))
-}
-
-/// Whether everything that the token is bound to still is what it was.
-fn still_there(state: &State, claims: &Claims) -> Result<(), String> {
-    let own = &claims.own;
-    let namespace = own.namespace.as_str();
-    let is = |resource: &str, namespace: &str, object: &Named| {
-        let key = Key::new(resource, namespace, &object.name);
-        let record = state.store.get(&key);
-        record.is_some_and(|record| record.metadata.uid == object.uid)
-    };
-    let bound = |resource, namespace, object: &Option<Named>| {
-        object
-            .as_ref()
-            .is_none_or(|object| is(resource, namespace, object))
-    };
-    if !is("serviceaccounts", namespace, &own.serviceaccount) {
-        return Err(format!(
-            "service account {namespace}/{} has been deleted",
-            own.serviceaccount.name
-        ));
-    }
-    if bound("pods", namespace, &own.pod)
-        && bound("secrets", namespace, &own.secret)
-        // The node of a bound pod is only information.
-        && (own.pod.is_some() || bound("nodes", "", &own.node))
-    {
-        return Ok(());
-    }
-    Err("service account token has been invalidated".to_owned())
 }

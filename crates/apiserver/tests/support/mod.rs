@@ -8,6 +8,8 @@
     clippy::panic
 )] // Each test file uses a part.
 
+pub mod door;
+
 use std::sync::Arc;
 
 use axum::body::Body;
