@@ -12,6 +12,7 @@
 //! cluster ends every process it started and leaves everything else on disk.
 
 mod auditing;
+mod compaction;
 mod data;
 mod delivery;
 mod kubeconfig;

@@ -135,7 +135,8 @@ impl Store {
         Watch::start(Arc::clone(&self.state), resource, after)
     }
 
-    /// Forgets the watch log up to and including `revision`, for every resource.
+    /// Forgets the watch log up to and including `revision`, for every resource, and tells no state before it any more. A watcher
+    /// that missed none of the changes goes on.
     pub fn compact(&self, revision: Revision) {
         self.state.compact(revision);
     }

@@ -37,6 +37,8 @@ struct Shelves {
     shelves: BTreeMap<Arc<str>, Shelf>,
     /// The floor of shelves that do not exist yet.
     floor: Revision,
+    /// Earlier states than this are told no more, even where they could be.
+    compacted: Revision,
 }
 
 /// The visible state.
@@ -90,6 +92,7 @@ impl State {
             revision,
             shelves: BTreeMap::new(),
             floor: revision,
+            compacted: revision,
         };
         for record in records {
             let shelf = shelves.shelf(&record.key.resource);
@@ -135,6 +138,12 @@ impl State {
     pub(crate) fn list(&self, resource: &str, page: &Page<'_>) -> Result<Listing, Compacted> {
         let shelves = self.read();
         let revision = page.at.unwrap_or(shelves.revision);
+        if revision < shelves.compacted {
+            return Err(Compacted {
+                asked: revision,
+                oldest: shelves.compacted,
+            });
+        }
         let Some(shelf) = shelves.shelves.get(resource) else {
             return Ok(Listing {
                 revision,
@@ -184,7 +193,7 @@ impl State {
     pub(crate) fn compact(&self, revision: Revision) {
         let mut shelves = self.write();
         let revision = revision.min(shelves.revision);
-        shelves.floor = shelves.floor.max(revision);
+        shelves.compacted = shelves.compacted.max(revision);
         for shelf in shelves.shelves.values_mut() {
             while shelf
                 .log
@@ -193,7 +202,6 @@ impl State {
             {
                 shelf.forget();
             }
-            shelf.floor = shelf.floor.max(revision);
         }
     }
 

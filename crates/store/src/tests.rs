@@ -196,10 +196,25 @@ async fn the_log_forgets_and_says_so() {
             .revision,
         3
     );
+    let before = |revision| Page {
+        at: Some(revision),
+        ..Page::default()
+    };
+    assert!(store.list("pods", &before(3)).is_ok());
+    let mut quiet = store.watch("services", 3).unwrap();
     store.compact(4);
     assert!(store.watch("pods", 3).is_err());
-    assert!(store.watch("services", 3).is_err());
-    assert!(store.watch("services", 4).is_ok());
+    for resource in ["pods", "services"] {
+        let listed = store.list(resource, &before(3)).map(|it| it.revision);
+        let compacted = Compacted {
+            asked: 3,
+            oldest: 4,
+        };
+        assert_eq!(listed, Err(compacted));
+        assert!(store.list(resource, &before(4)).is_ok());
+    }
+    // Whoever missed nothing goes on: no change of this resource is forgotten.
+    assert_eq!(quiet.try_next().map(|event| event.is_none()), Ok(true));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Auditing, Data, Parts};
+use super::{Auditing, Data, Parts, compaction};
 use crate::adapter::ClusterAuthority;
 
 /// The running API server.
@@ -119,6 +119,8 @@ pub(crate) async fn start(
         (secrets.step_token, pipeline),
     ]);
     let (serving, stop) = (server.clone(), stop.clone());
+    let (kept, until) = (server.clone(), stop.clone());
+    tasks.spawn(async move { compaction::run(&kept.state().store, &until).await });
     tasks.spawn(async move { serve(&serving, listener, tls, tokens, stop).await });
     Ok(Plane { server })
 }
