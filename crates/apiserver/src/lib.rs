@@ -46,7 +46,6 @@ mod outbound;
 mod ownership;
 mod proxy;
 mod question;
-pub mod reach;
 pub mod registry;
 mod reply;
 mod router;

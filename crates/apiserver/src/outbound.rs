@@ -20,6 +20,17 @@ use serde_json::Value;
 use crate::state::State;
 use crate::stream::Duplex;
 
+/// A Service of the cluster, and one of its ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServicePort {
+    /// The Service's namespace.
+    pub(crate) namespace: String,
+    /// The Service's name.
+    pub(crate) name: String,
+    /// The number of the port in the Service.
+    pub(crate) port: u16,
+}
+
 /// The largest reply that is read, in bytes.
 const REPLY_LIMIT: usize = 16 << 20;
 

@@ -15,7 +15,6 @@ use crate::audit::Audit;
 use crate::failure::Failure;
 use crate::object::Object;
 use crate::openapi::Documents;
-use crate::reach::ServiceReach;
 use crate::registry::{Kind, Registry};
 use crate::stream::PodStreams;
 use crate::subresource::PodLogs;
@@ -46,8 +45,6 @@ pub struct State {
     admission: RwLock<Arc<Chain>>,
     /// The certificates by which pods know this server, as PEM.
     authority: OnceLock<String>,
-    /// Whoever reaches the services of the cluster.
-    reach: OnceLock<Arc<dyn ServiceReach>>,
     /// Whoever has the logs of pods.
     logs: OnceLock<Arc<dyn PodLogs>>,
     /// Whoever can measure pods and nodes.
@@ -68,7 +65,6 @@ impl State {
             random,
             admission: RwLock::default(),
             authority: OnceLock::new(),
-            reach: OnceLock::new(),
             logs: OnceLock::new(),
             streams: OnceLock::new(),
             usage: OnceLock::new(),
@@ -114,18 +110,6 @@ impl State {
     /// The certificates by which pods know this server, as PEM.
     pub fn authority(&self) -> Option<&str> {
         self.authority.get().map(String::as_str)
-    }
-
-    /// Says who reaches the services of the cluster; only the first to say so is heard.
-    pub fn reach_services_by(&self, reach: Arc<dyn ServiceReach>) {
-        if self.reach.set(reach).is_err() {
-            tracing::warn!("the services of the cluster are reached already");
-        }
-    }
-
-    /// Whoever reaches the services of the cluster.
-    pub(crate) fn reach(&self) -> Option<&Arc<dyn ServiceReach>> {
-        self.reach.get()
     }
 
     /// Says who has the logs of pods; only the first to say so is heard.

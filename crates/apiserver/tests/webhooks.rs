@@ -5,7 +5,6 @@
 mod support;
 
 use std::convert::Infallible;
-use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,8 +18,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use seatrial_apiserver::reach::{ServicePort, ServiceReach};
-use seatrial_apiserver::stream::Duplex;
+use seatrial_apiserver::stream::{
+    ContainerPlace, Duplex, PodPlace, PodStreams, StreamError, Wires,
+};
 use seatrial_apiserver::tls;
 use serde_json::{Value, json};
 use support::{Api, DEPLOYMENTS, MAPS, config_map, deployment};
@@ -236,7 +236,7 @@ async fn who_gives_no_usable_answer_is_an_error_or_ignored() {
         lines.push(format!("{} {message}", refused.code));
     }
     expect![[r#"
-        500 Internal error occurred: failed calling webhook "liar.example.com": failed to call webhook: expected response.uid=UID, got "another"
+        500 Internal error occurred: failed calling webhook "liar.example.com": received invalid webhook response: expected response.uid=UID, got "another"
         500 Internal error occurred: failed calling webhook "garbage.example.com": failed to call webhook: couldn't decode the response: expected value at line 1 column 1
         500 Internal error occurred: failed calling webhook "error.example.com": failed to call webhook: an error on the server ("out of coffee") has prevented the request from succeeding (code 500)
         500 Internal error occurred: failed calling webhook "hang.example.com": failed to call webhook: Post "https://127.0.0.1:PORT/hang?timeout=1s": context deadline exceeded
@@ -367,26 +367,60 @@ async fn selectors_and_conditions_choose_the_changes() {
     );
 }
 
-/// Takes every service to the one server.
-struct Reach(u16);
+/// The processes of every pod: a connection to port 8443 of the pod `guard` is one to the one server.
+struct Processes(u16);
 
 #[async_trait]
-impl ServiceReach for Reach {
-    async fn connect(&self, to: &ServicePort) -> io::Result<Box<dyn Duplex>> {
-        if to.name != "guard" {
-            let text = format!("no endpoints available for service {:?}", to.name);
-            return Err(io::Error::new(io::ErrorKind::NotConnected, text));
-        }
-        Ok(Box::new(TcpStream::connect(("127.0.0.1", self.0)).await?))
+impl PodStreams for Processes {
+    async fn check(&self, _: &PodPlace) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    async fn exec(&self, _: &ContainerPlace, _: Vec<String>, _: Wires) -> Result<i32, StreamError> {
+        unreachable!("a webhook is a port")
+    }
+
+    async fn attach(&self, _: &ContainerPlace, _: Wires) -> Result<(), StreamError> {
+        unreachable!("a webhook is a port")
+    }
+
+    async fn connect(&self, pod: &PodPlace, port: u16) -> Result<Box<dyn Duplex>, StreamError> {
+        assert_eq!((pod.pod.as_str(), port), ("guard", 8443));
+        let stream = TcpStream::connect(("127.0.0.1", self.0)).await;
+        Ok(Box::new(stream.unwrap()))
     }
 }
 
+/// A Service whose port 443 leads to port 8443 of a pod of the same name, if there is one.
+async fn service(api: &Api, name: &str, with_pod: bool) {
+    let core = "/api/v1/namespaces/default";
+    let ports = json!([{"name": "https", "port": 443, "targetPort": 8443}]);
+    let object =
+        json!({"metadata": {"name": name}, "spec": {"selector": {"app": name}, "ports": ports}});
+    api.post(&format!("{core}/services"), object)
+        .await
+        .expect(201);
+    let endpoints = if with_pod {
+        api.post(&format!("{core}/pods"), support::pod(name))
+            .await
+            .expect(201);
+        json!([{"addresses": ["10.244.0.7"], "targetRef": {"kind": "Pod", "namespace": "default", "name": name}}])
+    } else {
+        json!([])
+    };
+    let slice = json!({"metadata": {"name": format!("{name}-1"), "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4", "ports": [{"name": "https", "port": 8443}], "endpoints": endpoints});
+    let slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+    api.post(slices, slice).await.expect(201);
+}
+
 #[tokio::test]
-async fn a_webhook_behind_a_service_is_reached_through_the_network() {
+async fn a_webhook_behind_a_service_is_reached_through_its_pod() {
     let (api, server) = (Api::start().await, Server::start().await);
-    api.server
-        .state()
-        .reach_services_by(Arc::new(Reach(server.port)));
+    let processes = Arc::new(Processes(server.port));
+    api.server.state().stream_with(processes);
+    service(&api, "guard", true).await;
+    service(&api, "nobody", false).await;
     let behind = |service: &str| {
         json!({"clientConfig": {"caBundle": server.bundle,
             "service": {"namespace": "default", "name": service, "path": "/warn"}}})

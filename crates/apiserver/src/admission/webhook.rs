@@ -98,8 +98,8 @@ async fn ask(
         "request": request,
     });
     let reply = hook.client.post(change.state, &review, hook.timeout).await;
-    let verdict = reply.and_then(|reply| verdict::read(&reply, &uid));
-    let verdict = verdict.map_err(|error| Problem::Failed(error.to_string()))?;
+    let reply = reply.map_err(Problem::call)?;
+    let verdict = verdict::read(&reply, &uid)?;
     for (key, value) in &verdict.annotations {
         change
             .notes
@@ -132,7 +132,7 @@ fn settle(hook: &Hook, change: &Change<'_>, kind: &str, problem: Problem) -> Res
             Ok(())
         }
         Problem::Failed(error) => Err(Failure::internal(format!(
-            "failed calling webhook {:?}: failed to call webhook: {error}",
+            "failed calling webhook {:?}: {error}",
             hook.name
         ))),
     }

@@ -272,6 +272,18 @@ async fn ask(
     Ok(converted)
 }
 
+/// Labels and annotations are texts, or typed clients could not read the object.
+fn texts(object: &Object, field: &str) -> Result<(), String> {
+    match object.at(&["metadata", field]) {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::Object(map)) => match map.iter().find(|(_, value)| !value.is_string()) {
+            Some((key, _)) => Err(format!("metadata.{field}[{key}] must be a string")),
+            None => Ok(()),
+        },
+        Some(_) => Err(format!("metadata.{field} must be a map")),
+    }
+}
+
 /// Checks what a webhook made, and undoes what it may not change: of the metadata only labels and annotations are its own.
 fn accept(old: &Object, mut new: Object, wanted: &str) -> Result<Object, String> {
     if new.text(&["apiVersion"]) != wanted {
@@ -300,6 +312,7 @@ fn accept(old: &Object, mut new: Object, wanted: &str) -> Result<Object, String>
     }
     let mut metadata = old.at(&["metadata"]).cloned().unwrap_or_else(|| json!({}));
     for field in ["labels", "annotations"] {
+        texts(&new, field)?;
         match new.at(&["metadata", field]) {
             Some(value) => metadata[field] = value.clone(),
             None => {

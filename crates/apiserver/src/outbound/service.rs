@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::{Error, dial};
 use crate::object::Object;
-use crate::reach::ServicePort;
 use crate::state::State;
 use crate::stream::{Duplex, PodPlace};
 
@@ -17,22 +16,13 @@ struct Endpoint {
     pod: Option<String>,
 }
 
-/// Connects to a port of a Service: as whoever has the cluster's network does it, or else by ourselves.
+/// Connects to a port of a Service: to a pod through whoever has the processes, to what is no pod directly.
 pub(crate) async fn connect(
     state: &State,
     namespace: &str,
     name: &str,
     port: u16,
 ) -> Result<Box<dyn Duplex>, Error> {
-    if let Some(reach) = state.reach() {
-        let to = ServicePort {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            port,
-        };
-        let connected = reach.connect(&to).await;
-        return connected.map_err(|error| Error::Service(error.to_string()));
-    }
     let service = object(state, "services", namespace, name);
     let service = service.ok_or_else(|| Error::Service(format!("service {name:?} not found")))?;
     if service.text(&["spec", "type"]) == "ExternalName" {

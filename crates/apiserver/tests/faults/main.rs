@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // Tests.
 
 mod bodies;
+mod conversion;
 mod numbers;
 mod paths;
 mod rights;

@@ -17,8 +17,7 @@ use serde_json::Value;
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
-use crate::outbound::{self, Trust, dial, service, trust};
-use crate::reach::ServicePort;
+use crate::outbound::{self, ServicePort, Trust, dial, service, trust};
 use crate::state::State;
 use crate::stream::Duplex;
 
@@ -63,9 +62,6 @@ pub(super) enum Error {
         /// The beginning of what it said.
         body: String,
     },
-    /// It answered something else than a review.
-    #[error("{0}")]
-    Answer(String),
 }
 
 /// A client of one webhook; keeps connections open.

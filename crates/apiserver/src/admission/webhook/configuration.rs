@@ -8,7 +8,7 @@ use super::client::{Address, Client};
 use crate::admission::expression::{Conditions, environment};
 use crate::admission::matching::Matching;
 use crate::object::Object;
-use crate::reach::ServicePort;
+use crate::outbound::ServicePort;
 
 /// Upstream's bounds of `timeoutSeconds`.
 const DEFAULT_TIMEOUT: u64 = 10;

@@ -6,15 +6,26 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::client::Error;
 use crate::failure::{Cause, Failure};
 
 /// Why a webhook did not simply say yes.
 pub(super) enum Problem {
     /// It said no, or asking it makes no sense: the failure policy does not matter.
     Refusal(Failure),
-    /// It gave no usable answer.
+    /// It gave no usable answer, in upstream's words.
     Failed(String),
+}
+
+impl Problem {
+    /// There is no answer, or none that can be read.
+    pub(super) fn call(error: impl std::fmt::Display) -> Self {
+        Self::Failed(format!("failed to call webhook: {error}"))
+    }
+
+    /// The answer does not fit the question.
+    fn answer(text: impl std::fmt::Display) -> Self {
+        Self::Failed(format!("received invalid webhook response: {text}"))
+    }
 }
 
 /// A usable answer.
@@ -29,10 +40,11 @@ pub(super) struct Verdict {
 }
 
 /// Reads the reply to the review `uid`.
-pub(super) fn read(reply: &[u8], uid: &str) -> Result<Verdict, Error> {
-    let lie = |text: String| Error::Answer(text);
-    let review: Value = serde_json::from_slice(reply)
-        .map_err(|error| lie(format!("couldn't decode the response: {error}")))?;
+pub(super) fn read(reply: &[u8], uid: &str) -> Result<Verdict, Problem> {
+    let unreadable =
+        |error: String| Problem::call(format!("couldn't decode the response: {error}"));
+    let review: Value =
+        serde_json::from_slice(reply).map_err(|error| unreadable(error.to_string()))?;
     let text = |path: &str| {
         review
             .pointer(path)
@@ -41,28 +53,33 @@ pub(super) fn read(reply: &[u8], uid: &str) -> Result<Verdict, Error> {
     };
     let (version, kind) = (text("/apiVersion"), text("/kind"));
     if (version, kind) != ("admission.k8s.io/v1", "AdmissionReview") {
-        return Err(lie(format!(
-            "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {version}, Kind={kind}"
+        let slash = if version.contains('/') { "" } else { "/" };
+        return Err(Problem::answer(format!(
+            "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {slash}{version}, Kind={kind}"
         )));
     }
     let Some(response) = review
         .get("response")
         .filter(|response| response.is_object())
     else {
-        return Err(lie("webhook response was absent".to_owned()));
+        return Err(Problem::answer("webhook response was absent"));
     };
     if text("/response/uid") != uid {
-        return Err(lie(format!(
+        return Err(Problem::answer(format!(
             "expected response.uid={uid:?}, got {:?}",
             text("/response/uid")
         )));
     }
-    let allowed = response.get("allowed") == Some(&Value::Bool(true));
+    let allowed = match response.get("allowed") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(allowed)) => *allowed,
+        Some(_) => return Err(unreadable("response.allowed is no boolean".to_owned())),
+    };
     let warnings = response.get("warnings").and_then(Value::as_array);
     let annotations = response.get("auditAnnotations").and_then(Value::as_object);
     Ok(Verdict {
         refusal: (!allowed).then(|| response.get("status").cloned().unwrap_or(Value::Null)),
-        patch: patch(response).map_err(lie)?,
+        patch: if allowed { patch(response)? } else { None },
         warnings: warnings
             .into_iter()
             .flatten()
@@ -77,7 +94,7 @@ pub(super) fn read(reply: &[u8], uid: &str) -> Result<Verdict, Error> {
     })
 }
 
-fn patch(response: &Value) -> Result<Option<Value>, String> {
+fn patch(response: &Value) -> Result<Option<Value>, Problem> {
     let text = |field: &str| {
         response
             .get(field)
@@ -88,23 +105,29 @@ fn patch(response: &Value) -> Result<Option<Value>, String> {
     match (patch, kind) {
         ("", "") => return Ok(None),
         ("", _) => {
-            return Err("webhook returned response.patchType but not response.patch".to_owned());
+            return Err(Problem::answer(
+                "webhook returned response.patchType but not response.patch",
+            ));
         }
         (_, "") => {
-            return Err("webhook returned response.patch but not response.patchType".to_owned());
+            return Err(Problem::answer(
+                "webhook returned response.patch but not response.patchType",
+            ));
         }
         (_, "JSONPatch") => {}
         (_, other) => {
-            return Err(format!(
+            return Err(Problem::answer(format!(
                 "webhook returned invalid response.patchType of {other:?}, expected \"JSONPatch\""
-            ));
+            )));
         }
     }
     let bytes = STANDARD
         .decode(patch)
-        .map_err(|error| format!("response.patch is not base64: {error}"))?;
-    let operations: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| format!("response.patch is no JSON: {error}"))?;
+        .map_err(|error| Problem::call(format!("response.patch is not base64: {error}")))?;
+    // As upstream: the failure policy is for answers, not for what a good one asks to be done.
+    let operations: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::Refusal(Failure::internal(format!("error decoding patch: {error}")))
+    })?;
     Ok(operations
         .as_array()
         .is_none_or(|list| !list.is_empty())
