@@ -28,6 +28,7 @@ pub(crate) mod priority;
 mod quota;
 mod reading;
 mod review;
+mod runtime_class;
 mod service_account;
 mod storage;
 mod toleration;

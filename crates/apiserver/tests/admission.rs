@@ -1,6 +1,6 @@
 //! The built-in steps of the admission chain, seen by a client.
 
-#![allow(clippy::unwrap_used)] // Tests.
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests.
 
 mod support;
 
@@ -179,6 +179,73 @@ async fn priorities_come_from_classes() {
         refused.message(),
         "pods \"c\" is forbidden: no PriorityClass with name none was found"
     );
+}
+
+#[tokio::test]
+async fn runtime_classes_place_pods_and_cost_something() {
+    let api = Api::start().await;
+    let class = json!({
+        "metadata": { "name": "careful" },
+        "handler": "careful",
+        "overhead": { "podFixed": { "cpu": "10m" } },
+        "scheduling": {
+            "nodeSelector": { "careful": "yes" },
+            "tolerations": [{ "key": "careful", "operator": "Exists" }],
+        },
+    });
+    api.post("/apis/node.k8s.io/v1/runtimeclasses", class)
+        .await
+        .expect(201);
+    let with = |name: &str, spec: Value| {
+        let mut pod = pod(name);
+        let (Value::Object(into), Value::Object(from)) = (&mut pod["spec"], spec) else {
+            panic!("a spec is an object");
+        };
+        into.extend(from);
+        pod
+    };
+    let made = with(
+        "a",
+        json!({ "runtimeClassName": "careful", "nodeSelector": { "disk": "fast" } }),
+    );
+    let made = api.post(PODS, made).await.expect(201);
+    assert_eq!(made["spec"]["overhead"], json!({ "cpu": "10m" }));
+    assert_eq!(
+        made["spec"]["nodeSelector"],
+        json!({ "careful": "yes", "disk": "fast" })
+    );
+    let keys: Vec<&Value> = made["spec"]["tolerations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["key"])
+        .collect();
+    assert!(keys.contains(&&json!("careful")), "{keys:?}");
+    let refused = [
+        (
+            json!({ "runtimeClassName": "none" }),
+            "pod rejected: RuntimeClass \"none\" not found",
+        ),
+        (
+            json!({ "runtimeClassName": "careful", "overhead": { "cpu": "1" } }),
+            "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
+        ),
+        (
+            json!({ "overhead": { "cpu": "1" } }),
+            "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead",
+        ),
+        (
+            json!({ "runtimeClassName": "careful", "nodeSelector": { "careful": "no" } }),
+            "conflict: runtimeClass.scheduling.nodeSelector[careful] = yes; pod.spec.nodeSelector[careful] = no",
+        ),
+    ];
+    for (spec, message) in refused {
+        let reply = api.post(PODS, with("b", spec)).await;
+        let whole = format!("pods \"b\" is forbidden: {message}");
+        assert_eq!((reply.code, reply.message()), (403, &*whole));
+    }
+    let same = json!({ "runtimeClassName": "careful", "overhead": { "cpu": "0.01" } });
+    api.post(PODS, with("c", same)).await.expect(201);
 }
 
 #[tokio::test]

@@ -77,6 +77,26 @@ async fn capabilities_are_dropped_and_added() {
     assert_eq!(more, "CapEff:\t00000000a80425fa\nNoNewPrivs:\t0\n");
 }
 
+/// As the `restricted` level of Pod Security asks for.
+#[tokio::test]
+async fn a_user_without_any_capability_runs() {
+    let Some(machine) = Machine::containers().await else {
+        return;
+    };
+    let text = printed(&machine, "restricted", |spec| {
+        script(spec, "id -u; grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status");
+        spec.user = "1000:1000".to_owned();
+        spec.security.calls = Calls::Usual;
+        spec.security.capabilities.drop = vec!["ALL".to_owned()];
+    })
+    .await;
+    let none = "0000000000000000";
+    assert_eq!(
+        text,
+        format!("1000\nCapPrm:\t{none}\nCapEff:\t{none}\nCapBnd:\t{none}\n")
+    );
+}
+
 #[tokio::test]
 async fn the_usual_profile_filters_system_calls() {
     let Some(machine) = Machine::containers().await else {

@@ -6,7 +6,7 @@ use seatrial_store::{Record, Write};
 
 use super::{
     Admission, Change, Notes, Operation, ingress, lifecycle, limits, pod_security, policy,
-    priority, quota, service_account, storage, toleration, webhook,
+    priority, quota, runtime_class, service_account, storage, toleration, webhook,
 };
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
@@ -36,6 +36,7 @@ impl Default for Chain {
                 Arc::new(toleration::Tolerations),
                 Arc::new(storage::DefaultStorageClass),
                 Arc::new(storage::InUseProtection),
+                Arc::new(runtime_class::RuntimeClass),
                 Arc::new(ingress::DefaultIngressClass),
                 Arc::new(crate::access::Guard),
                 Arc::new(crate::certificate::Approval),

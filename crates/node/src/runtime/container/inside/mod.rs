@@ -136,10 +136,11 @@ fn settle(
     let mut user = user::look_up(user)?;
     user.join(&security.groups);
     let rights = privileges::Rights::of(&security.capabilities, report);
-    rights.limit()?;
+    rights.bound()?;
     let step = format!("change to {}", cwd.display());
     std::fs::create_dir_all(cwd).map_err(Failure::at(Phase::Root, step.clone()))?;
     user::become_user(&user, users, (beside, rights), report)?;
+    rights.hold()?;
     if security.escalation == Escalation::Refused || security.calls == Calls::Usual {
         privileges::refuse_new()?;
     }

@@ -91,6 +91,12 @@ impl Rights {
 
     /// Gives up all other capabilities for good.
     pub(super) fn limit(self) -> Result<(), Failure> {
+        self.bound()?;
+        self.hold()
+    }
+
+    /// Lets no program have any other from now on. What the process itself holds it keeps: it needs it to become its user.
+    pub(super) fn bound(self) -> Result<(), Failure> {
         let failed = || Failure::at(Phase::Sandbox, "drop capabilities");
         for number in 0..64 {
             let capability = CapabilitySet::from_bits_retain(1 << number);
@@ -106,6 +112,12 @@ impl Rights {
                 Err(errno) => return Err(failed()(errno)),
             }
         }
+        Ok(())
+    }
+
+    /// Gives up all others that the process holds.
+    pub(super) fn hold(self) -> Result<(), Failure> {
+        let failed = || Failure::at(Phase::Sandbox, "drop capabilities");
         let held = rustix::thread::capabilities(None).map_err(failed())?;
         let sets = CapabilitySets {
             effective: held.effective & self.0,
