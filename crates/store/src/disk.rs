@@ -4,6 +4,8 @@
 //! `meta` (`revision`, `format`). The watch log is not kept: after a restart a watcher from before it
 //! is told to list again, as it is after any compaction.
 
+mod compaction;
+
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -52,7 +54,7 @@ impl Disk {
             detail,
         };
         let attempt = || {
-            let disk = Self {
+            let mut disk = Self {
                 directory: directory.to_owned(),
                 database: Some(checked(directory)?),
                 seal,
@@ -61,6 +63,11 @@ impl Disk {
                 Load::Engine(error) => failed(Box::new(error)),
                 Load::Damaged(detail) => damaged(detail),
             })?;
+            let live = loaded
+                .records
+                .iter()
+                .map(|record| record.bytes.len() as u64);
+            disk.compact(live.sum())?;
             Ok((disk, loaded))
         };
         // The engine panics at some of what a damaged file can hold.

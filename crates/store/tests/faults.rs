@@ -242,3 +242,50 @@ async fn a_file_of_somebody_else_is_refused_by_name() {
         );
     }
 }
+
+/// The second process on one data directory.
+#[test]
+#[ignore = "the half of the test below that runs in a process of its own"]
+fn second_process() {
+    if let Ok(directory) = std::env::var(DIRECTORY) {
+        match Store::open(Path::new(&directory)) {
+            Ok(_) => println!("it opened the store"),
+            Err(error @ Error::Locked { .. }) => println!("locked: {error}"),
+            Err(other) => println!("it failed: {other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_by_name_and_disturbs_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let second = || {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "second_process", "--ignored", "--nocapture"])
+            .env(DIRECTORY, directory.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let store = Store::open(directory.path()).unwrap();
+    for index in 0..5 {
+        let name = format!("map-{index}");
+        store.commit(vec![put(&name, 100_000)]).await.unwrap();
+        let said = second();
+        assert!(said.contains("locked: "), "{said}");
+        assert!(
+            said.contains(&*directory.path().to_string_lossy()),
+            "{said}"
+        );
+        store
+            .commit(vec![put(&format!("more-{index}"), 10)])
+            .await
+            .unwrap();
+    }
+    drop(store);
+    let said = second();
+    assert!(said.contains("it opened the store"), "{said}");
+    let store = Store::open(directory.path()).unwrap();
+    assert_eq!(names(&store).len(), 10);
+}
