@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use seatrial_node::runtime::process::ProcessRuntime;
 use seatrial_node::runtime::{
-    Console, Discard, Error, HostBase, Limits, Names, Network, ProcessSpec, Root, Runtime,
-    SandboxSpec, Security,
+    Console, Discard, Error, HostBase, Limits, Names, Network, ProcessSpec, Processes, Root,
+    Runtime, SandboxSpec, Security,
 };
 
 const ROUNDS: usize = 40;
@@ -90,6 +90,8 @@ async fn start(runtime: &dyn Runtime, directory: PathBuf) -> Result<[Duration; 3
         names: Names::default(),
         outgoing: None,
         forwards: Vec::new(),
+        settings: Vec::new(),
+        memory: Vec::new(),
         limits: Limits::default(),
         directory: directory.clone(),
         notes: Arc::new(|_| {}),
@@ -110,6 +112,7 @@ async fn start(runtime: &dyn Runtime, directory: PathBuf) -> Result<[Duration; 3
         limits: Limits::default(),
         console: Console::default(),
         security: Security::default(),
+        processes: Processes::default(),
     };
     let begun = now();
     let sandbox = runtime.create_sandbox(sandbox).await?;

@@ -91,7 +91,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn new(reason: &str, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: &str, problem: impl Into<String>) -> Self {
         Self {
             reason: reason.to_owned(),
             problem: problem.into(),

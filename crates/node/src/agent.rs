@@ -32,6 +32,7 @@ mod security;
 mod sources;
 mod start;
 mod stop;
+mod sysctl;
 #[cfg(test)]
 mod tests;
 mod verdict;

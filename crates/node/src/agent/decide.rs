@@ -3,7 +3,7 @@
 //! ```text
 //!   living:  sandbox ─► init containers, one after the other ─► containers; each restarted as the
 //!            policy says, with back-off
-//!   ending:  containers, then sidecars ─► sandbox ─► the object
+//!   ending:  containers, then sidecars from the last to the first ─► sandbox ─► the object
 //! ```
 
 use std::time::Duration;
@@ -182,7 +182,8 @@ fn start(unit: &Unit, slot: Slot, policy: RestartPolicy, now: Timestamp, decisio
     decision.wake_at(until);
 }
 
-/// Ends what runs: first the containers, then the sidecars; then the sandbox; then the object.
+/// Ends what runs: first the containers, then the sidecars in the reverse order of their start; then the
+/// sandbox; then the object.
 fn end(spec: &PodSpec, world: &World, deadline: Timestamp, decision: &mut Decision) {
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let sidecar = |slot: Slot| match slot {
@@ -198,7 +199,11 @@ fn end(spec: &PodSpec, world: &World, deadline: Timestamp, decision: &mut Decisi
         .slots()
         .filter(active)
         .partition(|slot| sidecar(*slot));
-    let now = if first.is_empty() { &last } else { &first };
+    // Sidecars end one after the other, the last one first: earlier ones may serve later ones.
+    let now = match last.last() {
+        Some(last) if first.is_empty() => std::slice::from_ref(last),
+        _ => &first,
+    };
     for slot in now {
         let activity = world
             .unit(*slot)

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::sources::References;
 use super::worker::{Message, Worker};
-use super::{Error, Notices, Phase, Shared, handle};
+use super::{Error, Notices, Phase, Shared, handle, sysctl};
 use crate::admission::{self, Demand, Refusal};
 use crate::registration::keep_alive;
 use crate::runtime::sandbox::remove_tree;
@@ -100,6 +100,9 @@ fn admit(shared: &Shared, known: &Known, pod: &Pod) -> Result<Arc<Demand>, Refus
     if status.is_some_and(|status| status.start_time.is_some()) {
         // An earlier agent took it.
         return Ok(demand);
+    }
+    if let Some(refusal) = sysctl::refusal(pod) {
+        return Err(refusal);
     }
     let others: Vec<Arc<Demand>> = shared
         .pods()

@@ -12,10 +12,10 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 use seatrial_controller::Notice;
 
 use super::sources;
-use super::{HostPaths, Shared, claim, group};
+use super::{HostPaths, Shared, claim, group, sysctl};
 use crate::downward::Facts;
 use crate::runtime::sandbox::remove_tree;
-use crate::runtime::{self, Limits, Network, Sandbox, SandboxSpec};
+use crate::runtime::{self, Limits, MemoryDirectory, Network, Sandbox, SandboxSpec};
 use crate::volume::{self, Content, FileContent};
 use crate::{environment, quantity};
 
@@ -47,12 +47,8 @@ pub(super) enum Error {
         #[source]
         source: volume::WriteError,
     },
-    #[error("MountVolume.SetUp failed for volume {volume:?}: hostPath {}: {problem}", path.display())]
-    Host {
-        volume: String,
-        path: PathBuf,
-        problem: String,
-    },
+    #[error("MountVolume.SetUp failed for volume {volume:?} : {problem}")]
+    Host { volume: String, problem: String },
     #[error(
         "MountVolume.SetUp failed for volume {0:?}: hostPath is refused on this node: start the cluster with `seatrial up --allow-host-path`, or use emptyDir or a claim"
     )]
@@ -127,6 +123,8 @@ fn sandbox_spec(
         names: shared.names(pod),
         outgoing: shared.outgoing(pod, address),
         forwards: shared.config.forwards.clone(),
+        settings: sysctl::of(pod),
+        memory: memory(shared, pod),
         limits: limits(
             spec.resources
                 .as_ref()
@@ -135,6 +133,23 @@ fn sandbox_spec(
         directory,
         notes: Arc::new(move |note| hears.0.tell(&hears.1, Notice::warning("NotEnforced", note))),
     }
+}
+
+/// The volumes of a pod that lie in memory.
+fn memory(shared: &Shared, pod: &Pod) -> Vec<MemoryDirectory> {
+    let volumes = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.volumes.iter().flatten());
+    let wanted = volumes.filter_map(|volume| {
+        let empty = volume.empty_dir.as_ref()?;
+        (empty.medium.as_deref() == Some("Memory")).then(|| MemoryDirectory {
+            path: shared.volume(pod, &volume.name),
+            bytes: empty.size_limit.as_ref().and_then(quantity::units),
+            group: group::of(pod),
+        })
+    });
+    wanted.collect()
 }
 
 /// Limits as a runtime wants them.
@@ -247,24 +262,41 @@ pub(super) fn source_of(shared: &Shared, pod: &Pod, volume: &Volume) -> PathBuf 
     shared.volume(pod, &volume.name)
 }
 
+/// Checks and makes what is there of the machine, as the kubelet does; what has no type is made where it is
+/// missing, as other container runtimes do.
 fn host_path(volume: &Volume, path: &Path, kind: &str) -> Result<(), Error> {
+    use std::os::unix::fs::FileTypeExt as _;
     let problem = |problem: String| Error::Host {
         volume: volume.name.clone(),
-        path: path.to_owned(),
         problem,
     };
-    match kind {
-        "" if path.exists() => Ok(()),
-        "" => Err(problem("does not exist".to_owned())),
-        "Directory" if path.is_dir() => Ok(()),
-        "File" if path.is_file() => Ok(()),
-        "Directory" | "File" => Err(problem(format!("is no {kind}"))),
-        "DirectoryOrCreate" => make(path),
-        "FileOrCreate" => match fs::File::options().create(true).append(true).open(path) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(problem(error.to_string())),
-        },
-        other => Err(problem(format!("the type {other} is not supported"))),
+    let failed = |error: io::Error| problem(format!("create {}: {error}", path.display()));
+    let found = fs::metadata(path).ok().map(|file| file.file_type());
+    match (kind, found) {
+        ("" | "DirectoryOrCreate", None) => fs::create_dir_all(path).map_err(failed),
+        ("FileOrCreate", None) => {
+            let made = fs::File::options().create(true).append(true).open(path);
+            made.map(drop).map_err(failed)
+        }
+        ("", Some(_)) => Ok(()),
+        (kind, found) => {
+            let is = |check: fn(&fs::FileType) -> bool| found.as_ref().is_some_and(check);
+            let (right, what) = match kind {
+                "Directory" | "DirectoryOrCreate" => (is(fs::FileType::is_dir), "directory"),
+                "File" | "FileOrCreate" => (is(fs::FileType::is_file), "file"),
+                "Socket" => (is(|it| it.is_socket()), "socket file"),
+                "CharDevice" => (is(|it| it.is_char_device()), "character device"),
+                "BlockDevice" => (is(|it| it.is_block_device()), "block device"),
+                other => return Err(problem(format!("{other} is an invalid volume type"))),
+            };
+            let path = path.display();
+            let wrong = || {
+                problem(format!(
+                    "hostPath type check failed: {path} is not a {what}"
+                ))
+            };
+            right.then_some(()).ok_or_else(wrong)
+        }
     }
 }
 

@@ -1,25 +1,59 @@
 //! Security contexts: whom a container runs as, and what is asked for beyond that. Pure.
 
+use std::fmt;
+
 use k8s_openapi::api::core::v1::{Container, Pod};
 use serde_json::Value;
 
-use crate::runtime::{Calls, Capabilities, Escalation, RootAccess, Security};
+use crate::runtime::{Calls, Capabilities, Escalation, Processes, RootAccess, Security};
 
 /// Why a container must not run as it would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Error {
-    #[error("container has runAsNonRoot and image will run as root (container: {0})")]
-    Root(String),
+    #[error("container's runAsUser breaks non-root policy {0}")]
+    Asked(Place),
+    #[error("container has runAsNonRoot and image will run as root {0}")]
+    Root(Place),
     #[error(
         "container has runAsNonRoot and image has non-numeric user ({user}), cannot verify user is \
-         non-root (container: {container})"
+         non-root {place}"
     )]
-    Unverifiable { user: String, container: String },
+    Unverifiable { user: String, place: Place },
+}
+
+/// Which container of which pod, as the kubelet names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pod: String,
+    container: String,
+}
+
+impl Place {
+    fn of(pod: &Pod, container: &Container) -> Self {
+        let metadata = &pod.metadata;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (name, namespace) = (text(&metadata.name), text(&metadata.namespace));
+        Self {
+            pod: format!("{name}_{namespace}({})", text(&metadata.uid)),
+            container: container.name.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "(pod: {:?}, container: {})",
+            self.pod, self.container
+        )
+    }
 }
 
 /// Whom the container runs as, in the form of an image's `USER`. What the container says goes before
 /// what the pod says, and that before the image.
 pub(super) fn user(pod: &Pod, container: &Container, image: &str) -> Result<String, Error> {
+    let place = || Place::of(pod, container);
     let pod = pod
         .spec
         .as_ref()
@@ -38,13 +72,14 @@ pub(super) fn user(pod: &Pod, container: &Container, image: &str) -> Result<Stri
     let user = uid.map_or_else(|| named.to_owned(), |uid| uid.to_string());
     if non_root == Some(true) {
         match user.parse::<i64>() {
-            Ok(0) => return Err(Error::Root(container.name.clone())),
+            Ok(0) if uid.is_some() => return Err(Error::Asked(place())),
+            Ok(0) => return Err(Error::Root(place())),
             Ok(_) => {}
-            Err(_) if user.is_empty() => return Err(Error::Root(container.name.clone())),
+            Err(_) if user.is_empty() => return Err(Error::Root(place())),
             Err(_) => {
                 return Err(Error::Unverifiable {
                     user,
-                    container: container.name.clone(),
+                    place: place(),
                 });
             }
         }
@@ -91,10 +126,10 @@ pub(super) fn rights(pod: &Pod, container: &Container) -> Security {
             .chain(shared)
             .filter_map(|group| group.try_into().ok())
             .collect(),
+        // As upstream: refused only where it says so.
         escalation: match own.and_then(|own| own.allow_privilege_escalation) {
-            Some(true) => Escalation::Allowed,
-            _ if privileged => Escalation::Allowed,
-            _ => Escalation::Refused,
+            Some(false) if !privileged => Escalation::Refused,
+            _ => Escalation::Allowed,
         },
         calls: if usual {
             Calls::Usual
@@ -104,17 +139,34 @@ pub(super) fn rights(pod: &Pod, container: &Container) -> Security {
     }
 }
 
+/// Which processes the container sees.
+pub(super) fn processes(pod: &Pod, container: &str) -> Processes {
+    let Some(spec) = &pod.spec else {
+        return Processes::Own;
+    };
+    if spec.share_process_namespace == Some(true) {
+        return Processes::Shared;
+    }
+    let added = spec.ephemeral_containers.iter().flatten();
+    let target = added
+        .filter(|added| added.name == container)
+        .find_map(|added| added.target_container_name.clone())
+        .filter(|target| !target.is_empty());
+    target.map_or(Processes::Own, Processes::Of)
+}
+
 /// Fields that every runtime honours, or that change nothing.
 const ALWAYS: [&str; 3] = ["runAsUser", "runAsGroup", "runAsNonRoot"];
 
 /// Fields that the container runtime honours besides.
-const IN_CONTAINERS: [&str; 6] = [
+const IN_CONTAINERS: [&str; 7] = [
     "allowPrivilegeEscalation",
     "capabilities",
     "fsGroup",
     "fsGroupChangePolicy",
     "readOnlyRootFilesystem",
     "supplementalGroups",
+    "sysctls",
 ];
 
 /// Whether a field is honoured as it stands.
@@ -125,6 +177,8 @@ fn honours(runtime: &str, name: &str, value: &Value) -> bool {
     let harmless = match name {
         "seccompProfile" | "appArmorProfile" => value["type"] == "Unconfined",
         "allowPrivilegeEscalation" => *value == true,
+        "procMount" => value == "Default",
+        "supplementalGroupsPolicy" => value == "Merge",
         "capabilities" => {
             let empty = |list: &str| value[list].as_array().is_none_or(Vec::is_empty);
             empty("add") && empty("drop")
@@ -159,11 +213,29 @@ pub(super) fn not_enforced(pod: &Pod, runtime: &str) -> Vec<String> {
         let own = serde_json::to_value(&container.security_context).unwrap_or_default();
         result.extend(fields(&format!("{}: ", container.name), own));
     }
-    let flags = [
-        ("hostPID", spec.host_pid),
-        ("hostIPC", spec.host_ipc),
-        ("shareProcessNamespace", spec.share_process_namespace),
-    ];
+    for volume in spec.volumes.iter().flatten() {
+        let Some(empty) = &volume.empty_dir else {
+            continue;
+        };
+        let in_memory = empty.medium.as_deref() == Some("Memory");
+        if in_memory && runtime != "container" {
+            result.push(format!("volume {}: emptyDir.medium", volume.name));
+        }
+        if empty.size_limit.is_some() && !(in_memory && runtime == "container") {
+            result.push(format!("volume {}: emptyDir.sizeLimit", volume.name));
+        }
+    }
+    let all = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .chain(&spec.containers);
+    result.extend(all.filter_map(|container| {
+        let limits = container.resources.as_ref()?.limits.as_ref()?;
+        let stored = limits.contains_key("ephemeral-storage");
+        stored.then(|| format!("{}: resources.limits.ephemeral-storage", container.name))
+    }));
+    let flags = [("hostPID", spec.host_pid), ("hostIPC", spec.host_ipc)];
     result.extend(
         flags
             .iter()
@@ -216,6 +288,10 @@ mod tests {
             case(&strict(), &json!({}), "")
                 .unwrap_err()
                 .contains("will run as root")
+        );
+        assert_eq!(
+            case(&strict(), &json!({"runAsUser": 0}), "").unwrap_err(),
+            "container's runAsUser breaks non-root policy (pod: \"web_()\", container: app)"
         );
         assert!(
             case(&strict(), &json!({}), "www")

@@ -163,6 +163,7 @@ impl Request {
             limits: limits(resources.and_then(|it| it.limits.as_ref())),
             console,
             security: security::rights(&self.pod, container),
+            processes: security::processes(&self.pod, &container.name),
         })
     }
 

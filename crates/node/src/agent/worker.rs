@@ -183,29 +183,6 @@ impl Worker {
         }
     }
 
-    /// Says what an ephemeral container cannot have.
-    fn tell_targets(&self) {
-        let spec = self.pod.spec.as_ref();
-        for added in spec
-            .iter()
-            .flat_map(|spec| spec.ephemeral_containers.iter().flatten())
-        {
-            let target = added.target_container_name.as_deref().unwrap_or_default();
-            let known = self
-                .reported
-                .as_ref()
-                .and_then(|it| it.ephemeral_container_statuses.as_ref());
-            let new = known.is_none_or(|it| it.iter().all(|it| it.name != added.name));
-            if new && !target.is_empty() {
-                let message = format!(
-                    "not enforced: {}: targetContainerName {target}: each container has processes of its own; the network and the volumes are shared",
-                    added.name
-                );
-                self.tell(Notice::warning("NotEnforced", message));
-            }
-        }
-    }
-
     /// Adds the containers that are not known yet.
     fn make_known(&self) {
         let mut parts = self.live.parts();
@@ -310,7 +287,6 @@ impl Worker {
         self.pod = pod;
         if self.world.join(&self.pod) {
             self.make_known();
-            self.tell_targets();
         }
         if told {
             // The downward API may show them in files.

@@ -32,12 +32,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UdpSocket};
 
 pub use console::{Console, Input, Size, Source, Terminal};
 pub use outgoing::{Names, Outgoing, Passage, Refused, Uplink};
-pub use security::{Calls, Capabilities, Escalation, RootAccess, Security};
+pub use security::{Calls, Capabilities, Escalation, Processes, RootAccess, Security};
 
 /// Makes sandboxes. One per node.
 #[async_trait]
@@ -75,6 +76,10 @@ pub struct SandboxSpec {
     pub outgoing: Option<Outgoing>,
     /// Ports inside that reach servers outside.
     pub forwards: Vec<Forward>,
+    /// Kernel settings of its own, by names with dots. One that cannot be made is noted.
+    pub settings: Vec<(String, String)>,
+    /// Directories of the machine that are memory as seen from inside, as long as it lives.
+    pub memory: Vec<MemoryDirectory>,
     /// Limits of all processes together.
     pub limits: Limits,
     /// A directory for the runtime's own files. It exists and is empty; the caller deletes it after
@@ -82,6 +87,17 @@ pub struct SandboxSpec {
     pub directory: PathBuf,
     /// Hears what could not be enforced.
     pub notes: Notes,
+}
+
+/// A directory that is memory as seen from inside a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryDirectory {
+    /// An existing directory outside.
+    pub path: PathBuf,
+    /// How much it holds at most.
+    pub bytes: Option<u64>,
+    /// The group that it belongs to, if not root's.
+    pub group: Option<u32>,
 }
 
 /// Whether a sandbox has a network of its own.
@@ -183,6 +199,8 @@ pub struct ProcessSpec {
     pub console: Console,
     /// What it may do beyond its user's rights.
     pub security: Security,
+    /// Which processes it sees. Without namespaces it sees all.
+    pub processes: Processes,
 }
 
 /// A root file system made of layers.

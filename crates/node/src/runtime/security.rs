@@ -55,3 +55,15 @@ pub enum Calls {
     /// Without those that only serve to get hold of the machine (`RuntimeDefault`).
     Usual,
 }
+
+/// Which processes a container sees and may signal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Processes {
+    /// Its own: its first one is number 1, and all end with it.
+    #[default]
+    Own,
+    /// Those of all containers of the sandbox that say so (`shareProcessNamespace`).
+    Shared,
+    /// Those of the running container of this name too (`kubectl debug --target`).
+    Of(String),
+}

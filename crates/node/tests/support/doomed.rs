@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use seatrial_node::runtime::{
-    Console, HostBase, Limits, Names, Network, Output, ProcessSpec, Root, Runtime, SandboxSpec,
-    Security, Stream,
+    Console, HostBase, Limits, Names, Network, Output, ProcessSpec, Processes, Root, Runtime,
+    SandboxSpec, Security, Stream,
 };
 
 /// Prints what the process prints.
@@ -53,6 +53,8 @@ pub(crate) async fn run() -> ExitCode {
         names: Names::default(),
         outgoing: None,
         forwards: Vec::new(),
+        settings: Vec::new(),
+        memory: Vec::new(),
         limits: Limits::default(),
         directory: own.clone(),
         notes: Arc::new(|_| {}),
@@ -73,6 +75,7 @@ pub(crate) async fn run() -> ExitCode {
         limits: Limits::default(),
         console: Console::default(),
         security: Security::default(),
+        processes: Processes::default(),
     };
     let sandbox = runtime.create_sandbox(sandbox).await.unwrap();
     let process = sandbox.start(process).await.unwrap();

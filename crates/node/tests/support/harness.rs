@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seatrial_node::runtime::{
-    Console, Exit, HostBase, Limits, Names, Network, Output, ProcessSpec, Root, Runtime, Sandbox,
-    SandboxSpec, Security, Stream,
+    Console, Exit, HostBase, Limits, Names, Network, Output, ProcessSpec, Processes, Root, Runtime,
+    Sandbox, SandboxSpec, Security, Stream,
 };
 
 pub(crate) const INIT: &str = env!("CARGO_BIN_EXE_seatrial-sandbox-init");
@@ -95,6 +95,8 @@ impl Machine {
             names: Names::default(),
             outgoing: None,
             forwards: Vec::new(),
+            settings: Vec::new(),
+            memory: Vec::new(),
             limits: Limits::default(),
             directory,
             notes: Arc::new(move |note| notes.lock().unwrap().push(note)),
@@ -176,6 +178,7 @@ pub(crate) fn shell(machine: &Machine, name: &str, script: &str) -> ProcessSpec 
         limits: Limits::default(),
         console: Console::default(),
         security: Security::default(),
+        processes: Processes::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use seatrial_images::build::{Executor, Outcome, RunStep, Stream, Unavailable};
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::{Ended, run_to_end};
 use seatrial_node::runtime::{
-    self, Console, Limits, Names, Network, ProcessSpec, Root, Runtime, SandboxSpec, Security,
+    self, Console, Limits, Names, Network, ProcessSpec, Processes, Root, Runtime, SandboxSpec, Security,
 };
 
 use super::node_images::host_base;
@@ -72,6 +72,8 @@ impl BuildExecutor {
                 names: Names::default(),
                 outgoing: None,
                 forwards: Vec::new(),
+                settings: Vec::new(),
+                memory: Vec::new(),
                 limits: Limits::default(),
                 notes: Arc::new(move |note| {
                     notes(Stream::Stderr, format!("note: {note}\n").as_bytes());
@@ -97,6 +99,7 @@ impl BuildExecutor {
             limits: Limits::default(),
             console: Console::default(),
             security: Security::default(),
+            processes: Processes::default(),
         };
         let ended = run_to_end(&*sandbox, spec, None).await;
         let stopped = sandbox.stop().await;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::lines;
 use seatrial_node::runtime::{
-    Access, Console, HostBase, Limits, Mount, Names, Network, ProcessSpec, Root, Runtime,
+    Access, Console, HostBase, Limits, Mount, Names, Network, ProcessSpec, Processes, Root, Runtime,
     SandboxSpec, Security, Signal,
 };
 use seatrial_pipelines::port::{Command, Error, Executor, Exit, Line, Sandbox, SandboxRequest};
@@ -62,6 +62,8 @@ impl Executor for Steps {
                 names: Names::default(),
                 outgoing: None,
                 forwards: Vec::new(),
+                settings: Vec::new(),
+                memory: Vec::new(),
                 limits: Limits::default(),
                 directory: own.join("sandbox"),
                 notes: Arc::new(move |note| tracing::debug!(job = %name, "{note}")),
@@ -128,6 +130,7 @@ impl Sandbox for Job {
             limits: Limits::default(),
             console: Console::default(),
             security: Security::default(),
+            processes: Processes::default(),
         };
         let failed = |error: seatrial_node::runtime::Error| {
             Error::new(seatrial_controller::Chain(&error).to_string())

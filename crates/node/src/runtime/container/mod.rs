@@ -42,7 +42,7 @@ use super::sandbox::cgroup::Cgroups;
 use super::sandbox::host::{self, HostBase};
 use super::sandbox::link::{Isolation, Link, Own};
 use super::sandbox::own::OwnDirectory;
-use super::sandbox::protocol::{Command, Setup};
+use super::sandbox::protocol::{Answer, Command, Setup};
 use super::sandbox::{link, remove};
 use super::{Error, Network, Runtime, Sandbox, SandboxSpec};
 
@@ -176,9 +176,13 @@ impl Runtime for ContainerRuntime {
         let setup = Setup::Namespaces {
             hostname: spec.hostname.clone(),
             address,
+            settings: spec.settings.clone(),
+            memory: spec.memory.clone(),
         };
         let made = async {
-            link.call(Command::Setup(setup), &[]).await?;
+            if let (Answer::SetUp { notes }, _) = link.call(Command::Setup(setup), &[]).await? {
+                notes.into_iter().for_each(|note| (spec.notes)(note));
+            }
             ContainerSandbox::open(Arc::clone(&link), Arc::clone(&self.shared), spec).await
         };
         match made.await {

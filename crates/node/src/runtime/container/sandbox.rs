@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,10 +21,10 @@ use crate::runtime::sandbox::cgroup::Group;
 use crate::runtime::sandbox::launch::{AtEnd, Launch, launch};
 use crate::runtime::sandbox::link::{Link, step};
 use crate::runtime::sandbox::process::{Beside, Context, Started, TERMINAL_KIND};
-use crate::runtime::sandbox::protocol::{Bind, Command, Container, Family, Place, Writing};
+use crate::runtime::sandbox::protocol::{Bind, Command, Container, Family, Pids, Place, Writing};
 use crate::runtime::{
-    Access, Connection, Error, HostBase, Mount, Network, Process, ProcessSpec, RootAccess, Sandbox,
-    SandboxSpec,
+    Access, Connection, Error, HostBase, Mount, Network, Process, ProcessSpec, Processes,
+    RootAccess, Sandbox, SandboxSpec,
 };
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,6 +37,8 @@ pub(super) struct ContainerSandbox {
     forwards: Mutex<Vec<JoinHandle<()>>>,
     group: Group,
     roots: AtomicU64,
+    /// The first processes of the containers that were started last, by the containers' names.
+    processes: Mutex<BTreeMap<String, u64>>,
 }
 
 impl ContainerSandbox {
@@ -65,6 +67,7 @@ impl ContainerSandbox {
             forwards,
             group,
             roots: AtomicU64::new(0),
+            processes: Mutex::default(),
         })
     }
 
@@ -164,6 +167,27 @@ impl ContainerSandbox {
         own.into_iter().chain(further).collect()
     }
 
+    fn processes(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pids(&self, wanted: &Processes) -> Result<Pids, Error> {
+        match wanted {
+            Processes::Own => Ok(Pids::Own),
+            Processes::Shared => Ok(Pids::Sandbox),
+            Processes::Of(name) => {
+                let process = self.processes().get(name).copied();
+                let missing = || Error::PrepareRoot {
+                    step: format!("see the processes of container {name:?}"),
+                    source: io::Error::new(io::ErrorKind::NotFound, "it does not run"),
+                };
+                process.map(Pids::Of).ok_or_else(missing)
+            }
+        }
+    }
+
     /// The environment with what every program may expect.
     fn environment(&self, env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut env = env.clone();
@@ -196,6 +220,7 @@ impl Sandbox for ContainerSandbox {
             user: spec.user.clone(),
             users,
             security: spec.security.clone(),
+            pids: self.pids(&spec.processes)?,
         };
         let mut env = self.environment(&spec.env);
         if spec.console.terminal.is_some() {
@@ -216,6 +241,7 @@ impl Sandbox for ContainerSandbox {
         for note in &launched.notes {
             (self.spec.notes)(note.clone());
         }
+        self.processes().insert(spec.name, launched.name);
         let context = Context {
             beside: Beside::Container {
                 process: launched.name,

@@ -110,6 +110,18 @@ impl Sender {
     }
 }
 
+/// Passes one descriptor over a socket that blocks.
+pub(super) fn pass(socket: BorrowedFd<'_>, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    send_some(socket, &[0], &[descriptor]).map(drop)
+}
+
+/// Takes what [`pass`] passed; nothing where the other end was closed instead.
+pub(super) fn take(socket: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    let mut descriptors = VecDeque::new();
+    receive_some(socket, &mut [0], &mut descriptors)?;
+    Ok(descriptors.pop_front())
+}
+
 fn send_some(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
@@ -178,37 +190,42 @@ impl Receiver {
         socket
             .async_io(Interest::READABLE, |socket| {
                 let mut chunk = [0; 16 << 10];
-                let mut space = [MaybeUninit::uninit(); ANCILLARY_SPACE];
-                let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-                #[cfg(target_os = "linux")]
-                let flags = RecvFlags::CMSG_CLOEXEC;
-                #[cfg(not(target_os = "linux"))]
-                let flags = RecvFlags::empty();
-                let received = match rustix::net::recvmsg(
-                    socket,
-                    &mut [IoSliceMut::new(&mut chunk)],
-                    &mut ancillary,
-                    flags,
-                ) {
-                    Ok(received) => received,
-                    // A killed peer counts as a closed one.
-                    Err(rustix::io::Errno::CONNRESET) => return Ok(0),
-                    Err(errno) => return Err(errno.into()),
-                };
-                for message in ancillary.drain() {
-                    if let RecvAncillaryMessage::ScmRights(received) = message {
-                        for descriptor in received {
-                            #[cfg(not(target_os = "linux"))]
-                            rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC)?;
-                            descriptors.push_back(descriptor);
-                        }
-                    }
-                }
-                bytes.extend_from_slice(&chunk[..received.bytes]);
-                Ok(received.bytes)
+                let length = receive_some(socket.as_fd(), &mut chunk, descriptors)?;
+                bytes.extend_from_slice(&chunk[..length]);
+                Ok(length)
             })
             .await
     }
+}
+
+fn receive_some(
+    socket: BorrowedFd<'_>,
+    chunk: &mut [u8],
+    descriptors: &mut VecDeque<OwnedFd>,
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); ANCILLARY_SPACE];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    #[cfg(target_os = "linux")]
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    #[cfg(not(target_os = "linux"))]
+    let flags = RecvFlags::empty();
+    let mut places = [IoSliceMut::new(chunk)];
+    let received = match rustix::net::recvmsg(socket, &mut places, &mut ancillary, flags) {
+        Ok(received) => received,
+        // A killed peer counts as a closed one.
+        Err(rustix::io::Errno::CONNRESET) => return Ok(0),
+        Err(errno) => return Err(errno.into()),
+    };
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            for descriptor in received {
+                #[cfg(not(target_os = "linux"))]
+                rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC)?;
+                descriptors.push_back(descriptor);
+            }
+        }
+    }
+    Ok(received.bytes)
 }
 
 #[cfg(test)]

@@ -86,21 +86,31 @@ struct Pipes {
 }
 
 impl Pipes {
-    fn open(input: Input, terminal: Option<&Terminal>) -> io::Result<Self> {
-        match terminal {
-            Some(terminal) => Self::terminal(terminal),
-            None => Self::plain(input),
+    fn open(control: Control, input: Input, terminal: Option<&Terminal>) -> io::Result<Self> {
+        match (control, terminal) {
+            (Control::Given, Some(wanted)) => {
+                let terminal::Ends { ours, theirs } = terminal::open(wanted)?;
+                let theirs = vec![theirs.try_clone()?, theirs.try_clone()?, theirs];
+                Self::of_terminal(ours, wanted, theirs)
+            }
+            (Control::Made { .. }, _) => Ok(Self {
+                outputs: Vec::new(),
+                input: None,
+                terminal: None,
+                theirs: Vec::new(),
+            }),
+            _ => Self::plain(input),
         }
     }
 
     /// One terminal is all three.
-    fn terminal(wanted: &Terminal) -> io::Result<Self> {
-        let terminal::Ends { ours, theirs } = terminal::open(wanted)?;
+    fn of_terminal(ours: OwnedFd, wanted: &Terminal, theirs: Vec<OwnedFd>) -> io::Result<Self> {
+        let ours = nonblocking(ours)?;
         Ok(Self {
             outputs: vec![(Stream::Stdout, ours.try_clone()?)],
             input: Some(ours.try_clone()?),
             terminal: Some((ours, wanted.clone())),
-            theirs: vec![theirs.try_clone()?, theirs.try_clone()?, theirs],
+            theirs,
         })
     }
 
@@ -147,11 +157,12 @@ async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Er
         .as_ref()
         .and_then(crate::runtime::console::Input::take);
     let terminal = launch.console.terminal.as_ref();
-    let input = match (&source, terminal) {
-        (None, None) => Input::Null,
+    let control = control(&launch.place, terminal);
+    let input = match (&source, control) {
+        (None, Control::None) | (_, Control::Made { .. }) => Input::Null,
         _ => Input::Descriptor,
     };
-    let mut pipes = Pipes::open(input, terminal).map_err(failed("make pipes"))?;
+    let mut pipes = Pipes::open(control, input, terminal).map_err(failed("make pipes"))?;
     let cgroups = launch.cgroups.len();
     pipes.theirs.extend(launch.cgroups);
     let patience = (!matches!(launch.place, Place::Container(_))).then_some(DRAIN);
@@ -163,14 +174,15 @@ async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Er
         env: launch.env,
         cwd: launch.cwd,
         input,
-        control: match terminal {
-            Some(_) => Control::Terminal,
-            None => Control::None,
-        },
+        control,
         cgroups,
     };
     let descriptors = std::mem::take(&mut pipes.theirs);
-    let (pid, report) = request(link, start, descriptors).await?;
+    let (pid, report, made) = request(link, start, descriptors).await?;
+    if let (Some(ours), Some(wanted)) = (made, terminal) {
+        let made = Pipes::of_terminal(ours, wanted, Vec::new());
+        pipes = made.map_err(failed("read from its terminal"))?;
+    }
     if let (Some(writer), Some(source)) = (pipes.input, source) {
         tokio::spawn(feed(writer, source));
     }
@@ -202,17 +214,37 @@ async fn begin(link: &Arc<Link>, launch: Launch) -> Result<(Launched, Begun), Er
     ))
 }
 
-/// Has the init start it. The descriptors are closed here when it has: a copy that is left would
+/// A container's terminal is one of its own; on the machine it is one of the machine's.
+fn control(place: &Place, terminal: Option<&Terminal>) -> Control {
+    match (place, terminal) {
+        (_, None) => Control::None,
+        (Place::Machine, Some(_)) => Control::Given,
+        (Place::Container(_) | Place::Beside { .. }, Some(terminal)) => {
+            let size = *terminal.size.borrow();
+            Control::Made {
+                size: size.map(|size| (size.columns, size.rows)),
+            }
+        }
+    }
+}
+
+/// Has the init start it; the last of what it returns is the node's end of a terminal that was made. The descriptors are closed here when it has: a copy that is left would
 /// keep the outputs from ending.
 async fn request(
     link: &Link,
     start: Start,
     descriptors: Vec<OwnedFd>,
-) -> Result<(Option<u32>, Report), Error> {
-    let name = start.process;
+) -> Result<(Option<u32>, Report, Option<OwnedFd>), Error> {
+    let (name, control) = (start.process, start.control);
     let command = Command::Start(Box::new(start));
     match link.call(command, &borrow_all(&descriptors)).await {
-        Ok((Answer::Started { pid, report }, handles)) => Ok((machine_pid(pid, &handles), report)),
+        Ok((Answer::Started { pid, report }, mut handles)) => {
+            let terminal = match control {
+                Control::Made { .. } => handles.pop(),
+                Control::None | Control::Given => None,
+            };
+            Ok((machine_pid(pid, &handles), report, terminal))
+        }
         Ok(_) => {
             link.forget_process(name);
             Err(Error::CreateSandbox {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::runtime::{Error, ExitStatus, Security};
+use crate::runtime::{Error, ExitStatus, MemoryDirectory, Security};
 
 /// Node to init.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,6 +64,9 @@ pub(crate) enum Setup {
     Namespaces {
         hostname: String,
         address: Option<IpAddr>,
+        /// By names with dots.
+        settings: Vec<(String, String)>,
+        memory: Vec<MemoryDirectory>,
     },
     /// Nothing but a common parent.
     Plain,
@@ -79,7 +82,7 @@ pub(crate) struct Start {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: PathBuf,
     pub(crate) input: Input,
-    /// Whether its standard input is to be its controlling terminal.
+    /// Whether it is controlled by a terminal.
     pub(crate) control: Control,
     /// How many `cgroup.procs` descriptors follow.
     pub(crate) cgroups: usize,
@@ -96,7 +99,13 @@ pub(crate) enum Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Control {
     None,
-    Terminal,
+    /// Its standard input is one.
+    Given,
+    /// One of the container's own `/dev/pts`, so that it has a name there: no descriptors come for input,
+    /// output and error, and the answer carries the node's end.
+    Made {
+        size: Option<(u16, u16)>,
+    },
 }
 
 /// Where a process runs.
@@ -127,6 +136,18 @@ pub(crate) struct Container {
     pub(crate) user: String,
     pub(crate) users: Users,
     pub(crate) security: Security,
+    pub(crate) pids: Pids,
+}
+
+/// In which PID namespace a container's first process is born.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Pids {
+    /// In a new one.
+    Own,
+    /// In the sandbox's.
+    Sandbox,
+    /// In that of this process.
+    Of(u64),
 }
 
 /// Which users exist inside.
@@ -181,7 +202,11 @@ pub(crate) enum Message {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Done,
-    /// With a pid descriptor where the init has a PID namespace.
+    /// The sandbox is set up, but for what is noted.
+    SetUp {
+        notes: Vec<String>,
+    },
+    /// With a pid descriptor where the kernel has them, and the node's end of a terminal where one was made.
     Started {
         pid: i32,
         report: Report,
@@ -225,6 +250,9 @@ pub(crate) struct Report {
     /// Mount points that were missing and were made, as paths inside; parents first.
     pub(crate) created: Vec<PathBuf>,
     pub(crate) notes: Vec<String>,
+    /// The mount namespace by which a container's processes are found where their PID namespace is not
+    /// theirs alone.
+    pub(crate) mounts: Option<u64>,
 }
 
 /// How a process ended.

@@ -34,6 +34,25 @@ pub(super) fn open(terminal: &Terminal) -> io::Result<Ends> {
     Ok(Ends { ours, theirs })
 }
 
+/// Makes a terminal of the container whose root this process has, and makes it this process's input, output,
+/// error and controlling terminal. Returns the node's end.
+#[cfg(target_os = "linux")]
+pub(super) fn make_own(size: Option<(u16, u16)>) -> io::Result<OwnedFd> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let ours = rustix::pty::openpt(flags)?;
+    rustix::pty::unlockpt(&ours)?;
+    // By its descriptor rather than by its name: nobody can put another device there.
+    let theirs = rustix::pty::ioctl_tiocgptpeer(&ours, OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    if let Some((columns, rows)) = size {
+        set_size(&ours, Size { columns, rows })?;
+    }
+    rustix::stdio::dup2_stdin(&theirs)?;
+    rustix::stdio::dup2_stdout(&theirs)?;
+    rustix::stdio::dup2_stderr(&theirs)?;
+    rustix::process::ioctl_tiocsctty(io::stdin())?;
+    Ok(ours)
+}
+
 /// Follows the size until nobody changes it any more. The kernel tells the process.
 pub(super) async fn follow_size(terminal: OwnedFd, mut wanted: Terminal) {
     loop {

@@ -21,8 +21,8 @@ pub(super) use redirect::{QUEUE_SUBSYSTEM, REFUSED_MARK};
 pub(crate) use redirect::{catch, datagrams};
 pub(crate) use stage::isolate;
 
-use crate::runtime::sandbox::protocol::{Container, Failure, Phase, Report, Users};
-use crate::runtime::{Calls, Escalation, Security};
+use crate::runtime::sandbox::protocol::{Container, Failure, Phase, Pids, Report, Users};
+use crate::runtime::{Calls, Escalation, MemoryDirectory, Security};
 
 /// Leaves the namespaces in `flags` for new ones.
 fn unshare(flags: UnshareFlags) -> io::Result<()> {
@@ -43,6 +43,29 @@ pub(crate) fn set_up(hostname: &str, address: Option<IpAddr>) -> Result<(), Fail
         network::bring_up(address)?;
     }
     Ok(())
+}
+
+/// In the init: makes what the pod wants of its own besides. Returns what cannot be had.
+pub(crate) fn furnish(
+    settings: &[(String, String)],
+    memory: &[MemoryDirectory],
+) -> Result<Vec<String>, Failure> {
+    let mut notes = Vec::new();
+    for (name, value) in settings {
+        let swapped = name.chars().map(|letter| match letter {
+            '.' => '/',
+            '/' => '.',
+            other => other,
+        });
+        let path = format!("/proc/sys/{}", swapped.collect::<String>());
+        if let Err(error) = std::fs::write(path, value) {
+            notes.push(format!("sysctl {name}={value} is not enforced: {error}"));
+        }
+    }
+    for directory in memory {
+        root::mount_memory(directory)?;
+    }
+    Ok(notes)
 }
 
 /// The init's own PID namespace, to come back to.
@@ -95,6 +118,11 @@ pub(crate) fn enter_container(container: &Container, cwd: &Path) -> Result<Repor
     // Only so that `/proc/self/cgroup` does not tell the machine's paths; some kernels lack it.
     let _ = unshare(UnshareFlags::NEWCGROUP);
     let mut report = Report::default();
+    if container.pids != Pids::Own {
+        let own = rustix::fs::stat("/proc/self/ns/mnt");
+        let own = own.map_err(Failure::at(Phase::Root, "name the mount namespace"))?;
+        report.mounts = Some(own.st_ino);
+    }
     root::enter(container, &mut report)?;
     let who = (
         container.user.as_str(),

@@ -9,10 +9,10 @@ use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use super::target::{Shape, by_descriptor, mount_point, open_in, open_path};
-use crate::runtime::RootAccess;
 use crate::runtime::sandbox::protocol::{
     Bind, Container, Failure, Overlay, Phase, Report, Users, Writing,
 };
+use crate::runtime::{MemoryDirectory, RootAccess};
 
 /// The device files that every program may expect.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -188,6 +188,23 @@ fn mount_below(
     rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(0o755)).map_err(failed())?;
     let target = open_in(directory, Path::new(name)).map_err(failed())?;
     mount_special(kind, &target, flags, options).map_err(failed())
+}
+
+/// Puts memory over a directory of the machine, as the containers of this sandbox see it.
+pub(super) fn mount_memory(directory: &MemoryDirectory) -> Result<(), Failure> {
+    let step = format!("mount memory at {}", directory.path.display());
+    let failed = || Failure::at(Phase::Sandbox, step.clone());
+    let target = open_path(&directory.path).map_err(failed())?;
+    let mut options = match directory.group {
+        Some(group) => format!("mode=2777,gid={group}"),
+        None => "mode=777".to_owned(),
+    };
+    if let Some(bytes) = directory.bytes {
+        options += &format!(",size={bytes}");
+    }
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let errno = || Failure::at(Phase::Sandbox, step.clone());
+    mount_special("tmpfs", &target, flags, &options).map_err(errno())
 }
 
 /// `/sys` is of use to few programs and refused in some environments: then there is none.

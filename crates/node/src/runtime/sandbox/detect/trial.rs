@@ -41,7 +41,7 @@ mod linux {
     use crate::runtime::sandbox::remove_tree;
     use crate::runtime::{
         Console, Discard, Error, HostBase, Limits, Names, Network, Outgoing, Passage, ProcessSpec,
-        Refused, Root, Runtime, SandboxSpec, Security, Uplink,
+        Processes, Refused, Root, Runtime, SandboxSpec, Security, Uplink,
     };
 
     /// A program that no image has. That it is missing shows only after all else has succeeded.
@@ -134,6 +134,8 @@ mod linux {
                 essential: Vec::new(),
             }),
             forwards: Vec::new(),
+            settings: Vec::new(),
+            memory: Vec::new(),
             limits: Limits::default(),
             directory: place.to_path_buf(),
             notes: Arc::new(move |note| {
@@ -162,6 +164,7 @@ mod linux {
             limits: Limits::default(),
             console: Console::default(),
             security: Security::default(),
+            processes: Processes::default(),
         }
     }
 

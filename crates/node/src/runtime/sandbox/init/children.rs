@@ -8,8 +8,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::serve::Role;
-use super::spawn;
-use crate::runtime::sandbox::protocol::{Answer, Failure, Phase, Report, Start, Status};
+use super::spawn::{self, Spawned};
+#[cfg(doc)]
+use crate::runtime::sandbox::protocol::Report;
+use crate::runtime::sandbox::protocol::{Answer, Failure, Phase, Start, Status};
 
 /// The processes that an init has started and not yet reaped.
 pub(super) struct Children {
@@ -24,6 +26,8 @@ pub(super) struct Child {
     /// Names the process without a race; holds its namespaces reachable.
     #[cfg(target_os = "linux")]
     pub(super) handle: Option<OwnedFd>,
+    /// See [`Report::mounts`].
+    mounts: Option<u64>,
 }
 
 impl Children {
@@ -36,14 +40,20 @@ impl Children {
         })
     }
 
-    /// Starts a process; where the kernel has pid descriptors the answer carries one.
+    /// Starts a process; where the kernel has pid descriptors the answer carries one, and the end of a
+    /// terminal that was made comes last.
     pub(super) fn start(
         &mut self,
         start: Start,
         descriptors: Vec<OwnedFd>,
-    ) -> Result<(Answer, Option<OwnedFd>), Failure> {
+    ) -> Result<(Answer, Vec<OwnedFd>), Failure> {
         let name = start.process;
-        let (pid, report) = self.spawn(start, descriptors)?;
+        let Spawned {
+            pid,
+            report,
+            terminal,
+        } = self.spawn(start, descriptors)?;
+        let mounts = report.mounts;
         let answer = Answer::Started {
             pid: pid.as_raw_pid(),
             report,
@@ -54,26 +64,35 @@ impl Children {
             // It has not been reaped yet, so the number is still its own.
             let handle = pidfd_open(pid, PidfdFlags::empty()).ok();
             let passed = handle.as_ref().and_then(|handle| handle.try_clone().ok());
-            self.running.insert(name, Child { pid, handle });
-            Ok((answer, passed))
+            let child = Child {
+                pid,
+                handle,
+                mounts,
+            };
+            self.running.insert(name, child);
+            Ok((answer, passed.into_iter().chain(terminal).collect()))
         }
         #[cfg(not(target_os = "linux"))]
         {
-            self.running.insert(name, Child { pid });
-            Ok((answer, None))
+            self.running.insert(name, Child { pid, mounts });
+            Ok((answer, terminal.into_iter().collect()))
         }
     }
 
     #[cfg(target_os = "linux")]
-    fn spawn(&self, start: Start, descriptors: Vec<OwnedFd>) -> Result<(Pid, Report), Failure> {
-        use crate::runtime::sandbox::protocol::Place;
-        match start.place {
-            Place::Container(_) => {
-                let _away = self.home.enter_new_pids()?;
+    fn spawn(&self, start: Start, descriptors: Vec<OwnedFd>) -> Result<Spawned, Failure> {
+        use crate::runtime::sandbox::protocol::{Pids, Place};
+        match &start.place {
+            Place::Container(container) => {
+                let _away = match container.pids {
+                    Pids::Own => Some(self.home.enter_new_pids()?),
+                    Pids::Sandbox => None,
+                    Pids::Of(process) => Some(self.home.enter_pids_of(self.find(process)?)?),
+                };
                 spawn::spawn(start, descriptors, None)
             }
             Place::Beside { process, .. } => {
-                let handle = self.find(process)?;
+                let handle = self.find(*process)?;
                 let _away = self.home.enter_pids_of(handle)?;
                 spawn::spawn(start, descriptors, Some(handle))
             }
@@ -83,7 +102,7 @@ impl Children {
 
     #[cfg(not(target_os = "linux"))]
     #[allow(clippy::unused_self)] // As on Linux.
-    fn spawn(&self, start: Start, descriptors: Vec<OwnedFd>) -> Result<(Pid, Report), Failure> {
+    fn spawn(&self, start: Start, descriptors: Vec<OwnedFd>) -> Result<Spawned, Failure> {
         spawn::spawn(start, descriptors)
     }
 
@@ -110,7 +129,7 @@ impl Children {
             return Err(failed()(io::Error::from(Errno::INVAL)));
         };
         if signal == Signal::KILL {
-            self.kill_family(child.pid);
+            self.kill_family(child);
         }
         match rustix::process::kill_process(child.pid, signal) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
@@ -118,11 +137,16 @@ impl Children {
         }
     }
 
-    /// Ends a process's group and, where no PID namespace does it, its session and descendants.
-    fn kill_family(&self, pid: Pid) {
-        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    /// Ends a process's group and, where no PID namespace does it, its session and descendants, or all
+    /// that shares its mounts.
+    fn kill_family(&self, child: &Child) {
+        let _ = rustix::process::kill_process_group(child.pid, Signal::KILL);
         if self.role == Role::Plain {
-            super::family::kill_session(pid);
+            super::family::kill_session(child.pid);
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(mounts) = child.mounts {
+            super::family::kill_by_mounts(mounts);
         }
     }
 
@@ -136,11 +160,13 @@ impl Children {
                 .find(|(_, child)| child.pid == pid)
                 .map(|(name, _)| *name);
             let Some(name) = name else { continue };
-            self.running.remove(&name);
+            let Some(child) = self.running.remove(&name) else {
+                continue;
+            };
             // A container ends with its first process, whatever that has left behind; its outputs
             // would never end otherwise. In a PID namespace of its own the kernel sees to it.
-            if self.role == Role::Plain {
-                self.kill_family(pid);
+            if self.role == Role::Plain || child.mounts.is_some() {
+                self.kill_family(&child);
             }
             let status = match (status.exit_status(), status.terminating_signal()) {
                 (Some(code), _) => Status::Code(code),
@@ -158,7 +184,7 @@ impl Children {
             return;
         }
         for child in self.running.values() {
-            self.kill_family(child.pid);
+            self.kill_family(child);
             let _ = rustix::process::kill_process(child.pid, Signal::KILL);
         }
         super::family::kill_descendants();

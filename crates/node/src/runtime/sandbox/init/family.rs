@@ -35,6 +35,43 @@ pub(super) fn kill_session(leader: Pid) {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn kill_descendants() {}
 
+/// Ends every process that has this mount namespace, until there is none. Whoever leaves it needs a right
+/// that containers do not have.
+#[cfg(target_os = "linux")]
+pub(super) fn kill_by_mounts(namespace: u64) {
+    let link = format!("mnt:[{namespace}]");
+    // The process table may be that of a PID namespace around this one; a process has a number in each.
+    let Some(depth) = numbers("self").len().checked_sub(1) else {
+        return;
+    };
+    for _ in 0..100 {
+        let mut found = false;
+        for process in processes() {
+            let name = process.pid.to_string();
+            let own = std::fs::read_link(format!("/proc/{name}/ns/mnt"));
+            if own.is_ok_and(|own| own.to_str() == Some(&link))
+                && let Some(number) = numbers(&name).get(depth)
+            {
+                found = true;
+                kill(*number);
+            }
+        }
+        if !found {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+/// The numbers of a process in the PID namespaces around it, the outermost first.
+#[cfg(target_os = "linux")]
+fn numbers(process: &str) -> Vec<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let numbers = line.unwrap_or_default().split_ascii_whitespace();
+    numbers.filter_map(|number| number.parse().ok()).collect()
+}
+
 /// A line of the machine's process table.
 #[cfg(target_os = "linux")]
 #[derive(Debug, PartialEq, Eq)]

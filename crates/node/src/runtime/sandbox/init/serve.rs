@@ -91,9 +91,16 @@ fn handle(command: Command, descriptors: Vec<OwnedFd>, children: &mut Children) 
     match command {
         Command::Setup(Setup::Plain) => Ok((Answer::Done, Vec::new())),
         #[cfg(target_os = "linux")]
-        Command::Setup(Setup::Namespaces { hostname, address }) => {
-            crate::runtime::container::inside::set_up(&hostname, address)?;
-            Ok((Answer::Done, Vec::new()))
+        Command::Setup(Setup::Namespaces {
+            hostname,
+            address,
+            settings,
+            memory,
+        }) => {
+            use crate::runtime::container::inside;
+            inside::set_up(&hostname, address)?;
+            let notes = inside::furnish(&settings, &memory)?;
+            Ok((Answer::SetUp { notes }, Vec::new()))
         }
         #[cfg(target_os = "linux")]
         Command::Catch {
@@ -118,10 +125,7 @@ fn handle(command: Command, descriptors: Vec<OwnedFd>, children: &mut Children) 
         | Command::Datagrams { .. } => Err(Failure::at(Phase::Sandbox, "make namespaces")(
             io::Error::from(io::ErrorKind::Unsupported),
         )),
-        Command::Start(start) => {
-            let (answer, handle) = children.start(*start, descriptors)?;
-            Ok((answer, handle.into_iter().collect()))
-        }
+        Command::Start(start) => children.start(*start, descriptors),
         Command::Socket { family } => {
             let family = match family {
                 Family::V4 => AddressFamily::INET,

@@ -2,13 +2,23 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use rustix::process::Pid;
 
+use crate::runtime::sandbox::channel;
 use crate::runtime::sandbox::protocol::{Control, Failure, Input, Phase, Place, Report, Start};
+
+/// A program that runs.
+pub(super) struct Spawned {
+    pub(super) pid: Pid,
+    pub(super) report: Report,
+    /// The node's end of the terminal that was made for it.
+    pub(super) terminal: Option<OwnedFd>,
+}
 
 /// The descriptors that come with a request, by their meaning.
 struct Descriptors {
@@ -25,7 +35,14 @@ impl Descriptors {
             Input::Null => Stdio::null(),
             Input::Descriptor => rest.next()?.into(),
         };
-        let (output, error) = (rest.next()?, rest.next()?);
+        let (output, error) = match start.control {
+            // The child puts its terminal there. Not the null device: what is there is given to its user.
+            Control::Made { .. } => {
+                let (_, writer) = io::pipe().ok()?;
+                (writer.try_clone().ok()?.into(), writer.into())
+            }
+            Control::None | Control::Given => (rest.next()?, rest.next()?),
+        };
         let cgroups: Vec<File> = rest.map(File::from).collect();
         (cgroups.len() == start.cgroups).then_some(Self {
             input,
@@ -41,7 +58,7 @@ pub(super) fn spawn(
     start: Start,
     descriptors: Vec<OwnedFd>,
     #[cfg(target_os = "linux")] beside: Option<&OwnedFd>,
-) -> Result<(Pid, Report), Failure> {
+) -> Result<Spawned, Failure> {
     let broken = || Failure::at(Phase::Sandbox, "read the request to start a process");
     let Some(descriptors) = Descriptors::sort(&start, descriptors) else {
         return Err(broken()(io::Error::from(rustix::io::Errno::BADMSG)));
@@ -66,11 +83,17 @@ pub(super) fn spawn(
         .map_err(broken())?;
     let (reports, mut reporter) = io::pipe().map_err(broken())?;
     let mut cgroups = descriptors.cgroups;
+    let (ours, theirs) = UnixStream::pair().map_err(broken())?;
     let in_child = move || {
         #[cfg(target_os = "linux")]
         let outcome = enter(&start, &mut cgroups, beside.as_ref());
         #[cfg(not(target_os = "linux"))]
         let outcome = enter(&start, &mut cgroups);
+        let outcome = outcome.and_then(|report| {
+            take_terminal(start.control, &theirs)
+                .map_err(Failure::at(Phase::Sandbox, "make a terminal"))?;
+            Ok(report)
+        });
         // The init reads this once the program runs or the child has ended; it fits into the pipe.
         serde_json::to_writer(&reporter, &outcome)?;
         reporter.flush()?;
@@ -92,7 +115,30 @@ pub(super) fn spawn(
     let child = spawned.map_err(Failure::at(Phase::Execute, program))?;
     let pid = Pid::from_raw(child.id().cast_signed());
     let pid = pid.ok_or_else(|| broken()(io::Error::from(rustix::io::Errno::CHILD)))?;
-    Ok((pid, report))
+    // All other ends of it are closed by now, so this does not wait.
+    let terminal = channel::take(ours.as_fd()).map_err(broken())?;
+    Ok(Spawned {
+        pid,
+        report,
+        terminal,
+    })
+}
+
+/// In the child, as the container's user: makes its terminal and passes the other end on.
+fn take_terminal(control: Control, passes: &UnixStream) -> io::Result<()> {
+    match control {
+        #[cfg(target_os = "linux")]
+        Control::Made { size } => {
+            let other = crate::runtime::sandbox::terminal::make_own(size)?;
+            channel::pass(passes.as_fd(), other.as_fd())
+        }
+        #[cfg(not(target_os = "linux"))]
+        Control::Made { .. } => {
+            let _ = passes;
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        Control::None | Control::Given => Ok(()),
+    }
 }
 
 /// What the child said before its `exec`; nothing if it never came to run.
@@ -116,7 +162,7 @@ fn enter(
     }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     rustix::process::setsid().map_err(Failure::at(Phase::Sandbox, "start a session"))?;
-    if start.control == Control::Terminal {
+    if start.control == Control::Given {
         rustix::process::ioctl_tiocsctty(io::stdin())
             .map_err(Failure::at(Phase::Sandbox, "take the terminal"))?;
     }
