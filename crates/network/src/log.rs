@@ -9,12 +9,15 @@
 //! | `http_request_duration_seconds` | `service namespace destination version` (histogram) |
 //! | `http_requests_in_flight` | `service namespace` |
 //! | `gateway_unsent_attempts_total` | `service namespace pod reason` |
+//! | `network_connections_total` | `service namespace pod source source_namespace protocol outcome` |
+//! | `network_connection_bytes_total` | the same and `direction` |
 //!
 //! `service` is the Service that was *asked for*. With a VirtualService for `production-app` that
 //! splits between `production-app-stable` and `production-app-canary`, `service="production-app"` sees both,
 //! `destination` tells them apart, and so does `version`.
 //! An empty label means: does not apply (no pod was chosen, the host is unknown).
 
+mod connection;
 mod record;
 mod render;
 mod state;
@@ -23,6 +26,8 @@ mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(crate) use connection::Noted;
+pub use connection::{Carrier, ConnectionRecord, Outcome};
 pub use record::{RequestRecord, StatusClass, Total, Unsent, method_label};
 pub use state::BUCKETS;
 

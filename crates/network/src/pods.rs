@@ -17,6 +17,7 @@ mod affinity;
 mod block;
 mod datagrams;
 mod policy;
+mod reach;
 mod relay;
 #[cfg(test)]
 mod tests;
@@ -26,12 +27,10 @@ mod watch;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use seatrial_controller::Context;
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::Instant;
 
 pub use self::block::{Block, Error as BlockError};
 pub use self::view::{Settings, Source};
@@ -39,14 +38,11 @@ pub use self::view::{Settings, Source};
 use self::affinity::Affinity;
 use self::policy::{Denied, Protocol};
 pub(crate) use self::relay::relay;
-use self::view::{Destination, Front, View};
+use self::view::View;
 use self::watch::Watch;
+use crate::log::{Carrier, ConnectionRecord, Noted, Outcome};
 use crate::names::{self, Transport};
-use crate::table::{Endpoint, PortChoice};
 use crate::{Gateway, PodAddress, ServiceName};
-
-/// How long a connection may need to be opened.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens connections into pods in the name of other pods.
 #[async_trait]
@@ -80,6 +76,9 @@ pub enum Refusal {
     /// The Service has no pod that is ready.
     #[error("Service {0} has no ready endpoint")]
     NoEndpoint(ServiceName),
+    /// The Service wants one on the client's node, and there is none.
+    #[error("Service {0} has no endpoint on this node, and its internalTrafficPolicy is Local")]
+    NoLocalEndpoint(ServiceName),
     /// It could not be opened.
     #[error("connect to {to}")]
     Connect {
@@ -89,6 +88,17 @@ pub enum Refusal {
         #[source]
         source: io::Error,
     },
+}
+
+impl Refusal {
+    /// As it is recorded.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Denied(_) => Outcome::Denied,
+            Self::Connect { .. } => Outcome::Failed,
+            _ => Outcome::Nobody,
+        }
+    }
 }
 
 impl From<Denied> for Refusal {
@@ -109,9 +119,12 @@ struct Shared {
     affinity: Affinity,
 }
 
-/// An open way for one connection.
+/// An open way for one connection. It is recorded when it ends.
 #[derive(Debug)]
-pub struct Passage(End);
+pub struct Passage {
+    end: End,
+    noted: Noted,
+}
 
 #[derive(Debug)]
 enum End {
@@ -156,114 +169,19 @@ impl PodNetwork {
     /// # Errors
     /// Where it leads nowhere, is not allowed, or is refused there.
     pub async fn open(&self, source: &Source, to: SocketAddr) -> Result<Passage, Refusal> {
-        let view = self.view().await;
-        let settings = &self.0.settings;
-        let stream = match view.destination(settings, to.ip(), to.port()) {
-            Destination::Nowhere => return Err(Refusal::Nobody(to.ip())),
-            Destination::Resolver => {
-                view.permits_names(source, settings.resolver, Protocol::Tcp)?;
-                return Ok(Passage(End::Names {
-                    network: self.clone(),
-                    source: source.clone(),
-                }));
-            }
-            Destination::Api => {
-                let seen = settings.api_address.into();
-                view.permits(source, seen, (to.port(), Protocol::Tcp))?;
-                outside(settings.api).await?
-            }
-            Destination::Outside => {
-                view.permits(source, to.ip(), (to.port(), Protocol::Tcp))?;
-                outside(to).await?
-            }
-            Destination::Pod { pod, port } => {
-                view.permits(source, to.ip(), (port, Protocol::Tcp))?;
-                self.dial(&pod, (to.ip(), port), source).await?
-            }
-            Destination::Service { front, port } => self.serve(&view, source, &front, port).await?,
-        };
-        Ok(Passage(End::Stream(stream)))
+        let mut noted = self.note(source, Carrier::Tcp);
+        let found = self.find(source, to, &mut noted.record).await;
+        let end = found.inspect_err(|refusal| noted.record.outcome = refusal.outcome())?;
+        Ok(Passage { end, noted })
     }
 
-    /// Connects to one of a Service's pods. Where one does not answer, another is tried: nothing was sent.
-    async fn serve(
-        &self,
-        view: &View,
-        source: &Source,
-        front: &Front,
-        port: u16,
-    ) -> Result<TcpStream, Refusal> {
-        let table = self.0.gateway.table();
-        let backend = table.backend(&front.name);
-        let port = backend
-            .and_then(|backend| backend.port(&PortChoice::Number(port)))
-            .ok_or_else(|| Refusal::NoPort {
-                service: front.name.clone(),
-                port,
-            })?;
-        let mut tried: Vec<Arc<Endpoint>> = Vec::new();
-        let mut failure = Refusal::NoEndpoint(front.name.clone());
-        loop {
-            let now = Instant::now();
-            let kept = self.0.affinity.kept(front, source.address, now);
-            let kept = kept.and_then(|uid| {
-                let all = port.endpoints.iter();
-                all.filter(|one| !tried.iter().any(|other| Arc::ptr_eq(other, one)))
-                    .find(|one| one.pod.uid == uid)
-                    .cloned()
-            });
-            let (endpoint, _lease) = match kept {
-                Some(endpoint) => (endpoint, None),
-                None => match self.0.gateway.traffic().lease(port, &tried) {
-                    Some(lease) => (lease.endpoint.clone(), Some(lease)),
-                    None => return Err(failure),
-                },
-            };
-            match self.reach(view, source, &endpoint).await {
-                Ok(stream) => {
-                    self.0
-                        .affinity
-                        .keep(front, source.address, &endpoint.pod.uid, now);
-                    return Ok(stream);
-                }
-                Err(refusal @ Refusal::Connect { .. }) => failure = refusal,
-                Err(refusal) => return Err(refusal),
-            }
-            tried.push(endpoint);
-        }
-    }
-
-    /// Connects to an endpoint, which may also be an address outside.
-    async fn reach(
-        &self,
-        view: &View,
-        source: &Source,
-        endpoint: &Endpoint,
-    ) -> Result<TcpStream, Refusal> {
-        let (name, port) = (&endpoint.pod, endpoint.port);
-        let address: IpAddr = name
-            .ip
-            .parse()
-            .map_err(|_| Refusal::NoEndpoint(ServiceName::new(&*name.namespace, &*name.name)))?;
-        view.permits(source, address, (port, Protocol::Tcp))?;
-        // One that names no pod is called by its address.
-        if name.uid == name.ip && !view.is_pod(address) {
-            return outside((address, port).into()).await;
-        }
-        self.dial(name, (address, port), source).await
-    }
-
-    async fn dial(
-        &self,
-        pod: &PodAddress,
-        (address, port): (IpAddr, u16),
-        source: &Source,
-    ) -> Result<TcpStream, Refusal> {
-        let dialled = self.0.dialer.dial(pod, port, source.address).await;
-        dialled.map_err(|source| Refusal::Connect {
-            to: (address, port).into(),
-            source,
-        })
+    /// The record of a connection that a pod opens.
+    fn note(&self, source: &Source, carrier: Carrier) -> Noted {
+        let metadata = &source.pod.metadata;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (namespace, name) = (text(&metadata.namespace), text(&metadata.name));
+        let record = ConnectionRecord::new(carrier, &namespace, &name);
+        Noted::new(self.0.gateway.log(), record)
     }
 
     /// Answers a pod's question to the name server; none where a policy forbids to ask.
@@ -290,20 +208,13 @@ impl PodNetwork {
 
 impl Passage {
     /// Carries the pod's end of the connection until both sides have ended.
-    pub async fn carry(self, stream: TcpStream) {
-        match self.0 {
-            End::Stream(other) => relay(stream, other).await,
+    pub async fn carry(mut self, stream: TcpStream) {
+        match self.end {
+            End::Stream(other) => {
+                let record = &mut self.noted.record;
+                (record.sent, record.received) = relay(stream, other).await;
+            }
             End::Names { network, source } => relay::questions(stream, &network, &source).await,
         }
     }
-}
-
-async fn outside(to: SocketAddr) -> Result<TcpStream, Refusal> {
-    let failed = |source| Refusal::Connect { to, source };
-    let connected = tokio::time::timeout(PATIENCE, TcpStream::connect(to)).await;
-    let late = |_| failed(io::ErrorKind::TimedOut.into());
-    let stream = connected.map_err(late)?.map_err(failed)?;
-    // Without it small messages wait; where it cannot be set they do.
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::connection::ConnectionKey;
 use super::record::Unsent;
 use super::state::{BUCKETS, CountKey, DurationKey, Histogram, State};
 
@@ -56,7 +57,39 @@ pub(super) fn render(state: &State) -> String {
         ];
         page.sample(unsent, &labels, count.value);
     }
+    connections(&mut page, state);
     page.0
+}
+
+fn connections(page: &mut Page, state: &State) {
+    let total = "network_connections_total";
+    page.head(
+        total,
+        "counter",
+        "Connections of pods, and to Services on the machine's loopback, by outcome.",
+    );
+    for (key, count) in &state.connections {
+        page.sample(total, &connection_labels(key), count.value);
+    }
+    let bytes = "network_connection_bytes_total";
+    page.head(bytes, "counter", "Bytes that such connections carried.");
+    for ((key, way), count) in &state.bytes {
+        let mut labels = connection_labels(key);
+        labels.push(("direction", way.label()));
+        page.sample(bytes, &labels, count.value);
+    }
+}
+
+fn connection_labels(key: &ConnectionKey) -> Pairs<'_> {
+    vec![
+        ("service", &key.service),
+        ("namespace", &key.namespace),
+        ("pod", &key.pod),
+        ("source", &key.source),
+        ("source_namespace", &key.source_namespace),
+        ("protocol", key.protocol.label()),
+        ("outcome", key.outcome.label()),
+    ]
 }
 
 fn count_labels<'a>(key: &'a CountKey, status: &'a str) -> Pairs<'a> {

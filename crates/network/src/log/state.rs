@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connection::{BytesKey, ConnectionKey};
 use super::record::{RequestRecord, StatusClass, Unsent};
 
 /// Upper bounds of the duration histogram in seconds: the defaults of Prometheus' client libraries.
@@ -51,6 +52,8 @@ pub(super) struct State {
     pub(super) durations: BTreeMap<DurationKey, Histogram>,
     pub(super) in_flight: BTreeMap<(Arc<str>, Arc<str>), u64>,
     pub(super) unsent: BTreeMap<UnsentKey, Count>,
+    pub(super) connections: BTreeMap<ConnectionKey, Count>,
+    pub(super) bytes: BTreeMap<BytesKey, Count>,
     /// Counts records, as a measure of age.
     pub(super) turn: u64,
 }

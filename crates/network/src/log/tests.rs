@@ -57,6 +57,10 @@ fn requests_are_rendered_for_prometheus() {
         # HELP gateway_unsent_attempts_total Attempts that were repeated because the request had not taken effect.
         # TYPE gateway_unsent_attempts_total counter
         gateway_unsent_attempts_total{service="shop",namespace="production",pod="shop-1",reason="connect"} 1
+        # HELP network_connections_total Connections of pods, and to Services on the machine's loopback, by outcome.
+        # TYPE network_connections_total counter
+        # HELP network_connection_bytes_total Bytes that such connections carried.
+        # TYPE network_connection_bytes_total counter
     "##]].assert_eq(&log.render());
 }
 

@@ -2,14 +2,18 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::policy::Protocol;
+use super::reach::chosen;
 use super::view::{Destination, Front, View};
 use super::{PodNetwork, Refusal, Source};
 use crate::PodAddress;
+use crate::log::{Carrier, ConnectionRecord};
+use crate::table::Endpoint;
 
 impl PodNetwork {
     /// A socket that is connected to where a pod sends datagrams.
@@ -20,6 +24,17 @@ impl PodNetwork {
         &self,
         source: &Source,
         to: SocketAddr,
+    ) -> Result<UdpSocket, Refusal> {
+        let mut noted = self.note(source, Carrier::Udp);
+        let found = self.find_datagrams(source, to, &mut noted.record).await;
+        found.inspect_err(|refusal| noted.record.outcome = refusal.outcome())
+    }
+
+    async fn find_datagrams(
+        &self,
+        source: &Source,
+        to: SocketAddr,
+        record: &mut ConnectionRecord,
     ) -> Result<UdpSocket, Refusal> {
         let view = self.view().await;
         match view.destination(&self.0.settings, to.ip(), to.port()) {
@@ -32,11 +47,17 @@ impl PodNetwork {
                 outside(to).await
             }
             Destination::Pod { pod, port } => {
+                record.asked(&pod.namespace, "");
+                record.pod = pod.name.clone();
                 view.permits(source, to.ip(), (port, Protocol::Udp))?;
                 self.datagrams_to(&pod, (to.ip(), port), source).await
             }
             Destination::Service { front, port } => {
-                self.serve_datagrams(&view, source, &front, port).await
+                record.asked(&front.name.namespace, &front.name.name);
+                let served = self.serve_datagrams(&view, source, &front, port).await;
+                let (socket, endpoint) = served?;
+                record.pod = endpoint.pod.name.clone();
+                Ok(socket)
             }
         }
     }
@@ -47,7 +68,7 @@ impl PodNetwork {
         source: &Source,
         front: &Front,
         port: u16,
-    ) -> Result<UdpSocket, Refusal> {
+    ) -> Result<(UdpSocket, Arc<Endpoint>), Refusal> {
         let table = self.0.gateway.table();
         let backend = table.backend(&front.name);
         let port = backend
@@ -56,6 +77,7 @@ impl PodNetwork {
                 service: front.name.clone(),
                 port,
             })?;
+        let port = &*chosen(port, front, source)?;
         let now = Instant::now();
         let kept = self.0.affinity.kept(front, source.address, now);
         let kept = kept.and_then(|uid| {
@@ -77,10 +99,12 @@ impl PodNetwork {
         view.permits(source, address, (endpoint.port, Protocol::Udp))?;
         let uid = &endpoint.pod.uid;
         self.0.affinity.keep(front, source.address, uid, now);
-        if endpoint.pod.uid == endpoint.pod.ip && !view.is_pod(address) {
-            return outside(place.into()).await;
-        }
-        self.datagrams_to(&endpoint.pod, place, source).await
+        let socket = if endpoint.pod.uid == endpoint.pod.ip && !view.is_pod(address) {
+            outside(place.into()).await?
+        } else {
+            self.datagrams_to(&endpoint.pod, place, source).await?
+        };
+        Ok((socket, endpoint))
     }
 
     async fn datagrams_to(

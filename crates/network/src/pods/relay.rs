@@ -11,15 +11,16 @@ use crate::names::Transport;
 /// Enough for a segment of the loopback; there may be thousands of connections.
 const BUFFER: usize = 16 << 10;
 
-/// Copies both ways until both sides have ended. Where one breaks, the other is broken too.
-pub(crate) async fn relay(mut one: TcpStream, mut other: TcpStream) {
+/// Copies both ways until both sides have ended, and says how much. Where one breaks, the other is broken too.
+pub(crate) async fn relay(mut one: TcpStream, mut other: TcpStream) -> (u64, u64) {
     let copied = copy_bidirectional_with_sizes(&mut one, &mut other, BUFFER, BUFFER).await;
-    if copied.is_err() {
+    copied.unwrap_or_else(|_| {
         for stream in [&one, &other] {
             // Closing it sends a reset then, instead of an end that says all is well.
             let _ = stream.set_zero_linger();
         }
-    }
+        (0, 0)
+    })
 }
 
 /// Answers questions to the name server, each with its length before it.

@@ -56,6 +56,17 @@ pub(crate) struct Front {
     pub(crate) name: ServiceName,
     /// How long a client stays with a pod.
     pub(crate) affinity: Option<Duration>,
+    /// Which of its pods it leads to.
+    pub(crate) spread: Spread,
+}
+
+/// Which of a Service's pods a connection may end at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// Any.
+    Cluster,
+    /// Those on the client's own node (`internalTrafficPolicy: Local`).
+    Local,
 }
 
 /// The picture.
@@ -268,6 +279,16 @@ fn fronts(service: &Service) -> Vec<(IpAddr, Front)> {
     let front = Front {
         name: ServiceName::new(namespace, name),
         affinity: stays.then_some(patience),
+        spread: Spread::Cluster,
+    };
+    // What comes to an address for clients outside goes on to any pod where the client is one itself, whatever
+    // `externalTrafficPolicy` says: as with the kube-proxy.
+    let inner = Front {
+        spread: match spec.internal_traffic_policy.as_deref() {
+            Some("Local") => Spread::Local,
+            _ => Spread::Cluster,
+        },
+        ..front.clone()
     };
     let balanced = service.status.iter().flat_map(|status| {
         let balancer = status.load_balancer.iter();
@@ -276,10 +297,12 @@ fn fronts(service: &Service) -> Vec<(IpAddr, Front)> {
             .filter_map(|it| it.ip.as_deref())
     });
     let given = spec.external_ips.iter().flatten().map(String::as_str);
-    let own = spec.cluster_ip.as_deref().into_iter();
-    own.chain(given)
+    let own = spec.cluster_ip.as_deref().map(|address| (address, inner));
+    let others = given
         .chain(balanced)
-        .filter_map(|address| address.parse().ok())
-        .map(|address| (address, front.clone()))
+        .map(|address| (address, front.clone()));
+    own.into_iter()
+        .chain(others)
+        .filter_map(|(address, front)| Some((address.parse().ok()?, front)))
         .collect()
 }

@@ -28,6 +28,8 @@ pub struct Endpoint {
     pub port: u16,
     /// The pod's version by its labels, or `unknown`.
     pub version: Arc<str>,
+    /// The node that it runs on; empty where nobody says.
+    pub node: Arc<str>,
 }
 
 /// How a rule names a port of a Service.
@@ -48,10 +50,26 @@ pub struct BackendPort {
     pub name: Option<String>,
     /// The Service's port number.
     pub number: u16,
-    /// Ready endpoints, ordered by pod name.
+    /// Ready endpoints, ordered by pod name; with `publishNotReadyAddresses` all there are.
     pub endpoints: Vec<Arc<Endpoint>>,
-    /// Endpoints of pods that are ready but being deleted: used only when nothing else is left.
+    /// Endpoints of pods that serve but are being deleted: used only when nothing else is left.
     pub terminating: Vec<Arc<Endpoint>>,
+}
+
+impl BackendPort {
+    /// The port with only the endpoints that run on a node.
+    pub(crate) fn on_node(&self, node: &str) -> Self {
+        let of = |all: &[Arc<Endpoint>]| -> Vec<Arc<Endpoint>> {
+            let own = all.iter().filter(|one| &*one.node == node);
+            own.cloned().collect()
+        };
+        Self {
+            name: self.name.clone(),
+            number: self.number,
+            endpoints: of(&self.endpoints),
+            terminating: of(&self.terminating),
+        }
+    }
 }
 
 /// A Service and its pods.

@@ -35,6 +35,9 @@ pub(super) fn from_pods<'p>(
             continue;
         }
         let version = version(pod.metadata.labels.as_ref());
+        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+        let node: Arc<str> = node.unwrap_or_default().into();
+        let leaving = pod.metadata.deletion_timestamp.is_some() && publish == Publish::Ready;
         for (port, target) in backend.ports.iter_mut().zip(ports) {
             let Some(number) = target_port(target, pod) else {
                 continue;
@@ -43,8 +46,9 @@ pub(super) fn from_pods<'p>(
                 pod: address.clone(),
                 port: number,
                 version: version.clone(),
+                node: node.clone(),
             });
-            if pod.metadata.deletion_timestamp.is_some() {
+            if leaving {
                 port.terminating.push(endpoint);
             } else {
                 port.endpoints.push(endpoint);
@@ -124,10 +128,17 @@ fn target_port(port: &ServicePort, pod: &Pod) -> Option<u16> {
         None => Some(port.port as u16),
         Some(IntOrString::Int(number)) => Some(*number as u16),
         Some(IntOrString::String(name)) => {
-            let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+            let spec = pod.spec.as_ref()?;
+            let sidecars = spec.init_containers.iter().flatten();
+            let protocol =
+                |protocol: &Option<String>| protocol.clone().unwrap_or_else(|| "TCP".to_owned());
+            let wanted = protocol(&port.protocol);
+            let containers = spec.containers.iter().chain(sidecars);
             containers
                 .flat_map(|container| container.ports.iter().flatten())
-                .find(|port| port.name.as_deref() == Some(name))
+                .find(|port| {
+                    port.name.as_deref() == Some(name) && protocol(&port.protocol) == wanted
+                })
                 .map(|port| port.container_port as u16)
         }
     }

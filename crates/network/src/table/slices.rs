@@ -20,7 +20,8 @@ pub(super) fn from_slices(
     };
     let owned = slices.iter().filter(|slice| {
         let labels = slice.metadata.labels.as_ref();
-        slice.metadata.namespace.as_deref() == Some(&*name.namespace)
+        slice.address_type == "IPv4"
+            && slice.metadata.namespace.as_deref() == Some(&*name.namespace)
             && labels
                 .and_then(|labels| labels.get("kubernetes.io/service-name"))
                 .map(String::as_str)
@@ -33,7 +34,11 @@ pub(super) fn from_slices(
             let Some(ip) = endpoint.addresses.first() else {
                 continue;
             };
-            if conditions.ready == Some(false) {
+            let leaving = conditions.terminating == Some(true);
+            let ready = conditions.ready != Some(false);
+            // As the kube-proxy: one that ends is used while it still serves, if nobody else is left.
+            let serves = conditions.serving.unwrap_or(conditions.ready == Some(true));
+            if !ready && !(leaving && serves) {
                 backend.unready.push(format!("address {ip}: not ready"));
                 continue;
             }
@@ -56,11 +61,17 @@ pub(super) fn from_slices(
                 let Some(number) = number.and_then(|entry| entry.port) else {
                     continue;
                 };
-                port.endpoints.push(Arc::new(Endpoint {
+                let found = Arc::new(Endpoint {
                     pod: address.clone(),
                     port: number as u16,
                     version: version.clone(),
-                }));
+                    node: endpoint.node_name.as_deref().unwrap_or_default().into(),
+                });
+                if ready {
+                    port.endpoints.push(found);
+                } else {
+                    port.terminating.push(found);
+                }
             }
         }
     }

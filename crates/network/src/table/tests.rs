@@ -304,6 +304,7 @@ fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
                             },
                             port: 3000,
                             version: "1.2",
+                            node: "",
                         },
                     ],
                     terminating: [
@@ -316,6 +317,7 @@ fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
                             },
                             port: 3000,
                             version: "1.2",
+                            node: "",
                         },
                     ],
                 },
@@ -336,6 +338,7 @@ fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
                             },
                             port: 53,
                             version: "1.2",
+                            node: "",
                         },
                     ],
                     terminating: [
@@ -348,6 +351,7 @@ fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
                             },
                             port: 53,
                             version: "1.2",
+                            node: "",
                         },
                     ],
                 },

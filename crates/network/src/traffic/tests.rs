@@ -32,6 +32,7 @@ fn port(names: &[&str]) -> BackendPort {
             },
             port: 80,
             version: "1".into(),
+            node: "".into(),
         })
     };
     BackendPort {

@@ -80,7 +80,7 @@ impl PodUplink {
         let (namespace, pod) = (&metadata.namespace, &metadata.name);
         tracing::debug!(?namespace, ?pod, %to, "refused: {}", Chain(&refusal));
         match refusal {
-            Refusal::Denied(_) => Refused::Silence,
+            Refusal::Denied(_) | Refusal::NoLocalEndpoint(_) => Refused::Silence,
             Refusal::Connect { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
                 Refused::Silence
             }
