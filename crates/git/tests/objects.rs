@@ -60,8 +60,8 @@ impl World {
             journal,
             cluster.clock.clone(),
         ));
-        let context = Context::new(
-            cluster.client.clone(),
+        let context = Context::with_identities(
+            cluster.controllers(),
             cluster.clock.clone(),
             cluster.random.clone(),
         );

@@ -63,7 +63,7 @@ async fn start() -> (Cluster, Bench, CancellationToken) {
     cluster.namespace("production").await.unwrap();
     let (bench, stop) = (Bench::new(), CancellationToken::new());
     let (clock, random) = (cluster.clock.clone(), cluster.random.clone());
-    let ctx = Context::new(cluster.client.clone(), clock, random);
+    let ctx = Context::with_identities(cluster.controllers(), clock, random);
     let (gateway, stopped) = (bench.gateway.clone(), stop.clone());
     tokio::spawn(async move { follow(&ctx, &gateway, stopped).await });
     (cluster, bench, stop)

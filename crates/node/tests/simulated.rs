@@ -18,8 +18,8 @@ use tokio::time::Instant;
 async fn with_nodes(behaviour: Behaviour) -> (Cluster, Api<Pod>) {
     let cluster = cluster().await;
     cluster.namespace("test").await.unwrap();
-    let ctx = Context::new(
-        cluster.client.clone(),
+    let ctx = Context::with_identities(
+        cluster.controllers(),
         cluster.clock.clone(),
         cluster.random.clone(),
     );

@@ -134,8 +134,8 @@ impl Stage {
         for object in objects {
             cluster.create(object).await.unwrap();
         }
-        let ctx = Context::new(
-            cluster.client.clone(),
+        let ctx = Context::with_identities(
+            cluster.controllers(),
             cluster.clock.clone(),
             cluster.random.clone(),
         );

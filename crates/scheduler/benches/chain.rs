@@ -48,7 +48,7 @@ async fn load(name: &str, store: Store) {
     let cluster = seatrial_testkit::start(store, 7).await.expect("a cluster");
     cluster.namespace(NAMESPACE).await.expect("a namespace");
     let clock: SharedClock = Arc::new(SystemClock);
-    let ctx = Context::new(cluster.client.clone(), clock, Random::seeded(7));
+    let ctx = Context::with_identities(cluster.controllers(), clock, Random::seeded(7));
     for (_, controller) in seatrial_workloads::controllers(&ctx) {
         tokio::spawn(controller);
     }

@@ -32,8 +32,8 @@ async fn what_is_there_is_counted_and_then_charged() {
     let cluster = cluster().await;
     cluster.namespace("test").await.unwrap();
     cluster.create(map("early")).await.unwrap();
-    let ctx = Context::new(
-        cluster.client.clone(),
+    let ctx = Context::with_identities(
+        cluster.controllers(),
         cluster.clock.clone(),
         cluster.random.clone(),
     );

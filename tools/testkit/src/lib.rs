@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod figures;
 mod skip;
 
 use std::future::Future;
@@ -39,6 +40,7 @@ use seatrial_store::Store;
 use serde_json::Value;
 use tokio::time::Instant;
 
+pub use figures::Figures;
 pub use skip::skipped;
 
 /// The moment at which every test cluster starts: 2026-01-01T00:00:00Z.
@@ -130,6 +132,26 @@ pub async fn start(store: Store, seed: u64) -> anyhow::Result<Cluster> {
 }
 
 impl Cluster {
+    /// Makes clients of controllers by name, each with the rights of that controller and no more, as
+    /// where a cluster is composed: a test notices a right that is missing.
+    pub fn controllers(&self) -> impl Fn(&str) -> Client + Send + Sync + 'static {
+        let server = self.server.clone();
+        move |name| server.client(Identity::controller(name))
+    }
+
+    /// Makes clients of the agent of a node, whatever they are called.
+    pub fn agent(&self, node: &str) -> impl Fn(&str) -> Client + Send + Sync + 'static {
+        let (server, identity) = (self.server.clone(), Identity::node(node));
+        move |_| server.client(identity.clone())
+    }
+
+    /// Serves figures of what pods use, which the test sets.
+    pub fn figures(&self) -> Figures {
+        let figures = Figures::default();
+        self.server.state().measure_with(Arc::new(figures.clone()));
+        figures
+    }
+
     /// Creates an object given as JSON, in the namespace it names.
     ///
     /// # Errors

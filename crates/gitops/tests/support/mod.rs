@@ -74,8 +74,8 @@ impl World {
     pub async fn start() -> Self {
         let cluster = seatrial_testkit::cluster().await;
         let repository = Arc::new(Repository::default());
-        let ctx = Context::new(
-            cluster.client.clone(),
+        let ctx = Context::with_identities(
+            cluster.controllers(),
             cluster.clock.clone(),
             cluster.random.clone(),
         );

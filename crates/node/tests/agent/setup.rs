@@ -47,12 +47,13 @@ pub(crate) fn agent(cluster: &Cluster, world: &Arc<World>, directory: &Path) -> 
     };
     let runtime = Arc::new(FakeRuntime(world.clone()));
     let config = NodeConfig::new(node, runtime, Arc::new(FakeImages), directory.to_owned());
-    let ctx = Context::new(
-        cluster.client.clone(),
+    let ctx = Context::with_identities(
+        cluster.controllers(),
         cluster.clock.clone(),
         cluster.random.clone(),
     );
-    let agent = Agent::new(&ctx, config);
+    let own = ctx.identified(cluster.agent("node"));
+    let agent = Agent::new(&own, config);
     let running = agent.clone();
     tokio::spawn(async move { running.run().await.unwrap() });
     agent

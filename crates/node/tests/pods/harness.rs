@@ -134,12 +134,13 @@ impl Test {
         );
         config.host_paths = self.host_paths;
         let cluster = &self.cluster;
-        let ctx = Context::new(
-            cluster.client.clone(),
+        let ctx = Context::with_identities(
+            cluster.controllers(),
             cluster.clock.clone(),
             cluster.random.clone(),
         );
-        let agent = Agent::new(&ctx, config);
+        let own = ctx.identified(cluster.agent("node"));
+        let agent = Agent::new(&own, config);
         let running = agent.clone();
         let task = tokio::spawn(async move { running.run().await.unwrap() });
         (agent, task)

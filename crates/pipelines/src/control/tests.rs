@@ -113,8 +113,8 @@ fn start(
         store: Store::new(directory.path().join("store")),
         clock: cluster.clock.clone(),
     };
-    let ctx = Context::new(
-        cluster.client.clone(),
+    let ctx = Context::with_identities(
+        cluster.controllers(),
         cluster.clock.clone(),
         cluster.random.clone(),
     );

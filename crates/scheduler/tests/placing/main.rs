@@ -26,8 +26,8 @@ const NAMESPACE: &str = "test";
 async fn start(nodes: usize) -> Cluster {
     let cluster = seatrial_testkit::cluster().await;
     cluster.namespace(NAMESPACE).await.unwrap();
-    let ctx = Context::new(
-        cluster.client.clone(),
+    let ctx = Context::with_identities(
+        cluster.controllers(),
         cluster.clock.clone(),
         cluster.random.clone(),
     );

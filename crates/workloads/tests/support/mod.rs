@@ -14,8 +14,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, Client};
 use seatrial_controller::{Change, Context, Delay, Queue, key_of};
 use seatrial_testkit::Cluster;
 use serde_json::{Value, json};
@@ -42,14 +42,14 @@ pub(crate) struct Running {
 pub(crate) async fn start(seed: u64, story: Story) -> Running {
     let cluster = seatrial_testkit::seeded(seed).await;
     cluster.namespace(NAMESPACE).await.unwrap();
-    let ctx = Context::new(
-        cluster.client.clone(),
+    let ctx = Context::with_identities(
+        cluster.controllers(),
         cluster.clock.clone(),
         cluster.random.clone(),
     );
     let mut tasks = JoinSet::new();
     tasks.spawn(seatrial_workloads::run(ctx.clone()));
-    tasks.spawn(node(ctx.clone(), story));
+    tasks.spawn(node(ctx.clone(), cluster.client.clone(), story));
     Running {
         cluster,
         ctx,
@@ -58,7 +58,7 @@ pub(crate) async fn start(seed: u64, story: Story) -> Running {
 }
 
 /// Runs pods as their story says; removes those that are being deleted.
-fn node(ctx: Context, story: Story) -> BoxFuture<'static, ()> {
+fn node(ctx: Context, client: Client, story: Story) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let pods = ctx.cache::<Pod>().await;
         let mut changes = pods.subscribe();
@@ -77,10 +77,18 @@ fn node(ctx: Context, story: Story) -> BoxFuture<'static, ()> {
                     }
                 },
                 key = queue.next() => {
-                    let ready = json!({"status": {"phase": "Running", "podIP": "10.244.0.9", "conditions": [
+                    let pod = pods.find(&key.namespace, &key.name);
+                    let containers = pod.as_ref().and_then(|pod| pod.spec.as_ref());
+                    let containers = containers.into_iter().flat_map(|spec| &spec.containers);
+                    let statuses: Vec<_> = containers
+                        .map(|one| json!({"name": one.name, "image": "i", "imageID": "i", "ready": true,
+                            "restartCount": 0, "state": {"running": {}}}))
+                        .collect();
+                    let ready = json!({"status": {"phase": "Running", "containerStatuses": statuses, "podIP": "10.244.0.9",
+                        "startTime": ctx.clock.now().to_string(), "conditions": [
                         {"type": "Ready", "status": "True",
                          "lastTransitionTime": ctx.clock.now().to_string()}]}});
-                    let api: Api<Pod> = Api::namespaced(ctx.client.clone(), &key.namespace);
+                    let api: Api<Pod> = Api::namespaced(client.clone(), &key.namespace);
                     // Deleted meanwhile: nothing to report.
                     let _ = api
                         .patch_status(&key.name, &PatchParams::default(), &Patch::Merge(ready))
