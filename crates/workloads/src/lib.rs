@@ -4,6 +4,7 @@
 //!   Deployment ──► ReplicaSet ──► Pod ◄── ReplicationController, StatefulSet, DaemonSet, Job ◄── CronJob
 //!                                  │
 //!   Service ──► Endpoints, EndpointSlice       Namespace ──► its contents, its ServiceAccount
+//!   HorizontalPodAutoscaler ──► the scale of any of these
 //!
 //!   garbage: whoever's owners are gone goes too     lost_pods: whoever's node is gone goes too
 //!   node_lifecycle: whoever's node is silent is not ready, then evicted
@@ -17,6 +18,7 @@
 //! clients read them; every decision is a pure function of what was observed and the time.
 
 pub mod aggregation;
+pub mod autoscaler;
 pub mod certificates;
 pub mod cron_job;
 pub mod daemon_set;
@@ -44,13 +46,13 @@ mod shell;
 pub mod stateful_set;
 mod taint;
 mod template;
-pub mod unsupported;
 pub mod volume;
 
 use futures::future::{BoxFuture, join_all};
 use seatrial_controller::Context;
 
 pub use self::aggregation::AggregatedRoles;
+pub use self::autoscaler::Autoscalers;
 pub use self::certificates::Certificates;
 pub use self::cron_job::CronJobs;
 pub use self::daemon_set::DaemonSets;
@@ -86,6 +88,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(Jobs, ctx),
         one(CronJobs, ctx),
         one(Disruptions, ctx),
+        one(Autoscalers::default(), ctx),
         one(ServiceEndpoints, ctx),
         one(Namespaces, ctx),
         one(ServiceAccounts, ctx),
@@ -107,7 +110,6 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
             expired_events::NAME,
             Box::pin(expired_events::run(ctx.clone())),
         ),
-        (unsupported::NAME, Box::pin(unsupported::run(ctx.clone()))),
     ]
 }
 

@@ -11,7 +11,6 @@ mod support;
 
 use std::time::Duration;
 
-use expect_test::expect;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
@@ -549,34 +548,6 @@ async fn a_pod_on_a_node_that_never_comes_goes() {
     assert_eq!(running.names::<Pod>().await, ["lost"]);
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(running.names::<Pod>().await.is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_kind_that_nothing_runs_says_so() {
-    let running = start(7, healthy).await;
-    running
-        .cluster
-        .create(json!({
-            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-            "metadata": {"namespace": NAMESPACE, "name": "web"},
-            "spec": {"maxReplicas": 3, "scaleTargetRef":
-                {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
-        }))
-        .await
-        .unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let events = running
-        .api::<Event>()
-        .list(&ListParams::default())
-        .await
-        .unwrap();
-    let texts: Vec<_> = events
-        .items
-        .into_iter()
-        .filter_map(|event| event.message)
-        .collect();
-    expect!["This version stores a HorizontalPodAutoscaler but does not act on it: set the size with kubectl scale"]
-        .assert_eq(&texts.join("\n"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -354,17 +354,6 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
         &[may("delete get list watch", "core events.k8s.io", "events")],
     ),
     (
-        "workload-advisor",
-        &[
-            may(
-                READ,
-                "apps batch autoscaling",
-                "cronjobs daemonsets horizontalpodautoscalers statefulsets",
-            ),
-            EVENTS,
-        ],
-    ),
-    (
         "simulated-node",
         &[
             may("create delete get list patch update watch", "core", "nodes"),
