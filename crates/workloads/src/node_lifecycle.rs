@@ -4,7 +4,8 @@
 //!   Lease, conditions ──judge (pure)──► Ready: Unknown ──► taints ──► pods: not ready, then evicted
 //! ```
 //!
-//! Flow: every [`PERIOD`] look at all nodes. One whose Lease was not renewed for its duration (at least
+//! Flow: every [`PERIOD`] look at all nodes, and at a node whose conditions, taints or cordon changed at
+//! once. One whose Lease was not renewed for its duration (at least
 //! [`GRACE`]) is unknown: its conditions say so, it is tainted, and its pods are no longer ready. Pods
 //! that do not tolerate a `NoExecute` taint are deleted, others after their `tolerationSeconds`.
 //!
@@ -23,10 +24,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use seatrial_controller::Context;
+use seatrial_controller::{Cache, Change, Context};
+use tokio::time::Instant;
 
 use self::evict::Evictions;
 use self::judge::judge;
+use crate::taint;
 
 /// The controller's name.
 pub const NAME: &str = "node-controller";
@@ -47,27 +50,85 @@ struct Heard {
 /// Runs until the returned future is dropped.
 pub async fn run(ctx: Context) {
     let ctx = ctx.named(NAME);
-    let nodes = ctx.cache::<Node>().await;
-    let leases = ctx.cache::<Lease>().await;
-    let pods = ctx.cache::<Pod>().await;
-    let mut heard: BTreeMap<String, Heard> = BTreeMap::new();
-    let mut evictions = Evictions::default();
+    let mut watch = Watch {
+        nodes: ctx.cache::<Node>().await,
+        leases: ctx.cache::<Lease>().await,
+        pods: ctx.cache::<Pod>().await,
+        heard: BTreeMap::new(),
+        evictions: Evictions::default(),
+    };
+    let mut changes = watch.nodes.subscribe();
     loop {
-        let ctx = ctx.scoped();
-        let now = ctx.clock.now();
-        let all = nodes.all();
-        heard.retain(|name, _| nodes.find("", name).is_some());
-        for node in &all {
-            let name = node.metadata.name.as_deref().unwrap_or_default();
-            let lease = leases.find(LEASES, name);
-            let patience = listen(&mut heard, node, lease.as_deref(), now);
-            let verdict = judge(node, patience, now);
-            act::carry_out(node, &verdict, &pods, &ctx).await;
+        watch.look_at_all(&ctx.scoped()).await;
+        let next = Instant::now() + PERIOD;
+        loop {
+            tokio::select! {
+                biased;
+                change = changes.recv() => match change {
+                    Some(Change::Applied { before, object }) => {
+                        if matters(before.as_deref(), &object) {
+                            watch.look_at(&object, &ctx.scoped()).await;
+                        }
+                    }
+                    Some(Change::Removed(_)) => {}
+                    None => return,
+                },
+                () = tokio::time::sleep_until(next) => break,
+            }
         }
-        evictions.run(&all, &pods, &ctx).await;
-        ctx.caught_up().await;
-        tokio::time::sleep(PERIOD).await;
     }
+}
+
+/// What the controller looks at and remembers.
+struct Watch {
+    nodes: Cache<Node>,
+    leases: Cache<Lease>,
+    pods: Cache<Pod>,
+    heard: BTreeMap<String, Heard>,
+    evictions: Evictions,
+}
+
+impl Watch {
+    async fn look_at_all(&mut self, ctx: &Context) {
+        let all = self.nodes.all();
+        let nodes = &self.nodes;
+        self.heard.retain(|name, _| nodes.find("", name).is_some());
+        for node in &all {
+            let now = ctx.clock.now();
+            let name = node.metadata.name.as_deref().unwrap_or_default();
+            let lease = self.leases.find(LEASES, name);
+            let patience = listen(&mut self.heard, node, lease.as_deref(), now);
+            let verdict = judge(node, patience, now);
+            act::carry_out(node, &verdict, &self.pods, ctx).await;
+        }
+        self.evictions.run(&all, &self.pods, ctx).await;
+        ctx.caught_up().await;
+    }
+
+    /// Brings one node's taints up to date, and has pods leave that do not bear them. Whether the node
+    /// is silent is another question: it just said something, or somebody of it.
+    async fn look_at(&mut self, node: &Node, ctx: &Context) {
+        let verdict = judge(node, Patience::Alive, ctx.clock.now());
+        act::carry_out(node, &verdict, &self.pods, ctx).await;
+        if taint::of(node)
+            .iter()
+            .any(|one| one.effect == taint::NO_EXECUTE)
+        {
+            let all = self.nodes.all();
+            self.evictions.run(&all, &self.pods, ctx).await;
+        }
+    }
+}
+
+/// Whether a change of a node can change its taints or what they do.
+fn matters(before: Option<&Node>, after: &Node) -> bool {
+    let Some(before) = before else {
+        return true;
+    };
+    let cordoned = |node: &Node| node.spec.as_ref().and_then(|spec| spec.unschedulable);
+    cordoned(before) != cordoned(after)
+        || taint::of(before) != taint::of(after)
+        || judge::statuses(before) != judge::statuses(after)
 }
 
 /// Whether a node may be believed to live.

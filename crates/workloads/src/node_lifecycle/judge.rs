@@ -51,6 +51,13 @@ fn find<'a>(node: &'a Node, kind: &str) -> Option<&'a NodeCondition> {
     conditions(node).iter().find(|one| one.type_ == kind)
 }
 
+/// Every condition's type and status.
+pub(super) fn statuses(node: &Node) -> Vec<(&str, &str)> {
+    let all = conditions(node).iter();
+    all.map(|one| (one.type_.as_str(), one.status.as_str()))
+        .collect()
+}
+
 /// When the node last reported itself.
 pub(super) fn heartbeat(node: &Node) -> Option<Timestamp> {
     let ready = find(node, "Ready")?;

@@ -96,6 +96,41 @@ fn a_node_that_comes_back_loses_only_our_taints() {
 }
 
 #[test]
+fn conditions_that_hold_taint_a_node() {
+    let mut full = node("True", json!({}));
+    let conditions = json!([{"type": "Ready", "status": "True"},
+        {"type": "MemoryPressure", "status": "True"}, {"type": "DiskPressure", "status": "True"},
+        {"type": "PIDPressure", "status": "True"}, {"type": "NetworkUnavailable", "status": "True"},
+        {"type": "Other", "status": "True"}]);
+    full.status.as_mut().unwrap().conditions = serde_json::from_value(conditions).unwrap();
+    check(
+        &full,
+        Patience::Alive,
+        expect![[r#"
+        []
+        Some(["node.kubernetes.io/memory-pressure:NoSchedule", "node.kubernetes.io/disk-pressure:NoSchedule", "node.kubernetes.io/pid-pressure:NoSchedule", "node.kubernetes.io/network-unavailable:NoSchedule"])
+        pods unready: false"#]],
+    );
+}
+
+#[test]
+fn only_what_taints_follow_from_is_looked_at_again() {
+    let before = node("True", json!({}));
+    let mut beaten = before.clone();
+    let conditions = beaten.status.as_mut().unwrap().conditions.as_mut().unwrap();
+    conditions[0].last_heartbeat_time = None;
+    assert!(!matters(Some(&before), &beaten));
+    assert!(matters(None, &before));
+    assert!(matters(Some(&before), &node("Unknown", json!({}))));
+    assert!(matters(
+        Some(&before),
+        &node("True", json!({"unschedulable": true}))
+    ));
+    let tainted = json!({"taints": [{"key": "a", "effect": "NoExecute"}]});
+    assert!(matters(Some(&before), &node("True", tainted)));
+}
+
+#[test]
 fn silence_is_measured_by_what_was_seen() {
     let at = |second| Timestamp::from_second(second).unwrap();
     let lease = |second: i64, duration: i32| -> Lease {
