@@ -14,6 +14,7 @@ mod binding;
 mod claim;
 mod class;
 mod fit;
+mod growth;
 #[cfg(test)]
 mod tests;
 mod volumes;
@@ -41,6 +42,9 @@ pub enum Error {
     /// A claim and a volume could not be joined.
     #[error("bind the volume")]
     Bind(#[source] write::Error),
+    /// A volume could not be made larger.
+    #[error("resize the volume")]
+    Grow(#[source] write::Error),
     /// A finalizer could not be removed.
     #[error("remove the finalizer")]
     Release(#[source] write::Error),
@@ -58,6 +62,7 @@ impl Classify for Error {
         match self {
             Self::Provision(_) => "ProvisioningFailed",
             Self::Bind(_) => "FailedBinding",
+            Self::Grow(_) => "VolumeResizeFailed",
             Self::Release(_) => "FailedRelease",
             Self::Delete(_) => "VolumeFailedDelete",
         }

@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, Event, Node, PersistentVolume, PersistentVolumeClaim, Pod,
 };
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
 use kube::api::{DeleteParams, EvictParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -235,6 +236,64 @@ async fn a_claim_gets_a_volume_when_it_is_used_and_stays_while_it_is() {
         .await;
     running.gone::<PersistentVolumeClaim>().await;
     running.until(|| async { list().await.is_empty() }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_may_grow_where_its_class_allows_it() {
+    let running = start(7, healthy).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    running
+        .cluster
+        .create(claim("data", Some("standard")))
+        .await
+        .unwrap();
+    let claims = running.api::<PersistentVolumeClaim>();
+    let more = async |amount: &str| {
+        let patch = Patch::Merge(json!({"spec": {"resources": {"requests": {"storage": amount}}}}));
+        let patched = claims.patch("data", &PatchParams::default(), &patch).await;
+        patched.map(drop).map_err(|error| error.to_string())
+    };
+    let early = more("2Gi").await.unwrap_err();
+    assert!(
+        early.contains("Only bound persistent volume claims can be expanded"),
+        "{early}"
+    );
+    running
+        .cluster
+        .create(json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": NAMESPACE, "name": "p"},
+            "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}], "volumes":
+                [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]},
+        }))
+        .await
+        .unwrap();
+    let capacity = async |amount: &str| {
+        let status = claims.get("data").await.unwrap().status.unwrap_or_default();
+        let capacity = status.capacity.unwrap_or_default();
+        capacity.get("storage").is_some_and(|one| one.0 == amount)
+    };
+    running.until(|| capacity("1Gi")).await;
+    more("3Gi").await.unwrap();
+    running.until(|| capacity("3Gi")).await;
+    let volumes: Api<PersistentVolume> = Api::all(running.cluster.client.clone());
+    let volume = volumes
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .items
+        .remove(0);
+    assert_eq!(volume.spec.unwrap().capacity.unwrap()["storage"].0, "3Gi");
+    let classes: Api<StorageClass> = Api::all(running.cluster.client.clone());
+    let fixed = Patch::Merge(json!({"allowVolumeExpansion": false}));
+    classes
+        .patch("standard", &PatchParams::default(), &fixed)
+        .await
+        .unwrap();
+    let refused = more("4Gi").await.unwrap_err();
+    assert!(
+        refused.contains("only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"),
+        "{refused}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

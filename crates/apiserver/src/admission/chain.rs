@@ -36,6 +36,7 @@ impl Default for Chain {
                 Arc::new(toleration::Tolerations),
                 Arc::new(storage::DefaultStorageClass),
                 Arc::new(storage::InUseProtection),
+                Arc::new(storage::Resize),
                 Arc::new(runtime_class::RuntimeClass),
                 Arc::new(ingress::DefaultIngressClass),
                 Arc::new(crate::access::Guard),

@@ -1,9 +1,10 @@
-//! DefaultStorageClass and StorageObjectInUseProtection.
+//! DefaultStorageClass, StorageObjectInUseProtection and PersistentVolumeClaimResize.
 
 use async_trait::async_trait;
+use seatrial_schema::amount::Amount;
 use serde_json::{Value, json};
 
-use super::reading::listed;
+use super::reading::{found, listed};
 use super::{Admission, Change, Operation};
 use crate::failure::Failure;
 use crate::object::Object;
@@ -91,4 +92,54 @@ impl Admission for InUseProtection {
         }
         Ok(())
     }
+}
+
+/// A claim asks for more only where its class says that its volumes can grow.
+pub(super) struct Resize;
+
+#[async_trait]
+impl Admission for Resize {
+    fn handles(&self, change: &Change<'_>) -> bool {
+        change.operation == Operation::Update
+            && change.subresource.is_empty()
+            && change.is_about(CLAIMS)
+    }
+
+    async fn validate(&self, change: &Change<'_>, claim: &Object) -> Result<(), Failure> {
+        let Some(old) = change.old else {
+            return Ok(());
+        };
+        let asked = |claim: &Object| {
+            Amount::parse(claim.text(&["spec", "resources", "requests", "storage"]))
+        };
+        let grows = asked(claim)
+            .zip(asked(old))
+            .is_some_and(|(new, old)| new > old);
+        if !grows {
+            return Ok(());
+        }
+        if old.text(&["status", "phase"]) != "Bound" {
+            return Err(change.forbidden("Only bound persistent volume claims can be expanded"));
+        }
+        if allows(change, class_of(claim)) && class_of(claim) == class_of(old) {
+            return Ok(());
+        }
+        Err(change.forbidden(
+            "only dynamically provisioned pvc can be resized and the storageclass that provisions \
+             the pvc must support resize",
+        ))
+    }
+}
+
+fn class_of(claim: &Object) -> &str {
+    let annotation = "volume.beta.kubernetes.io/storage-class";
+    match claim.text(&["metadata", "annotations", annotation]) {
+        "" => claim.text(&["spec", "storageClassName"]),
+        name => name,
+    }
+}
+
+fn allows(change: &Change<'_>, class: &str) -> bool {
+    let class = found(change.state, "storageclasses.storage.k8s.io", "", class);
+    class.is_some_and(|class| class.at(&["allowVolumeExpansion"]) == Some(&json!(true)))
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::binding::{Plan, World, decide};
 use super::{
     BIND_COMPLETED, BOUND_BY_CONTROLLER, CLAIM_FINALIZER, Error, SELECTED_NODE, annotation,
-    claims_of, class, fit, release,
+    claims_of, class, fit, growth, release,
 };
 use crate::pod;
 
@@ -108,7 +108,16 @@ async fn carry_out(
         }
         Plan::Bind(volume) => {
             join(claim, &volume, ctx).await.map_err(Error::Bind)?;
-            Ok(Outcome::settled().with_status(bound(&before, &volume)))
+            let Some(size) = growth::wanted(claim, &volume) else {
+                return Ok(Outcome::settled().with_status(bound(&before, &volume)));
+            };
+            let larger = growth::grow(&volume, size, ctx);
+            let larger = larger.await.map_err(Error::Grow)?;
+            let name = larger.metadata.name.as_deref().unwrap_or_default();
+            let text = format!("ExpandVolume succeeded for volume {name}");
+            Ok(Outcome::settled()
+                .with_status(bound(&before, &larger))
+                .with_event(Notice::normal("VolumeResizeSuccessful", text)))
         }
     }
 }

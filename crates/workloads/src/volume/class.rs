@@ -35,6 +35,8 @@ pub async fn ensure_standard(ctx: Context) {
         provisioner: PROVISIONER.to_owned(),
         reclaim_policy: Some("Delete".to_owned()),
         volume_binding_mode: Some("WaitForFirstConsumer".to_owned()),
+        // A directory has no size of its own: more is only said.
+        allow_volume_expansion: Some(true),
         ..StorageClass::default()
     };
     if let Err(error) = classes.create(&class).await
