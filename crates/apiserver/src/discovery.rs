@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State as Shared};
+use axum::extract::{Path, State as Shared};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use crate::accept::media_types;
@@ -37,12 +37,13 @@ pub(crate) async fn version() -> Response {
     }))
 }
 
-pub(crate) async fn health(RawQuery(query): RawQuery) -> Response {
-    let verbose = crate::state::query(query.as_deref()).contains_key("verbose");
+pub(crate) async fn health(uri: Uri) -> Response {
+    let verbose = crate::state::query(uri.query()).contains_key("verbose");
+    let check = uri.path().trim_start_matches('/');
     let text = if verbose {
-        "[+]ping ok\n[+]store ok\nreadyz check passed\n"
+        format!("[+]ping ok\n[+]store ok\n{check} check passed\n")
     } else {
-        "ok"
+        "ok".to_owned()
     };
     let mut response = Response::new(text.into());
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");

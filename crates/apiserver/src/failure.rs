@@ -89,6 +89,16 @@ impl Cause {
         Self::new("FieldValueInvalid", field, message)
     }
 
+    /// The value is none of those there are.
+    pub fn unsupported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+        let quoted: Vec<String> = supported.iter().map(|one| format!("{one:?}")).collect();
+        let message = format!(
+            "Unsupported value: {value:?}: supported values: {}",
+            quoted.join(", ")
+        );
+        Self::new("FieldValueNotSupported", field, message)
+    }
+
     /// The field may not be set here, or may not change.
     pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
         Self::new("FieldValueForbidden", field, format!("Forbidden: {detail}"))

@@ -88,11 +88,9 @@ fn subject(call: &Call, question: &Object) -> Result<Identity, Failure> {
     }
     let namespace = question.text(&["spec", "resourceAttributes", "namespace"]);
     if call.kind().namespaced() && namespace != call.target.namespace {
-        let detail = format!(
-            "must match metadata.namespace ({:?})",
-            call.target.namespace
-        );
-        return Err(invalid(call, "spec.resourceAttributes.namespace", &detail));
+        let field = "spec.resourceAttributes.namespace";
+        let cause = Cause::invalid(field, namespace, "must match metadata.namespace");
+        return Err(Failure::invalid(call.kind(), "", vec![cause]));
     }
     Ok(identity)
 }

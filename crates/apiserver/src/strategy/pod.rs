@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Strategy;
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::object::Object;
 use crate::state::State;
 
@@ -15,14 +15,18 @@ pub(crate) struct Pod;
 const DEFAULT_GRACE: i64 = 30;
 
 impl Strategy for Pod {
-    fn prepare_create(&self, _state: &State, object: &mut Object) -> Result<(), Failure> {
+    fn prepare_create(&self, state: &State, object: &mut Object) -> Result<(), Failure> {
         let class = quality_of_service(object);
         let status = json!({ "phase": "Pending", "qosClass": class });
         object.0.insert("status".to_owned(), status);
-        if object.at(&["spec", "ephemeralContainers"]).is_some() {
-            return Err(Failure::bad_request(
-                "spec.ephemeralContainers: Forbidden: may not be set when creating a pod",
-            ));
+        let ephemeral = object.at(&["spec", "ephemeralContainers"]);
+        if ephemeral
+            .and_then(Value::as_array)
+            .is_some_and(|list| !list.is_empty())
+            && let Some((kind, _)) = state.registry().find("", "v1", "pods")
+        {
+            let cause = Cause::forbidden("spec.ephemeralContainers", "cannot be set on create");
+            return Err(Failure::invalid(&kind, object.name(), vec![cause]));
         }
         Ok(())
     }

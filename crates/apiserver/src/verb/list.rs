@@ -108,9 +108,8 @@ pub(super) async fn select(call: &Call) -> Result<Listed, Failure> {
 /// A page is of the revision of its list: to ask for another makes no sense.
 fn without_revision(call: &Call) -> Result<(), Failure> {
     let forbidden = |field: &str, detail: &str| {
-        Err(Failure::invalid(
-            call.kind(),
-            "",
+        Err(Failure::invalid_options(
+            "ListOptions",
             vec![Cause::forbidden(field, detail)],
         ))
     };
@@ -201,21 +200,31 @@ fn cut(
 /// The revision at which the list must stand exactly; `None` for the newest.
 fn exact_revision(call: &Call) -> Result<Option<Revision>, Failure> {
     let asked: Option<Revision> = call.number("resourceVersion")?;
-    let invalid = |field: &str, detail: &str| {
-        let cause = Cause::forbidden(field, detail);
-        Failure::invalid(call.kind(), "", vec![cause])
-    };
+    let invalid = |cause: Cause| Failure::invalid_options("ListOptions", vec![cause]);
+    let forbidden = |field: &str, detail: &str| invalid(Cause::forbidden(field, detail));
+    if call.parameter("sendInitialEvents").is_some() {
+        let detail = "sendInitialEvents is forbidden for list";
+        return Err(forbidden("sendInitialEvents", detail));
+    }
     if let Some(asked) = asked {
         not_ahead(call, asked)?;
     }
     match (call.parameter("resourceVersionMatch"), asked) {
         (None | Some("NotOlderThan"), Some(_)) | (None, None) => Ok(None),
         (Some("Exact"), Some(asked)) if asked > 0 => Ok(Some(asked)),
-        (Some("Exact" | "NotOlderThan"), _) => Err(invalid(
+        (Some("Exact"), Some(_)) => Err(forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+        )),
+        (Some("Exact" | "NotOlderThan"), _) => Err(forbidden(
             "resourceVersionMatch",
             "resourceVersionMatch is forbidden unless resourceVersion is provided",
         )),
-        (Some(_), _) => Err(invalid("resourceVersionMatch", "unknown value")),
+        (Some(other), _) => Err(invalid(Cause::unsupported(
+            "resourceVersionMatch",
+            other,
+            &["Exact", "NotOlderThan", ""],
+        ))),
     }
 }
 

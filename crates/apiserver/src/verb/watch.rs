@@ -329,7 +329,7 @@ fn send_initial(call: &Call) -> Result<Option<bool>, Failure> {
         }
     };
     let cause = Cause::forbidden("resourceVersionMatch", detail);
-    Err(Failure::invalid(call.kind(), "", vec![cause]))
+    Err(Failure::invalid_options("ListOptions", vec![cause]))
 }
 
 fn name(kind: EventKind) -> &'static str {

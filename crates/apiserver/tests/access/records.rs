@@ -127,3 +127,30 @@ fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
+
+#[tokio::test]
+async fn managed_fields_are_left_out_where_the_policy_says_so() {
+    let api = Api::start().await;
+    let mut counts = Vec::new();
+    for (policy, rule) in [
+        ("false", ""),
+        ("true", ""),
+        ("true", ", omitManagedFields: false"),
+    ] {
+        let lines = Arc::new(Lines::default());
+        let policy = format!(
+            "{{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], \
+             omitManagedFields: {policy}, rules: [{{level: RequestResponse{rule}}}]}}"
+        );
+        let audit = &api.server.state().audit;
+        audit.start(Policy::read(&policy).unwrap(), lines.clone());
+        api.post(MAPS, config_map(&format!("m{}", counts.len())))
+            .await
+            .expect(201);
+        api.get(MAPS).await.expect(200);
+        let written = std::mem::take(&mut *lines.0.lock().unwrap());
+        let with = written.iter().map(|line| line.contains("managedFields"));
+        counts.push(with.filter(|with| *with).count());
+    }
+    assert_eq!(counts, [2, 0, 2]);
+}
