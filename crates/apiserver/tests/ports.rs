@@ -116,3 +116,37 @@ async fn logs_are_read_from_whoever_has_them() {
         (400, "container none is not valid for pod a")
     );
 }
+
+#[tokio::test]
+async fn logs_come_over_websocket_too() {
+    let api = Api::start().await;
+    api.post(PODS, pod("a")).await.expect(201);
+    let binding = json!({ "target": { "name": "n" } });
+    api.post(&format!("{PODS}/a/binding"), binding)
+        .await
+        .expect(201);
+    let logs = Arc::new(Logs::default());
+    api.server
+        .state()
+        .read_logs_from(Arc::clone(&logs) as Arc<dyn PodLogs>);
+    let request = format!(
+        "GET {PODS}/a/log HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+         Sec-WebSocket-Protocol: binary.k8s.io\r\n\r\n"
+    );
+    // A masked closing frame of the client's follows, so that the connection ends when the log has.
+    let mut bytes = request.into_bytes();
+    bytes.extend([0x88, 0x80, 0, 0, 0, 0]);
+    let answer = api.dialogue(&bytes).await;
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 101 "), "{text}");
+    assert!(
+        text.contains("sec-websocket-protocol: binary.k8s.io"),
+        "{text}"
+    );
+    let frames = b"\x82\x04one\n\x82\x04two\n\x88";
+    assert!(
+        answer.windows(frames.len()).any(|window| window == frames),
+        "{text}"
+    );
+}

@@ -21,6 +21,7 @@ use seatrial_controller::{
 };
 
 use self::plan::decide;
+pub(crate) use self::plan::{MANAGED_BY, SERVICE_NAME};
 
 /// The controller that says where the pods of a Service are.
 pub struct ServiceEndpoints;

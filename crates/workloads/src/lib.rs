@@ -25,6 +25,7 @@ pub mod daemon_set;
 pub mod deployment;
 pub mod discovery;
 pub mod disruption;
+pub mod endpoint_mirror;
 pub mod endpoints;
 pub mod expired_events;
 pub mod garbage;
@@ -58,6 +59,7 @@ pub use self::cron_job::CronJobs;
 pub use self::daemon_set::DaemonSets;
 pub use self::deployment::Deployments;
 pub use self::disruption::Disruptions;
+pub use self::endpoint_mirror::EndpointMirror;
 pub use self::endpoints::ServiceEndpoints;
 pub use self::job::Jobs;
 pub use self::namespace::Namespaces;
@@ -90,6 +92,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(Disruptions, ctx),
         one(Autoscalers::default(), ctx),
         one(ServiceEndpoints, ctx),
+        one(EndpointMirror, ctx),
         one(Namespaces, ctx),
         one(ServiceAccounts, ctx),
         one(ResourceQuotas::default(), ctx),

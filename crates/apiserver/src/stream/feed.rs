@@ -1,4 +1,4 @@
-//! A watch over WebSocket: each event is one message, of text for JSON and of bytes for protobuf.
+//! A watch or a log over WebSocket: each event is one message, of text for JSON and of bytes for protobuf; a log comes in bytes.
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -14,6 +14,15 @@ use crate::failure::Failure;
 /// The one named protocol; clients that name none get the same.
 const PROTOCOL: &str = "binary.k8s.io";
 
+/// How the pieces become messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// Events, as the client wants objects encoded.
+    Events(Encoding),
+    /// Bytes as they come.
+    Bytes,
+}
+
 /// Whether the client wants to change to WebSocket.
 pub(crate) fn wanted(call: &Call) -> bool {
     let upgrade = call
@@ -23,18 +32,18 @@ pub(crate) fn wanted(call: &Call) -> bool {
     upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
-/// Sends the events until there are no more, or the client goes.
+/// Sends the pieces until there are no more, or the client goes.
 ///
 /// # Errors
 /// Bad request, where the connection cannot change its protocol.
 pub(crate) fn carry(
     call: &Call,
+    pieces: Pieces,
     events: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Result<Response, Failure> {
     let protocol = upgrade::wanted(&call.headers)?;
     let upgraded = call.streaming.take();
     let upgraded = upgraded.ok_or_else(|| Failure::bad_request("Upgrade request required"))?;
-    let encoding = call.form.encoding;
     tokio::spawn(async move {
         let stream = match upgraded.await {
             Ok(stream) => TokioIo::new(stream),
@@ -47,7 +56,7 @@ pub(crate) fn carry(
                 biased;
                 event = events.next() => {
                     let Some(event) = event else { break };
-                    if send(&sender, encoding, &event).await.is_err() {
+                    if send(&sender, pieces, &event).await.is_err() {
                         return;
                     }
                 }
@@ -65,15 +74,18 @@ pub(crate) fn carry(
 
 async fn send(
     sender: &websocket::Sender,
-    encoding: Encoding,
+    pieces: Pieces,
     event: &Bytes,
 ) -> Result<(), websocket::Gone> {
-    match encoding {
-        Encoding::Json => {
+    match pieces {
+        Pieces::Bytes => sender.send(&[event]).await,
+        Pieces::Events(Encoding::Json) => {
             let line = String::from_utf8_lossy(event);
             sender.send_text(line.trim_end()).await
         }
         // The four bytes of length are for streams without messages.
-        Encoding::Protobuf => sender.send(&[event.get(4..).unwrap_or_default()]).await,
+        Pieces::Events(Encoding::Protobuf) => {
+            sender.send(&[event.get(4..).unwrap_or_default()]).await
+        }
     }
 }

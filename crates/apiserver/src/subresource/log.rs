@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
+use crate::stream::feed::{Pieces, carry, wanted};
 use crate::stream::{Outlet, names};
 use crate::verb::Fixed;
 
@@ -99,6 +100,9 @@ pub(super) async fn get(call: &Call) -> Result<Response, Failure> {
     })?;
     let stopping = call.state.stopping.clone();
     let stream = futures::StreamExt::take_until(stream, stopping.cancelled_owned());
+    if wanted(call) {
+        return carry(call, Pieces::Bytes, stream);
+    }
     let lines = futures::StreamExt::map(stream, Ok::<Bytes, std::convert::Infallible>);
     let mut response = Response::new(Body::from_stream(lines));
     *response.status_mut() = StatusCode::OK;

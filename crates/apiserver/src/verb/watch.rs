@@ -22,6 +22,7 @@ use crate::registry::{Kind, Version};
 use crate::reply;
 use crate::selector::Filter;
 use crate::state::State;
+use crate::stream::feed::{Pieces, carry, wanted};
 
 /// How long a watch lasts unless the client says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
@@ -38,8 +39,9 @@ pub(super) fn watch(call: &Call) -> Result<Response, Failure> {
         let event = feed.next().await?;
         Some((event, feed))
     });
-    if crate::stream::feed::wanted(call) {
-        return crate::stream::feed::carry(call, events);
+    if wanted(call) {
+        let pieces = Pieces::Events(call.form.encoding);
+        return carry(call, pieces, events);
     }
     let lines = events.map(Ok::<Bytes, std::convert::Infallible>);
     let mut response = reply::json(StatusCode::OK, Body::from_stream(lines));

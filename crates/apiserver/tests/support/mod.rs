@@ -21,6 +21,7 @@ use seatrial_apiserver::{Identity, Server, State};
 use seatrial_clock::{Clock, Random};
 use seatrial_store::Store;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::ServiceExt as _;
 
 /// A clock that stands still at 2026-01-01T00:00:00Z.
@@ -66,6 +67,20 @@ impl Api {
         let server = Server::start(state).await.unwrap();
         let router = server.router().layer(Extension(Identity::admin()));
         Self { server, router }
+    }
+
+    /// Sends bytes as they are over a connection of its own, and returns what comes back until the server is done.
+    pub async fn dialogue(&self, bytes: &[u8]) -> Vec<u8> {
+        let (mut near, far) = tokio::io::duplex(1 << 16);
+        let service = hyper_util::service::TowerToHyperService::new(self.router.clone());
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(hyper_util::rt::TokioIo::new(far), service)
+            .with_upgrades();
+        tokio::spawn(connection);
+        near.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        near.read_to_end(&mut answer).await.unwrap();
+        answer
     }
 
     pub async fn send(&self, request: Request<Body>) -> Reply {

@@ -119,7 +119,8 @@ fn initialized(pod: &Pod, view: &PodView, phase: Phase) -> Verdict {
             ..Verdict::yes(KIND)
         },
         ([], _) => Verdict::yes(KIND),
-        (_, Phase::Failed) => Verdict::no(KIND, "PodFailed", None),
+        // It was initialized once: what restarts beside the containers changes nothing.
+        _ if view.containers.iter().any(|it| !it.id.is_empty()) => Verdict::yes(KIND),
         _ => {
             let message = format!(
                 "containers with incomplete status: [{}]",

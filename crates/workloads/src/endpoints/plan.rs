@@ -15,8 +15,8 @@ use crate::pod;
 /// The most endpoints in one slice.
 const SLICE: usize = 1000;
 /// The label by which slices are found, with the service's name.
-pub(super) const SERVICE_NAME: &str = "kubernetes.io/service-name";
-pub(super) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
+pub(crate) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY`] that upstream's controller uses; others leave such slices alone.
 pub(super) const MANAGER: &str = "endpointslice-controller.k8s.io";
 

@@ -134,6 +134,7 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
         "endpointslicemirroring-controller",
         &[
             may(READ, "core", "endpoints services"),
+            may("update", "core", "endpoints/finalizers"),
             may(
                 "create delete get list patch update watch",
                 "discovery.k8s.io",
