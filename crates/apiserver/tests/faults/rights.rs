@@ -8,7 +8,7 @@ use seatrial_apiserver::Identity;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::support::Api;
+use crate::support::{Api, MAPS, config_map};
 
 /// What those who are known may do, whoever they are: upstream's `system:basic-user` and
 /// `system:discovery`.
@@ -87,6 +87,41 @@ fn requests(prefix: &str, resource: &Value, verb: &str) -> Vec<(&'static str, St
     }
 }
 
+/// What upstream says: kind and name, then who cannot do what to which resource, and where.
+fn words(user: &str, prefix: &str, resource: &Value, verb: &str, path: &str) -> String {
+    let name = resource["name"].as_str().unwrap();
+    let plural = name.split('/').next().unwrap();
+    let group = match prefix.strip_prefix("/apis/") {
+        Some(version) => version.split('/').next().unwrap(),
+        None => "",
+    };
+    let qualified = if group.is_empty() {
+        plural.to_owned()
+    } else {
+        format!("{plural}.{group}")
+    };
+    let path = path.split('?').next().unwrap();
+    // One object cannot be watched: there the parameter means nothing.
+    let verb = if verb == "watch" && path.contains("/some") {
+        "get"
+    } else {
+        verb
+    };
+    let object = if path.contains("/some") {
+        " \"some\""
+    } else {
+        ""
+    };
+    let place = match path.split_once("/namespaces/") {
+        // A namespace counts as in itself.
+        Some((_, rest)) => format!("in the namespace {:?}", rest.split('/').next().unwrap()),
+        None => "at the cluster scope".to_owned(),
+    };
+    format!(
+        "{qualified}{object} is forbidden: User {user:?} cannot {verb} resource {name:?} in API group {group:?} {place}"
+    )
+}
+
 #[tokio::test]
 async fn who_has_no_rights_is_refused_on_every_verb_of_every_kind() {
     let api = Api::start().await;
@@ -94,11 +129,15 @@ async fn who_has_no_rights_is_refused_on_every_verb_of_every_kind() {
     let known = ["system:authenticated".to_owned()];
     let groups: Vec<&str> = known.iter().map(String::as_str).collect();
     let somebodies = [
-        ("jane", nobody(Identity::user("jane", &groups))),
-        ("anonymous", nobody(Identity::anonymous())),
-        ("nobody said who", api.server.router()),
+        ("jane", "jane", nobody(Identity::user("jane", &groups))),
+        (
+            "anonymous",
+            "system:anonymous",
+            nobody(Identity::anonymous()),
+        ),
         (
             "an account",
+            "system:serviceaccount:default:default",
             nobody(Identity::user(
                 "system:serviceaccount:default:default",
                 &[
@@ -114,8 +153,9 @@ async fn who_has_no_rights_is_refused_on_every_verb_of_every_kind() {
         let name = resource["name"].as_str().unwrap();
         let everybody = EVERYBODY.iter().any(|open| name.starts_with(open));
         for verb in resource["verbs"].as_array().unwrap() {
-            for (method, path) in requests(&prefix, &resource, verb.as_str().unwrap()) {
-                for (who, router) in &somebodies {
+            let verb = verb.as_str().unwrap();
+            for (method, path) in requests(&prefix, &resource, verb) {
+                for (who, user, router) in &somebodies {
                     let (code, body) = ask(router, method, &path).await;
                     let open = everybody && matches!(*who, "jane" | "an account");
                     assert!(
@@ -124,13 +164,61 @@ async fn who_has_no_rights_is_refused_on_every_verb_of_every_kind() {
                     );
                     if code == 403 && method != "HEAD" {
                         assert_eq!(body["reason"], "Forbidden", "{who}: {method} {path}");
+                        let words = words(user, &prefix, &resource, verb, &path);
+                        assert_eq!(body["message"], words, "{who}: {method} {path}");
                     }
                     asked += 1;
                 }
             }
         }
     }
-    assert!(asked > 1500, "only {asked} requests");
+    assert!(asked > 1100, "only {asked} requests");
+    // Who said nothing at all is not even nobody.
+    let unsaid = api.server.router();
+    assert_eq!(
+        ask(&unsaid, "GET", "/api/v1/namespaces/default/pods")
+            .await
+            .0,
+        403
+    );
+}
+
+/// Whether an object is there is told to nobody who may not see it.
+#[tokio::test]
+async fn refusals_do_not_tell_what_exists() {
+    let api = Api::start().await;
+    let there = "/api/v1/namespaces/default/configmaps/same";
+    let elsewhere = "/api/v1/namespaces/nowhere/configmaps/same";
+    let identity = Identity::user("jane", &["system:authenticated"]);
+    let router = api.server.router().layer(Extension(identity));
+    let mut before = Vec::new();
+    let methods = ["GET", "PUT", "PATCH", "DELETE"];
+    for method in methods {
+        before.push(ask(&router, method, there).await);
+    }
+    api.post(MAPS, config_map("same")).await.expect(201);
+    for (method, before) in methods.into_iter().zip(before) {
+        let after = ask(&router, method, there).await;
+        assert_eq!(after, before, "{method}");
+        let (code, body) = ask(&router, method, elsewhere).await;
+        let text = body.to_string().replace("nowhere", "default");
+        assert_eq!((code, text), (before.0, before.1.to_string()), "{method}");
+    }
+    // A name that is taken, one that is free, and one that cannot be.
+    let mut said = Vec::new();
+    for name in ["same", "free", "No Name"] {
+        let request = Request::builder().method("POST").uri(MAPS);
+        let body = config_map(name).to_string();
+        let request = request
+            .header("content-type", "application/json")
+            .body(Body::from(body));
+        let response = router.clone().oneshot(request.unwrap()).await.unwrap();
+        said.push((
+            response.status(),
+            response.into_body().collect().await.unwrap().to_bytes(),
+        ));
+    }
+    assert!(said.iter().all(|one| *one == said[0]), "{said:?}");
 }
 
 #[tokio::test]
