@@ -50,6 +50,8 @@ pub use drain::Drained;
 pub use gateway::Gateway;
 pub use log::{RequestLog, RequestRecord, StatusClass, Total};
 pub use model::Modelled;
+#[doc(hidden)]
+pub use names::probe;
 pub use route::{Decision, Destination, Forward, Reason, Refusal, Split, route};
 pub use run::{NAME, follow, run};
 pub use table::{Backend, BackendPort, Endpoint, PortChoice, Problem, Snapshot, Table};

@@ -11,6 +11,7 @@
 //! - A question is answered once or not at all; where no server of the machine answers, it is SERVFAIL.
 
 mod forward;
+mod probe;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -19,6 +20,8 @@ mod zone;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+#[doc(hidden)]
+pub use self::probe::probe;
 use self::wire::{Code, Data, Question, Record, Reply, kind};
 use self::zone::Found;
 pub(crate) use self::zone::Zone;

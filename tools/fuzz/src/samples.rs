@@ -1,6 +1,8 @@
 //! Inputs to begin with, and words that mean something.
 
 pub(crate) mod delivery;
+pub(crate) mod identity;
+pub(crate) mod image;
 pub(crate) mod language;
 pub(crate) mod metrics;
 pub(crate) mod object;

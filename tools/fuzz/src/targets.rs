@@ -1,6 +1,8 @@
 //! One function for each thing that reads bytes from outside.
 
 pub mod delivery;
+pub mod identity;
+pub mod image;
 pub mod language;
 pub mod metrics;
 pub mod object;
@@ -48,5 +50,11 @@ pub const ALL: &[Target] = &[
     target!(manifest, delivery, Json, samples::delivery::MANIFEST),
     target!(promql, metrics, Bytes, samples::metrics::PROMQL),
     target!(exposition, metrics, Bytes, samples::metrics::EXPOSITION),
+    target!(layer, image, Bytes, samples::image::LAYER),
+    target!(advisory, image, Bytes, samples::image::ADVISORY),
+    target!(token, identity, Bytes, samples::identity::TOKEN),
+    target!(csr, identity, Bytes, &[]),
+    target!(audit, identity, Bytes, samples::identity::AUDIT),
+    target!(dns, identity, Bytes, samples::identity::DNS),
     target!(request, request, Bytes, samples::request::WORDS),
 ];

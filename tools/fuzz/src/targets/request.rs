@@ -29,8 +29,10 @@ impl Clock for Still {
     }
 }
 
-struct Api {
+/// A server of the fuzzer's own, on a memory store.
+pub(super) struct Api {
     runtime: Runtime,
+    server: Server,
     router: Router,
 }
 
@@ -39,7 +41,7 @@ thread_local! {
 }
 
 impl Api {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -50,7 +52,21 @@ impl Api {
             Server::start(state).await.unwrap()
         });
         let router = server.router().layer(Extension(Identity::admin()));
-        Self { runtime, router }
+        Self {
+            runtime,
+            server,
+            router,
+        }
+    }
+
+    pub(super) fn state(&self) -> &Arc<State> {
+        self.server.state()
+    }
+
+    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> (u16, Vec<u8>) {
+        let request = Request::builder().method("POST").uri(path);
+        let request = request.header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap())
     }
 
     fn send(&self, request: Request<Body>) -> (u16, Vec<u8>) {
