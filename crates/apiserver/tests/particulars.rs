@@ -330,8 +330,10 @@ async fn ephemeral_containers_come_by_their_own_path_only() {
     let mut with = pod("q");
     with["spec"]["ephemeralContainers"] = debug["spec"]["ephemeralContainers"].clone();
     let refused = api.post(PODS, with).await;
-    expect![[r#"Pod "q" is invalid: spec.ephemeralContainers: Forbidden: cannot be set on create"#]]
-        .assert_eq(refused.message());
+    expect![[
+        r#"Pod "q" is invalid: spec.ephemeralContainers: Forbidden: cannot be set on create"#
+    ]]
+    .assert_eq(refused.message());
 }
 
 #[tokio::test]
@@ -451,5 +453,101 @@ async fn lists_refuse_what_upstream_refuses() {
         422 ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided
         400 continue key is not valid
         400 invalid query parameter resourceVersion="abc": no number
-        504 Too large resource version: 999999, current: 151"#]].assert_eq(&lines.join("\n"));
+        504 Too large resource version: 999999, current: 153"#]].assert_eq(&lines.join("\n"));
+}
+
+#[tokio::test]
+async fn a_definition_is_published_and_taken_back() {
+    let api = Api::start().await;
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let schema = json!({ "openAPIV3Schema": { "type": "object", "description": "A boat.",
+        "properties": { "spec": { "type": "object", "properties": {
+            "length": { "type": "integer", "description": "In feet." } } } } } });
+    let definition = json!({ "metadata": { "name": "boats.example.com" }, "spec": {
+        "group": "example.com", "scope": "Namespaced", "names": { "kind": "Boat", "plural": "boats" },
+        "versions": [{ "name": "v1", "served": true, "storage": true, "schema": schema }] } });
+    api.post(definitions, definition).await.expect(201);
+    let document = api.get("/openapi/v3/apis/example.com/v1").await.expect(200);
+    let boat = &document["components"]["schemas"]["com.example.v1.Boat"];
+    assert_eq!(boat["description"], "A boat.");
+    assert_eq!(
+        boat["properties"]["spec"]["properties"]["length"]["description"],
+        "In feet."
+    );
+    assert_eq!(
+        boat["x-kubernetes-group-version-kind"],
+        json!([{ "group": "example.com", "kind": "Boat", "version": "v1" }])
+    );
+    let item = "/apis/example.com/v1/namespaces/{namespace}/boats/{name}";
+    assert!(document["paths"][item]["get"].is_object());
+    let old = api.get("/openapi/v2").await.expect(200);
+    assert!(old["definitions"]["com.example.v1.Boat"].is_object());
+    assert!(old["paths"][item]["get"].is_object());
+    api.delete(&format!("{definitions}/boats.example.com"))
+        .await
+        .expect(200);
+    api.get("/openapi/v3/apis/example.com/v1").await.expect(404);
+    let old = api.get("/openapi/v2").await.expect(200);
+    assert!(old["definitions"]["com.example.v1.Boat"].is_null());
+}
+
+#[tokio::test]
+async fn a_token_is_reviewed_for_its_audiences() {
+    let api = Api::start().await;
+    let account = json!({ "metadata": { "name": "robot" } });
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    api.post(accounts, account).await.expect(201);
+    let token = async |audiences: Value| {
+        let asked = json!({ "spec": { "audiences": audiences } });
+        let made = api.post(&format!("{accounts}/robot/token"), asked).await;
+        made.expect(201)["status"]["token"].clone()
+    };
+    let review = async |token: Value, audiences: Value| {
+        let path = "/apis/authentication.k8s.io/v1/tokenreviews";
+        let asked = json!({ "spec": { "token": token, "audiences": audiences } });
+        let mut status = api.post(path, asked).await.expect(201)["status"].take();
+        if let Some(user) = status.get_mut("user") {
+            // Uids differ from run to run of other tests.
+            *user = user["username"].take();
+        }
+        status.to_string()
+    };
+    let (usual, vault) = (token(json!([])).await, token(json!(["vault"])).await);
+    let lines = [
+        review(usual.clone(), json!([])).await,
+        review(usual, json!(["vault"])).await,
+        review(vault.clone(), json!(["vault", "other"])).await,
+        review(vault, json!([])).await,
+        review(json!("nonsense"), json!([])).await,
+    ];
+    expect![[r#"
+        {"audiences":["https://kubernetes.default.svc.cluster.local"],"authenticated":true,"user":"system:serviceaccount:default:robot"}
+        {"authenticated":false,"error":"token audiences [\"https://kubernetes.default.svc.cluster.local\"] is invalid for the target audiences [\"vault\"]","user":null}
+        {"audiences":["vault"],"authenticated":true,"user":"system:serviceaccount:default:robot"}
+        {"authenticated":false,"error":"token audiences [\"vault\"] is invalid for the target audiences [\"https://kubernetes.default.svc.cluster.local\"]","user":null}
+        {"authenticated":false,"error":"invalid bearer token","user":null}"#]].assert_eq(&lines.join("\n"));
+}
+
+#[tokio::test]
+async fn secrets_cannot_be_read_on_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let sealer = seatrial_apiserver::seal::Sealer::new(&[7; 32]).unwrap();
+    let store = seatrial_store::Store::open_sealed(directory.path(), Arc::new(sealer)).unwrap();
+    let api = Api::over(store).await;
+    let secret = json!({ "metadata": { "name": "s" }, "stringData": { "password": "hunter2" } });
+    api.post("/api/v1/namespaces/default/secrets", secret)
+        .await
+        .expect(201);
+    let mut map = support::config_map("m");
+    map["data"] = json!({ "plain": "seen by everybody" });
+    api.post(support::MAPS, map).await.expect(201);
+    let mut all = Vec::new();
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        all.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    let has = |text: &[u8]| all.windows(text.len()).any(|part| part == text);
+    assert!(has(b"seen by everybody"));
+    assert!(!has(b"hunter2") && !has(b"aHVudGVyMg"));
+    let read = api.get("/api/v1/namespaces/default/secrets/s").await;
+    assert_eq!(read.expect(200)["data"]["password"], "aHVudGVyMg==");
 }

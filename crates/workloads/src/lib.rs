@@ -17,6 +17,7 @@
 //! **Invariants**: names, annotations, conditions and events are upstream's, so that unmodified
 //! clients read them; every decision is a pure function of what was observed and the time.
 
+pub mod account_token;
 pub mod aggregation;
 pub mod autoscaler;
 pub mod certificates;
@@ -52,6 +53,7 @@ pub mod volume;
 use futures::future::{BoxFuture, join_all};
 use seatrial_controller::Context;
 
+pub use self::account_token::AccountTokens;
 pub use self::aggregation::AggregatedRoles;
 pub use self::autoscaler::Autoscalers;
 pub use self::certificates::Certificates;
@@ -95,6 +97,7 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         one(EndpointMirror, ctx),
         one(Namespaces, ctx),
         one(ServiceAccounts, ctx),
+        one(AccountTokens, ctx),
         one(ResourceQuotas::default(), ctx),
         one(Claims, ctx),
         one(Volumes, ctx),

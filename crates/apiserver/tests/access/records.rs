@@ -154,3 +154,85 @@ async fn managed_fields_are_left_out_where_the_policy_says_so() {
     }
     assert_eq!(counts, [2, 0, 2]);
 }
+
+/// The annotations of the newest event of each request, one line for each.
+fn annotations(lines: &Lines) -> Vec<String> {
+    let written = std::mem::take(&mut *lines.0.lock().unwrap());
+    let events = written
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let own = events.map(|event: Value| {
+        let mut notes = event["annotations"].clone();
+        let notes = notes.as_object_mut().unwrap();
+        notes.retain(|key, _| !key.starts_with("authorization."));
+        json!(notes).to_string()
+    });
+    own.collect()
+}
+
+#[tokio::test]
+async fn what_policies_and_pod_security_note_is_written_down() {
+    let api = Api::start().await;
+    let admission = "/apis/admissionregistration.k8s.io/v1";
+    let policy = json!({ "metadata": { "name": "policy" }, "spec": {
+        "paramKind": { "apiVersion": "v1", "kind": "ConfigMap" },
+        "matchConstraints": { "resourceRules": [{ "apiGroups": [""], "apiVersions": ["v1"],
+            "operations": ["CREATE"], "resources": ["secrets"] }] },
+        "validations": [{ "expression": "size(object.metadata.name) <= int(params.data.most)",
+            "messageExpression": "'longer than ' + params.data.most" }],
+        "auditAnnotations": [
+            { "key": "length", "valueExpression": "string(size(object.metadata.name))" },
+            { "key": "silent", "valueExpression": "null" },
+        ],
+    }});
+    api.post(&format!("{admission}/validatingadmissionpolicies"), policy)
+        .await
+        .expect(201);
+    let binding = json!({ "metadata": { "name": "binding" }, "spec": { "policyName": "policy",
+        "validationActions": ["Audit"], "paramRef": { "parameterNotFoundAction": "Deny",
+            "selector": { "matchLabels": { "limits": "yes" } } } } });
+    api.post(
+        &format!("{admission}/validatingadmissionpolicybindings"),
+        binding,
+    )
+    .await
+    .expect(201);
+    for (name, most, labels) in [
+        ("a", "2", json!({ "limits": "yes" })),
+        ("b", "3", json!({ "limits": "yes" })),
+        ("c", "1", json!({})),
+    ] {
+        let map =
+            json!({ "metadata": { "name": name, "labels": labels }, "data": { "most": most } });
+        api.post(MAPS, map).await.expect(201);
+    }
+    let guarded = json!({ "metadata": { "name": "guarded", "labels": {
+        "pod-security.kubernetes.io/audit": "baseline" } } });
+    api.post("/api/v1/namespaces", guarded).await.expect(201);
+    let account = json!({ "metadata": { "name": "default" } });
+    api.post("/api/v1/namespaces/guarded/serviceaccounts", account)
+        .await
+        .expect(201);
+    let lines = Arc::new(Lines::default());
+    let policy = "{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], rules: [{level: Metadata}]}";
+    api.server
+        .state()
+        .audit
+        .start(Policy::read(policy).unwrap(), lines.clone());
+    for name in ["ab", "abc", "abcd"] {
+        let secret = json!({ "metadata": { "name": name } });
+        api.post("/api/v1/namespaces/default/secrets", secret)
+            .await
+            .expect(201);
+    }
+    let mut host = pod("host");
+    host["spec"]["hostNetwork"] = json!(true);
+    api.post("/api/v1/namespaces/guarded/pods", host)
+        .await
+        .expect(201);
+    expect![[r#"
+        {"policy/length":"2"}
+        {"policy/length":"3","validation.policy.admission.k8s.io/validation_failure":"[{\"binding\":\"binding\",\"expressionIndex\":0,\"message\":\"longer than 2\",\"policy\":\"policy\",\"validationActions\":[\"Audit\"]}]"}
+        {"policy/length":"4","validation.policy.admission.k8s.io/validation_failure":"[{\"binding\":\"binding\",\"expressionIndex\":0,\"message\":\"longer than 2\",\"policy\":\"policy\",\"validationActions\":[\"Audit\"]},{\"binding\":\"binding\",\"expressionIndex\":0,\"message\":\"longer than 3\",\"policy\":\"policy\",\"validationActions\":[\"Audit\"]}]"}
+        {"pod-security.kubernetes.io/audit-violations":"would violate PodSecurity \"baseline:latest\": host namespaces (hostNetwork=true)","pod-security.kubernetes.io/enforce-policy":"privileged:latest"}"#]].assert_eq(&annotations(&lines).join("\n"));
+}

@@ -107,3 +107,31 @@ async fn a_volume_that_is_there_decides_the_node() {
         ]
     "#]].assert_debug_eq(&places(&cluster).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_for_one_pod_lets_no_other_in() {
+    let cluster = start(2).await;
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"namespace": NAMESPACE, "name": "data"},
+        "spec": {"storageClassName": "", "accessModes": ["ReadWriteOncePod"],
+                 "resources": {"requests": {"storage": "1Gi"}}}});
+    cluster.create(claim).await.unwrap();
+    let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"},
+        "spec": {"accessModes": ["ReadWriteOncePod"], "capacity": {"storage": "1Gi"},
+            "hostPath": {"path": "/data"}}});
+    cluster.create(volume).await.unwrap();
+    bind(&cluster, "data", "v").await;
+    add_pod(&cluster, "first", "1m", mounting("data")).await;
+    wait(1).await;
+    add_pod(&cluster, "second", "1m", mounting("data")).await;
+    wait(2).await;
+    expect![[r#"
+        first n0: True
+        second nowhere: False Unschedulable 0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."#]].assert_eq(&places(&cluster).await.join("\n"));
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    let now = DeleteParams::default().grace_period(0);
+    pods.delete("first", &now).await.unwrap();
+    wait(15).await;
+    let left = places(&cluster).await;
+    assert!(left.len() == 1 && left[0].ends_with(": True"), "{left:?}");
+}

@@ -44,6 +44,23 @@ pub(super) fn secret(object: &Field<'_>, causes: &mut Vec<Cause>) {
             causes.push(Cause::required(format!("data[{key}]"), ""));
         }
     }
+    match object.field("type").text() {
+        "kubernetes.io/basic-auth"
+            if !data.field("username").is_set() && !data.field("password").is_set() =>
+        {
+            causes.push(Cause::required("data[username]", ""));
+            causes.push(Cause::required("data[password]", ""));
+        }
+        "kubernetes.io/service-account-token" => {
+            let name = "kubernetes.io/service-account.name";
+            let notes = object.field("metadata").field("annotations");
+            if notes.field(name).text().is_empty() {
+                let path = format!("metadata.annotations[{name}]");
+                causes.push(Cause::required(path, ""));
+            }
+        }
+        _ => {}
+    }
 }
 
 fn keys(data: &Field<'_>, causes: &mut Vec<Cause>) {

@@ -236,6 +236,23 @@ fn small_kinds() {
     );
     check(
         "",
+        "Secret",
+        json!({"type": "kubernetes.io/service-account-token"}),
+        &expect![[r#"
+            metadata.annotations[kubernetes.io/service-account.name]: Required value (FieldValueRequired)
+        "#]],
+    );
+    check(
+        "",
+        "Secret",
+        json!({"type": "kubernetes.io/basic-auth"}),
+        &expect![[r#"
+            data[username]: Required value (FieldValueRequired)
+            data[password]: Required value (FieldValueRequired)
+        "#]],
+    );
+    check(
+        "",
         "PersistentVolumeClaim",
         json!({"spec": {"accessModes": ["Sometimes"]}}),
         &expect![[r#"

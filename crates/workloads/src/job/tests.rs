@@ -419,3 +419,15 @@ fn a_finished_job_waits_for_its_time_to_live() {
         succeeded 0 failed 0 noted [] [] completed  failed "#]],
     );
 }
+
+#[test]
+fn a_job_of_somebody_else_is_left_alone() {
+    let world = World::default();
+    let decide = |manager: &str| {
+        let job = job(json!({"parallelism": 1, "managedBy": manager}), json!({}));
+        decide(&job, &world, jiff::Timestamp::UNIX_EPOCH).unwrap()
+    };
+    let theirs = decide("example.com/queue");
+    assert!(theirs.create.is_empty() && theirs.status.is_none() && theirs.next.is_none());
+    assert_eq!(decide("kubernetes.io/job-controller").create.len(), 1);
+}

@@ -320,6 +320,16 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
             EVENTS,
         ],
     ),
+    // Upstream's has no account of its own.
+    (
+        "tokens-controller",
+        &[
+            may("get list watch", "core", "serviceaccounts configmaps"),
+            may("create", "core", "serviceaccounts/token"),
+            may("get list watch update patch delete", "core", "secrets"),
+            EVENTS,
+        ],
+    ),
     (
         "ttl-after-finished-controller",
         &[may("delete get list watch", "batch", "jobs"), EVENTS],
