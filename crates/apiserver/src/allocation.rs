@@ -151,10 +151,13 @@ fn addresses(service: &Object) -> Vec<u32> {
 
 fn ports(service: &Object) -> Vec<u16> {
     let ports = service.at(&["spec", "ports"]).and_then(Value::as_array);
+    let health = service.at(&["spec", "healthCheckNodePort"]);
     ports
         .into_iter()
         .flatten()
-        .filter_map(|port| port.get("nodePort")?.as_u64()?.try_into().ok())
+        .filter_map(|port| port.get("nodePort"))
+        .chain(health)
+        .filter_map(|port| port.as_u64()?.try_into().ok())
         .filter(|&port: &u16| port != 0)
         .collect()
 }

@@ -11,13 +11,15 @@
 //! - An address that was given out stays as long as its Service is a LoadBalancer.
 //! - A place that cannot be had is an event of its Service.
 
+mod datagrams;
 mod plan;
+mod streams;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +28,14 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _};
 use seatrial_controller::{Cache, Chain, Context, Notice};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::plan::Gift;
 pub use self::plan::Range;
-use crate::pods::{Dialer, relay};
-use crate::table::{Endpoint, PortChoice};
+use self::plan::{Gift, Place};
+use crate::log::{Carrier, ConnectionRecord, Noted};
+use crate::pods::Dialer;
 use crate::{Gateway, ServiceName};
 
 /// The name under which addresses are given out.
@@ -41,8 +43,6 @@ pub const NAME: &str = "service-controller";
 
 /// Changes within this time are looked at together.
 const SETTLE: Duration = Duration::from_millis(5);
-/// How long to wait when no more files can be opened.
-const EXHAUSTED: Duration = Duration::from_millis(50);
 
 /// Whether there is anybody behind a Service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,9 +78,9 @@ pub async fn run(ctx: Context, exposure: Exposure, stop: CancellationToken) {
 struct Exposed {
     ctx: Context,
     exposure: Arc<Exposure>,
-    listening: BTreeMap<SocketAddr, (plan::Target, Listening)>,
+    listening: BTreeMap<Place, (plan::Target, Listening)>,
     /// What was said about a place, so that it is said once.
-    told: BTreeSet<(SocketAddr, ServiceName)>,
+    told: BTreeSet<(Place, ServiceName)>,
 }
 
 /// Ends with its task.
@@ -164,10 +164,8 @@ impl Exposed {
             if self.listening.contains_key(&place) {
                 continue;
             }
-            match TcpListener::bind(place).await {
-                Ok(listener) => {
-                    let serving = serve(listener, target.clone(), self.exposure.clone());
-                    let task = Listening(tokio::spawn(serving));
+            match open(place, &target, &self.exposure).await {
+                Ok(task) => {
                     self.listening.insert(place, (target, task));
                 }
                 Err(error) => self.tell(services, place, &target, &error).await,
@@ -178,7 +176,7 @@ impl Exposed {
     async fn tell(
         &mut self,
         services: &[Arc<Service>],
-        place: SocketAddr,
+        place: Place,
         target: &plan::Target,
         error: &io::Error,
     ) {
@@ -208,57 +206,37 @@ impl Exposed {
     }
 }
 
-async fn serve(listener: TcpListener, target: plan::Target, exposure: Arc<Exposure>) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, client)) => {
-                let (target, exposure) = (target.clone(), exposure.clone());
-                tokio::spawn(async move { carry(stream, client, &target, &exposure).await });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection to a Service is not accepted yet");
-                tokio::time::sleep(EXHAUSTED).await;
-            }
-        }
-    }
-}
-
-async fn carry(stream: TcpStream, client: SocketAddr, target: &plan::Target, exposure: &Exposure) {
-    // Small messages would wait for others.
-    let _ = stream.set_nodelay(true);
-    if let Some(pod) = reach(client, target, exposure).await {
-        relay(stream, pod).await;
-    } else {
-        // It was accepted already, so it can only be broken.
-        let _ = stream.set_zero_linger();
-    }
-}
-
-/// A connection to one of the Service's pods.
-async fn reach(
-    client: SocketAddr,
+/// Listens at a place, and serves there until the result is dropped.
+async fn open(
+    place: Place,
     target: &plan::Target,
-    exposure: &Exposure,
-) -> Option<TcpStream> {
-    let table = exposure.gateway.table();
-    let backend = table.backend(&target.service)?;
-    let port = backend.port(&PortChoice::Number(target.port))?;
-    let mut tried: Vec<Arc<Endpoint>> = Vec::new();
-    let source = match client.ip() {
-        IpAddr::V4(address) => address,
-        IpAddr::V6(_) => Ipv4Addr::LOCALHOST,
-    };
-    while let Some(lease) = exposure.gateway.traffic().lease(port, &tried) {
-        let endpoint = lease.endpoint.clone();
-        let dialled = exposure
-            .dialer
-            .dial(&endpoint.pod, endpoint.port, source.into())
-            .await;
-        match dialled {
-            Ok(stream) => return Some(stream),
-            Err(error) => tracing::debug!(pod = %endpoint.pod, %error, "a pod is not reached"),
+    exposure: &Arc<Exposure>,
+) -> io::Result<Listening> {
+    let (target, exposure) = (target.clone(), exposure.clone());
+    let task = match place.carrier {
+        Carrier::Tcp => {
+            let listener = TcpListener::bind(place.address).await?;
+            tokio::spawn(streams::serve(listener, target, exposure))
         }
-        tried.push(endpoint);
+        Carrier::Udp => {
+            let socket = UdpSocket::bind(place.address).await?;
+            tokio::spawn(datagrams::serve(socket, target, exposure))
+        }
+    };
+    Ok(Listening(task))
+}
+
+/// The record of what comes from the machine to a Service.
+fn note(target: &plan::Target, exposure: &Exposure, carrier: Carrier) -> Noted {
+    let mut record = ConnectionRecord::new(carrier, "", "");
+    record.asked(&target.service.namespace, &target.service.name);
+    Noted::new(exposure.gateway.log(), record)
+}
+
+/// As whom a client is seen by the pod.
+fn seen_as(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(_) => Ipv4Addr::LOCALHOST.into(),
     }
-    None
 }

@@ -1,5 +1,7 @@
 //! Services: each gets a cluster address, and node ports where its type has them.
 
+mod families;
+
 use serde_json::{Value, json};
 
 use super::Strategy;
@@ -120,6 +122,7 @@ fn allocate_missing(
     if kind(object) == "ExternalName" {
         return Ok(());
     }
+    families::settle(state, object, old)?;
     let asked = object.text(&["spec", "clusterIP"]).to_owned();
     let had = old
         .map(|old| old.text(&["spec", "clusterIP"]).to_owned())
@@ -141,9 +144,6 @@ fn allocate_missing(
     let spec = object.section("spec");
     spec.insert("clusterIP".to_owned(), json!(address));
     spec.insert("clusterIPs".to_owned(), json!([address]));
-    spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));
-    spec.entry("ipFamilyPolicy")
-        .or_insert_with(|| json!("SingleStack"));
     if !matches!(kind(object), "NodePort" | "LoadBalancer") {
         return Ok(());
     }
@@ -156,24 +156,30 @@ fn allocate_ports(state: &State, object: &mut Object, old: Option<&Object>) -> R
         .at(&["spec", "ports"])
         .and_then(Value::as_array)
         .cloned();
-    let mut ports = Vec::new();
+    let mut ports: Vec<Value> = Vec::new();
     for (index, mut port) in asked.unwrap_or_default().into_iter().enumerate() {
         let asked = port
             .get("nodePort")
             .and_then(Value::as_u64)
             .filter(|&number| number != 0);
-        if !asked.is_some_and(|number| owned.contains(&number)) {
-            let wanted = asked.map(|number| u16::try_from(number).unwrap_or_default());
-            match state.allocation.port(&state.store, wanted) {
+        // The same number over TCP and UDP is one node port.
+        let shared = ports.iter().find(|other| match asked {
+            Some(number) => other["nodePort"] == number,
+            None => other["port"] == port["port"] && other["protocol"] != port["protocol"],
+        });
+        if let Some(other) = shared {
+            port["nodePort"] = other["nodePort"].clone();
+        } else if !asked.is_some_and(|number| owned.contains(&number)) {
+            match take_port(state, asked) {
                 Ok(number) => port["nodePort"] = json!(number),
                 Err(error) => {
-                    // Only what was taken for this service so far is given back.
-                    object
-                        .section("spec")
-                        .insert("ports".to_owned(), Value::Array(ports));
-                    state.allocation.exchange(&state.store, Some(object), old);
                     let field = format!("spec.ports[{index}].nodePort");
-                    return Err(refused(state, object, &field, json!(asked), &error));
+                    return Err(give_back(
+                        state,
+                        object,
+                        old,
+                        (ports, &field, asked, &error),
+                    ));
                 }
             }
         }
@@ -182,7 +188,75 @@ fn allocate_ports(state: &State, object: &mut Object, old: Option<&Object>) -> R
     object
         .section("spec")
         .insert("ports".to_owned(), Value::Array(ports));
-    Ok(())
+    allocate_health(state, object, old)
+}
+
+fn take_port(state: &State, asked: Option<u64>) -> Result<u16, Error> {
+    let wanted = asked.map(|number| u16::try_from(number).unwrap_or_default());
+    state.allocation.port(&state.store, wanted)
+}
+
+/// Only what was taken for this service so far is given back.
+fn give_back(
+    state: &State,
+    object: &mut Object,
+    old: Option<&Object>,
+    (ports, field, asked, error): (Vec<Value>, &str, Option<u64>, &Error),
+) -> Failure {
+    let spec = object.section("spec");
+    spec.insert("ports".to_owned(), Value::Array(ports));
+    spec.remove(HEALTH);
+    state.allocation.exchange(&state.store, Some(object), old);
+    refused(state, object, field, json!(asked), error)
+}
+
+/// Where a LoadBalancer that leads to one node's pods is asked whether that node has any.
+const HEALTH: &str = "healthCheckNodePort";
+
+fn allocate_health(
+    state: &State,
+    object: &mut Object,
+    old: Option<&Object>,
+) -> Result<(), Failure> {
+    let wants = |service: &Object| {
+        kind(service) == "LoadBalancer"
+            && service.text(&["spec", "externalTrafficPolicy"]) == "Local"
+    };
+    let number = |service: &Object| {
+        let found = service.at(&["spec", HEALTH]).and_then(Value::as_u64);
+        found.filter(|&number| number != 0)
+    };
+    if !wants(object) {
+        if let Some(old) = old.filter(|old| wants(old))
+            && number(object) == number(old)
+        {
+            object.section("spec").remove(HEALTH);
+        }
+        return Ok(());
+    }
+    let (asked, had) = (number(object), old.and_then(number));
+    if had.is_some() && (asked.is_none() || asked == had) {
+        object.section("spec").insert(HEALTH.to_owned(), json!(had));
+        return Ok(());
+    }
+    match take_port(state, asked) {
+        Ok(number) => {
+            let number = json!(number);
+            object.section("spec").insert(HEALTH.to_owned(), number);
+            Ok(())
+        }
+        Err(error) => {
+            let ports = object.at(&["spec", "ports"]).and_then(Value::as_array);
+            let ports = ports.cloned().unwrap_or_default();
+            let field = format!("spec.{HEALTH}");
+            Err(give_back(
+                state,
+                object,
+                old,
+                (ports, &field, asked, &error),
+            ))
+        }
+    }
 }
 
 fn node_ports(service: &Object) -> Vec<u64> {

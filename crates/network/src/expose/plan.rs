@@ -1,12 +1,15 @@
 //! Where Services are on the machine. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
 
 use crate::ServiceName;
+use crate::log::Carrier;
+use crate::pods::Block;
 
 /// The loopback addresses of a cluster's LoadBalancers: `127.N.0.1` to `127.N.255.254`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +38,44 @@ impl Range {
     }
 }
 
+/// Where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) address: SocketAddr,
+    pub(super) carrier: Carrier,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.carrier {
+            Carrier::Tcp => self.address.fmt(formatter),
+            Carrier::Udp => write!(formatter, "{} (UDP)", self.address),
+        }
+    }
+}
+
 /// What a place leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) service: ServiceName,
-    /// The Service's port.
-    pub(super) port: u16,
+    pub(super) goal: Goal,
+    /// Who may come; nobody named is everybody.
+    pub(super) clients: Vec<Block>,
+}
+
+/// What of a Service is at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// The pods behind this port of the Service.
+    Port(u16),
+    /// The answer to whether there are any (`healthCheckNodePort`).
+    Health,
+}
+
+impl Target {
+    pub(super) fn admits(&self, client: IpAddr) -> bool {
+        self.clients.is_empty() || self.clients.iter().any(|block| block.contains(client))
+    }
 }
 
 /// An address for a LoadBalancer; none takes one away.
@@ -130,8 +165,11 @@ fn asked(service: &Service, range: Range) -> Option<Ipv4Addr> {
         .filter(|address| range.contains(*address))
 }
 
-/// Where to listen: TCP only, as the gateway does.
-pub(super) fn places(services: &[Arc<Service>]) -> BTreeMap<SocketAddr, Target> {
+/// Where to listen.
+///
+/// All nodes are on this machine, so whatever comes from outside is at the node of every pod already, and the pod
+/// sees who it comes from: `externalTrafficPolicy: Local` asks for no more.
+pub(super) fn places(services: &[Arc<Service>]) -> BTreeMap<Place, Target> {
     let mut places = BTreeMap::new();
     for service in services {
         let (Some(service_name), Some(spec)) = (name(service), &service.spec) else {
@@ -145,22 +183,44 @@ pub(super) fn places(services: &[Arc<Service>]) -> BTreeMap<SocketAddr, Target> 
         } else {
             Vec::new()
         };
-        for port in spec.ports.iter().flatten() {
-            if port.protocol.as_deref().is_some_and(|it| it != "TCP") {
-                continue;
-            }
-            let target = Target {
-                service: service_name.clone(),
-                port: port.port as u16,
+        let mut add = |address: Ipv4Addr, number: i32, carrier, goal, clients: &[Block]| {
+            let place = Place {
+                address: SocketAddr::new(address.into(), number as u16),
+                carrier,
             };
-            let on_node = port.node_port.filter(|number| *number > 0);
-            let on_node = on_node.map(|number| (Ipv4Addr::LOCALHOST, number));
-            let own = balancers.iter().map(|address| (*address, port.port));
-            for (address, number) in on_node.into_iter().chain(own) {
-                let place = SocketAddr::new(address.into(), number as u16);
-                places.entry(place).or_insert_with(|| target.clone());
+            places.entry(place).or_insert_with(|| Target {
+                service: service_name.clone(),
+                goal,
+                clients: clients.to_vec(),
+            });
+        };
+        let clients = clients(service);
+        for port in spec.ports.iter().flatten() {
+            let carrier = match port.protocol.as_deref() {
+                None | Some("TCP") => Carrier::Tcp,
+                Some("UDP") => Carrier::Udp,
+                Some(_) => continue,
+            };
+            let goal = Goal::Port(port.port as u16);
+            if let Some(number) = port.node_port.filter(|number| *number > 0) {
+                add(Ipv4Addr::LOCALHOST, number, carrier, goal, &[]);
             }
+            for address in &balancers {
+                add(*address, port.port, carrier, goal, &clients);
+            }
+        }
+        if let Some(number) = spec.health_check_node_port.filter(|number| *number > 0) {
+            add(Ipv4Addr::LOCALHOST, number, Carrier::Tcp, Goal::Health, &[]);
         }
     }
     places
+}
+
+/// Who may use a LoadBalancer's address. Validation refuses what is no block.
+fn clients(service: &Service) -> Vec<Block> {
+    let spec = service.spec.iter();
+    let ranges = spec.flat_map(|spec| spec.load_balancer_source_ranges.iter().flatten());
+    ranges
+        .filter_map(|range| range.trim().parse().ok())
+        .collect()
 }

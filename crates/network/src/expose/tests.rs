@@ -24,7 +24,10 @@ fn check(services: &Value, expected: &Expect) {
         lines += &format!("{} gets {:?}\n", gift.service, gift.address);
     }
     for (place, target) in places(&services) {
-        lines += &format!("{place} is {} {}\n", target.service, target.port);
+        lines += &format!(
+            "{place} is {} {:?} {:?}\n",
+            target.service, target.goal, target.clients
+        );
     }
     expected.assert_eq(&lines);
 }
@@ -37,6 +40,10 @@ fn node_ports_and_addresses_lead_to_services() {
     let (mut asks, mut foreign) = (balanced.clone(), balanced.clone());
     asks["loadBalancerIP"] = json!("127.33.0.9");
     foreign["loadBalancerClass"] = json!("example.com/other");
+    let mut local = json!({"type": "LoadBalancer", "ports": [{"port": 82, "nodePort": 30082}]});
+    local["externalTrafficPolicy"] = json!("Local");
+    local["healthCheckNodePort"] = json!(30083);
+    local["loadBalancerSourceRanges"] = json!(["127.0.0.0/30", " 10.0.0.0/8"]);
     check(
         &json!([
             service(
@@ -54,6 +61,7 @@ fn node_ports_and_addresses_lead_to_services() {
             service("new", &balanced, &[]),
             service("asks", &asks, &[]),
             service("foreign", &foreign, &["192.0.2.1"]),
+            service("local", &local, &["127.33.0.7"]),
             service(
                 "was",
                 &json!({"type": "ClusterIP", "ports": [{"port": 80}]}),
@@ -65,9 +73,14 @@ fn node_ports_and_addresses_lead_to_services() {
             shop/twice gets Some(127.33.0.2)
             shop/new gets Some(127.33.0.3)
             shop/asks gets Some(127.33.0.9)
-            127.0.0.1:30080 is shop/given 80
-            127.0.0.1:30081 is shop/node 81
-            127.33.0.1:80 is shop/given 80
+            127.0.0.1:30053 (UDP) is shop/given Port(53) []
+            127.0.0.1:30080 is shop/given Port(80) []
+            127.0.0.1:30081 is shop/node Port(81) []
+            127.0.0.1:30082 is shop/local Port(82) []
+            127.0.0.1:30083 is shop/local Health []
+            127.33.0.1:53 (UDP) is shop/given Port(53) []
+            127.33.0.1:80 is shop/given Port(80) []
+            127.33.0.7:82 is shop/local Port(82) [Block { base: 127.0.0.0, bits: 30 }, Block { base: 10.0.0.0, bits: 8 }]
         "#]],
     );
 }

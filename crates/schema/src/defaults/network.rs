@@ -28,8 +28,6 @@ pub(super) fn service(target: &mut Object) {
     }
     if matches!(sort.as_str(), "NodePort" | "LoadBalancer" | "ClusterIP") {
         set_text(spec, "internalTrafficPolicy", "Cluster");
-        set(spec, "ipFamilies", json!(["IPv4"]));
-        set_text(spec, "ipFamilyPolicy", "SingleStack");
     }
     if sort == "LoadBalancer" {
         set(spec, "allocateLoadBalancerNodePorts", true);

@@ -85,7 +85,7 @@ fn services_and_the_rest_get_theirs() {
         "Service",
         json!({"spec": {"ports": [{"port": 80}, {"port": 443, "targetPort": "https"}]}}),
         &expect![[
-            r#"{"spec":{"internalTrafficPolicy":"Cluster","ipFamilies":["IPv4"],"ipFamilyPolicy":"SingleStack","ports":[{"port":80,"protocol":"TCP","targetPort":80},{"port":443,"protocol":"TCP","targetPort":"https"}],"sessionAffinity":"None","type":"ClusterIP"}}"#
+            r#"{"spec":{"internalTrafficPolicy":"Cluster","ports":[{"port":80,"protocol":"TCP","targetPort":80},{"port":443,"protocol":"TCP","targetPort":"https"}],"sessionAffinity":"None","type":"ClusterIP"}}"#
         ]],
     );
     check(

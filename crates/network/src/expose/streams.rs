@@ -1,0 +1,132 @@
+//! Connections to Services on the machine's loopback.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::plan::{Goal, Target};
+use super::{Exposure, note, seen_as};
+use crate::log::{Carrier, Outcome};
+use crate::pods::relay;
+use crate::table::{Endpoint, PortChoice};
+
+/// How long to wait when no more files can be opened.
+const EXHAUSTED: Duration = Duration::from_millis(50);
+/// How long somebody who asks for a Service's health may take to ask.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn serve(listener: TcpListener, target: Target, exposure: Arc<Exposure>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, client)) => {
+                let (target, exposure) = (target.clone(), exposure.clone());
+                tokio::spawn(async move { accepted(stream, client, &target, &exposure).await });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection to a Service is not accepted yet");
+                tokio::time::sleep(EXHAUSTED).await;
+            }
+        }
+    }
+}
+
+async fn accepted(stream: TcpStream, client: SocketAddr, target: &Target, exposure: &Exposure) {
+    // Small messages would wait for others.
+    let _ = stream.set_nodelay(true);
+    match target.goal {
+        Goal::Port(port) => carry(stream, client.ip(), (target, port), exposure).await,
+        Goal::Health => {
+            // Whoever leaves before the answer does not want it.
+            let _ = tokio::time::timeout(PATIENCE, health(stream, target, exposure)).await;
+        }
+    }
+}
+
+async fn carry(
+    stream: TcpStream,
+    client: IpAddr,
+    (target, port): (&Target, u16),
+    exposure: &Exposure,
+) {
+    let mut noted = note(target, exposure, Carrier::Tcp);
+    if !target.admits(client) {
+        noted.record.outcome = Outcome::Denied;
+        // It was accepted already, so it can only be broken.
+        let _ = stream.set_zero_linger();
+        return;
+    }
+    match reach(client, (target, port), exposure).await {
+        Ok((pod, endpoint)) => {
+            noted.record.pod = endpoint.pod.name.clone();
+            (noted.record.sent, noted.record.received) = relay(stream, pod).await;
+        }
+        Err(outcome) => {
+            noted.record.outcome = outcome;
+            let _ = stream.set_zero_linger();
+        }
+    }
+}
+
+/// A connection to one of the Service's pods.
+async fn reach(
+    client: IpAddr,
+    (target, port): (&Target, u16),
+    exposure: &Exposure,
+) -> Result<(TcpStream, Arc<Endpoint>), Outcome> {
+    let table = exposure.gateway.table();
+    let backend = table.backend(&target.service).ok_or(Outcome::Nobody)?;
+    let port = backend.port(&PortChoice::Number(port));
+    let port = port.ok_or(Outcome::Nobody)?;
+    let mut tried: Vec<Arc<Endpoint>> = Vec::new();
+    while let Some(lease) = exposure.gateway.traffic().lease(port, &tried) {
+        let endpoint = lease.endpoint.clone();
+        let dialled = exposure
+            .dialer
+            .dial(&endpoint.pod, endpoint.port, seen_as(client))
+            .await;
+        match dialled {
+            Ok(stream) => return Ok((stream, endpoint)),
+            Err(error) => tracing::debug!(pod = %endpoint.pod, %error, "a pod is not reached"),
+        }
+        tried.push(endpoint);
+    }
+    Err(if tried.is_empty() {
+        Outcome::Nobody
+    } else {
+        Outcome::Failed
+    })
+}
+
+/// Says how many pods a Service has, as the kube-proxy does, whatever path is asked for.
+async fn health(
+    mut stream: TcpStream,
+    target: &Target,
+    exposure: &Exposure,
+) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") && request.len() < 8 << 10 {
+        request.push(stream.read_u8().await?);
+    }
+    let table = exposure.gateway.table();
+    let backend = table.backend(&target.service);
+    let ports = backend.iter().flat_map(|backend| &backend.ports);
+    let count = ports.map(|port| port.endpoints.len()).max().unwrap_or(0);
+    let service = json!({ "namespace": &*target.service.namespace, "name": &*target.service.name });
+    let body = json!({ "service": service, "localEndpoints": count, "serviceProxyHealthy": true })
+        .to_string();
+    let status = match count {
+        0 => "503 Service Unavailable",
+        _ => "200 OK",
+    };
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n\
+         X-Load-Balancing-Endpoint-Weight: {count}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
+}
