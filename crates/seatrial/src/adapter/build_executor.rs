@@ -9,7 +9,8 @@ use seatrial_images::build::{Executor, Outcome, RunStep, Stream, Unavailable};
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::{Ended, run_to_end};
 use seatrial_node::runtime::{
-    self, Console, Limits, Names, Network, ProcessSpec, Processes, Root, Runtime, SandboxSpec, Security,
+    self, Console, Limits, Names, Network, ProcessSpec, Processes, Root, Runtime, SandboxSpec,
+    Security,
 };
 
 use super::node_images::host_base;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use seatrial_node::runtime::sandbox::remove_tree;
 use seatrial_node::runtime::sandbox::run::lines;
 use seatrial_node::runtime::{
-    Access, Console, HostBase, Limits, Mount, Names, Network, ProcessSpec, Processes, Root, Runtime,
-    SandboxSpec, Security, Signal,
+    Access, Console, HostBase, Limits, Mount, Names, Network, ProcessSpec, Processes, Root,
+    Runtime, SandboxSpec, Security, Signal,
 };
 use seatrial_pipelines::port::{Command, Error, Executor, Exit, Line, Sandbox, SandboxRequest};
 

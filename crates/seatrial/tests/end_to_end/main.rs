@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may fail loudly.
 
+mod between_pods;
 mod demo;
 mod operator;
 mod pods;

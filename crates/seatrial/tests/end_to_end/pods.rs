@@ -108,7 +108,7 @@ api system:serviceaccount:default:default
 api system:serviceaccount:default:default
 ";
 
-async fn create<K>(client: &Client, object: Value)
+pub(crate) async fn create<K>(client: &Client, object: Value)
 where
     K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
         + DeserializeOwned
@@ -121,7 +121,7 @@ where
     api.create(&PostParams::default(), &object).await.unwrap();
 }
 
-fn pod(name: &str, script: &str, spec: Value) -> Value {
+pub(crate) fn pod(name: &str, script: &str, spec: Value) -> Value {
     let mut pod = json!({
         "metadata": {"name": name, "labels": {"app": name}},
         "spec": {
@@ -144,7 +144,7 @@ fn pod(name: &str, script: &str, spec: Value) -> Value {
     pod
 }
 
-fn service(name: &str, spec: &Value) -> Value {
+pub(crate) fn service(name: &str, spec: &Value) -> Value {
     json!({"metadata": {"name": name}, "spec": spec})
 }
 
@@ -165,8 +165,8 @@ async fn make_services(client: &Client) {
 }
 
 /// Starts a cluster whose pods are containers; says why not where this machine has none.
-fn containers(data: &Path) -> Option<Up> {
-    let up = Up::start_as(data, &["--runtime", "auto", "--nodes", "1"]);
+pub(crate) fn containers(data: &Path, nodes: u16) -> Option<Up> {
+    let up = Up::start_as(data, &["--runtime", "auto", "--nodes", &nodes.to_string()]);
     let runtime = up.ready["state"]["runtime"].as_str().unwrap().to_owned();
     if runtime.starts_with("the container runtime was taken") {
         return Some(up);
@@ -179,7 +179,9 @@ fn containers(data: &Path) -> Option<Up> {
 async fn a_pod_reaches_others_and_the_api_by_name_and_is_kept_out_by_a_policy() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let data = folder.path().join("cluster");
-    let Some(up) = containers(&data) else { return };
+    let Some(up) = containers(&data, 1) else {
+        return;
+    };
     let client = client(&data).await;
     make_services(&client).await;
     let policy = json!({

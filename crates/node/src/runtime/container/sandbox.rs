@@ -106,6 +106,18 @@ impl ContainerSandbox {
         Ok(stream)
     }
 
+    /// As whom a client's datagrams come. What comes from the loopback would be answered from there, not from
+    /// where it was sent to; so the machine has the first address of the pod's block, which no pod has.
+    fn seen_as(&self, source: IpAddr) -> IpAddr {
+        match self.spec.address {
+            IpAddr::V4(own) if source.is_loopback() => {
+                let [a, b, c, _] = own.octets();
+                Ipv4Addr::new(a, b, c, 0).into()
+            }
+            _ => source,
+        }
+    }
+
     async fn plan(&self, spec: &ProcessSpec) -> Result<Plan, Error> {
         let base = match spec.root.host_base {
             HostBase::Present => Some(self.shared.host_base().await?.clone()),
@@ -286,7 +298,7 @@ impl Sandbox for ContainerSandbox {
 
     async fn datagrams_from(&self, source: IpAddr, port: u16) -> io::Result<UdpSocket> {
         let to = SocketAddr::new(self.spec.address, port);
-        let (at, to) = datagrams::ends(source, to)?;
+        let (at, to) = datagrams::ends(self.seen_as(source), to)?;
         match self.spec.network {
             Network::Own => datagrams::between(&self.link, at, to).await,
             Network::Host => {
