@@ -10,7 +10,7 @@ use seatrial_controller::Notice;
 use super::Shared;
 use crate::environment::service_links;
 use crate::names::{self, ClusterNames};
-use crate::runtime::{Names, Outgoing};
+use crate::runtime::{Names, Outgoing, Uplink};
 
 /// The machine's own rules for finding names.
 const RESOLVER_FILE: &str = "/etc/resolv.conf";
@@ -57,6 +57,13 @@ impl Shared {
     pub(super) fn outgoing(&self, pod: &Arc<Pod>, address: IpAddr) -> Option<Outgoing> {
         let network = self.config.network.as_ref()?;
         Some(network.outgoing(pod, address))
+    }
+
+    /// Through whom a hook or probe of a pod reaches other hosts.
+    pub(super) fn uplink(&self, pod: &Arc<Pod>, address: IpAddr) -> Option<Arc<dyn Uplink>> {
+        let on_machine = pod.spec.as_ref().and_then(|spec| spec.host_network) == Some(true);
+        let outgoing = self.outgoing(pod, address).filter(|_| !on_machine)?;
+        Some(outgoing.uplink)
     }
 
     /// The variables that every container of a pod gets: where Services are, then the node's own.

@@ -118,9 +118,13 @@ impl Worker {
             image,
             ..
         } = started;
+        let uplink = self
+            .address
+            .and_then(|address| self.shared.uplink(&self.pod, address));
         let target = Target {
             sandbox,
             process: process.clone(),
+            uplink,
         };
         let id = self.identity(slot, run);
         let (startup, readiness) = first_state(slot, &container);

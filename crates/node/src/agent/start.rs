@@ -294,6 +294,7 @@ impl Request {
         let target = Target {
             sandbox: self.sandbox.clone(),
             process: process.clone(),
+            uplink: self.shared.uplink(&self.pod, self.address),
         };
         let answer = tokio::select! {
             biased;

@@ -1,7 +1,7 @@
 //! Asking a container: HTTP, TCP, gRPC, or a command in it.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +12,13 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use seatrial_controller::Chain;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::tls::wrap;
 use super::{Action, Scheme, grpc};
-use crate::runtime::{Connection, Console, ExecSpec, Output, Process, Sandbox, Signal, Stream};
+use crate::runtime::{
+    Connection, Console, ExecSpec, Output, Process, Refused, Sandbox, Signal, Stream, Uplink,
+};
 
 /// Output of a command that an event shows (upstream's figure).
 const SHOWN: usize = 10 << 10;
@@ -36,6 +39,8 @@ pub struct Target {
     pub sandbox: Arc<dyn Sandbox>,
     /// The container's process.
     pub process: Arc<dyn Process>,
+    /// Who carries what leaves the pod; absent, it is the machine that reaches other hosts.
+    pub uplink: Option<Arc<dyn Uplink>>,
 }
 
 /// Asks, and waits for the answer no longer than `timeout`.
@@ -167,15 +172,37 @@ async fn connect(target: &Target, host: &str, port: u16) -> Result<Box<dyn Conne
     if own {
         return target.sandbox.connect(port).await.map_err(dial);
     }
-    // Another host is asked from the node, as the kubelet does.
+    // The kubelet asks another host from the node; here a node has no address in the pods' network, and asks from the pod's place.
     let addresses = tokio::net::lookup_host((host, port)).await;
-    let addresses: Vec<_> = addresses
-        .map_err(|error| GetError::Resolve(host.to_owned(), error))?
-        .collect();
-    let stream = tokio::net::TcpStream::connect(addresses.as_slice())
-        .await
-        .map_err(dial)?;
-    Ok(Box::new(stream))
+    let mut addresses = addresses.map_err(|error| GetError::Resolve(host.to_owned(), error))?;
+    let first = addresses
+        .next()
+        .ok_or_else(|| dial(io::ErrorKind::NotFound.into()))?;
+    let stream = match &target.uplink {
+        Some(uplink) => outside(&**uplink, first).await,
+        None => TcpStream::connect(first).await,
+    };
+    Ok(Box::new(stream.map_err(dial)?))
+}
+
+/// A connection that the pod's network carries.
+async fn outside(uplink: &dyn Uplink, to: SocketAddr) -> io::Result<TcpStream> {
+    let passage = uplink.open(to).await.map_err(|refused| match refused {
+        Refused::Reset => io::Error::from(io::ErrorKind::ConnectionRefused),
+        Refused::Silence => io::Error::from(io::ErrorKind::TimedOut),
+    })?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let near = TcpStream::connect(listener.local_addr()?).await?;
+    let own = near.local_addr()?;
+    // Whoever else came upon the port is none of ours.
+    let far = loop {
+        let (stream, peer) = listener.accept().await?;
+        if peer == own {
+            break stream;
+        }
+    };
+    tokio::spawn(passage.carry(far));
+    Ok(near)
 }
 
 async fn execute(target: &Target, command: &[String], timeout: Duration) -> Answer {
@@ -244,5 +271,62 @@ fn plain(error: &io::Error) -> String {
         io::ErrorKind::ConnectionReset => "connection reset by peer".to_owned(),
         io::ErrorKind::TimedOut => "i/o timeout".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UdpSocket;
+
+    use super::*;
+    use crate::runtime::Passage;
+
+    /// Says where a connection was to go; the port 1 is closed, the port 2 behind a wall.
+    struct Herald;
+
+    struct Word(SocketAddr);
+
+    #[async_trait::async_trait]
+    impl Passage for Word {
+        async fn carry(self: Box<Self>, mut stream: TcpStream) {
+            stream
+                .write_all(self.0.to_string().as_bytes())
+                .await
+                .unwrap();
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl Uplink for Herald {
+        async fn open(&self, to: SocketAddr) -> Result<Box<dyn Passage>, Refused> {
+            match to.port() {
+                1 => Err(Refused::Reset),
+                2 => Err(Refused::Silence),
+                _ => Ok(Box::new(Word(to))),
+            }
+        }
+
+        async fn open_datagrams(&self, _: SocketAddr) -> Result<UdpSocket, Refused> {
+            Err(Refused::Reset)
+        }
+
+        async fn answer(&self, _: Vec<u8>) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn other_hosts_are_reached_through_the_network_of_pods() {
+        let to = |port| SocketAddr::from(([10, 244, 0, 9], port));
+        let mut stream = outside(&Herald, to(8080)).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "10.244.0.9:8080");
+        let problem = |error: io::Error| plain(&error);
+        let closed = outside(&Herald, to(1)).await.map_err(problem);
+        assert_eq!(closed.err().as_deref(), Some("connection refused"));
+        let walled = outside(&Herald, to(2)).await.map_err(problem);
+        assert_eq!(walled.err().as_deref(), Some("i/o timeout"));
     }
 }
