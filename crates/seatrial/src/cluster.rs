@@ -81,9 +81,24 @@ impl Cluster {
     ///
     /// # Errors
     /// A directory in use, a port in use, a missing `git`, a runtime that does not work here: each
-    /// says what to do.
+    /// says what to do. Of a cluster that could not begin nothing is left.
     pub(crate) async fn start(configuration: Configuration, data: Data) -> Result<Self> {
         let lock = data.lock()?;
+        if !data.is_blank() {
+            return Self::begin(configuration, data, lock).await;
+        }
+        let claim = lock.again()?;
+        let begun = Self::begin(configuration, data.clone(), lock).await;
+        if begun.is_err()
+            && let Err(error) = data.take_back()
+        {
+            tracing::warn!("what the start has begun is still there: {error:#}");
+        }
+        drop(claim);
+        begun
+    }
+
+    async fn begin(configuration: Configuration, data: Data, lock: data::Lock) -> Result<Self> {
         allow_many_files();
         let clock: SharedClock = Arc::new(SystemClock);
         let random = Random::from_entropy();

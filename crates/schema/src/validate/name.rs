@@ -125,8 +125,11 @@ fn path_step(word: &str) -> Option<String> {
     if matches!(word, "." | "..") {
         return Some(format!("may not be '{word}'"));
     }
-    let letter = word.chars().find(|letter| matches!(letter, '/' | '%'))?;
-    Some(format!("may not contain '{letter}'"))
+    // Upstream takes a NUL; here it parts the names within a key of the store.
+    let letter = word
+        .chars()
+        .find(|letter| matches!(letter, '/' | '%' | '\0'))?;
+    Some(format!("may not contain '{}'", letter.escape_default()))
 }
 
 /// Why a text is no address, if it is not.
@@ -167,4 +170,40 @@ pub fn port_name(name: &str) -> Option<&'static str> {
         return Some("must not contain consecutive hyphens");
     }
     (name.starts_with('-') || name.ends_with('-')).then_some("must not begin or end with a hyphen")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rule;
+
+    #[test]
+    fn words_are_checked_by_their_rule() {
+        use Rule::{HostLabel, Label, LabelValue, PathStep, Qualified, Subdomain};
+        let cases = [
+            (Subdomain, "web-1.example", true),
+            (Subdomain, "Web", false),
+            (Subdomain, "web..x", false),
+            (Subdomain, "-web", false),
+            (Label, "a.b", false),
+            (Label, "1a", true),
+            (HostLabel, "1a", false),
+            (HostLabel, "a1", true),
+            (PathStep, "system:node", true),
+            (PathStep, "a/b", false),
+            (PathStep, "a\0b", false),
+            (PathStep, "..", false),
+            (LabelValue, "", true),
+            (LabelValue, "a-", false),
+            (Qualified, "app", true),
+            (Qualified, "app.kubernetes.io/name", true),
+            (Qualified, "/name", false),
+            (Qualified, "a/b/c", false),
+            (Qualified, "App Name", false),
+            (Qualified, "", false),
+        ];
+        for (rule, word, good) in cases {
+            assert_eq!(rule.problem(word).is_none(), good, "{rule:?} {word}");
+        }
+        assert!(Label.problem(&"a".repeat(64)).is_some());
+    }
 }

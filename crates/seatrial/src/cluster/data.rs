@@ -17,7 +17,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone)]
 pub(crate) struct Data {
     root: PathBuf,
+    /// Whether this program has made the directory, and not found it.
+    made: bool,
 }
+
+/// What lies in the directory of a cluster that has not begun: the lock, and what a start said.
+const BEFORE: [&str; 2] = ["lock", "seatrial.log"];
 
 /// Where the servers of a cluster are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,9 +72,42 @@ pub(crate) struct Secrets {
 impl Data {
     /// Opens (or makes) the directory.
     pub(crate) fn open(root: PathBuf) -> Result<Self> {
-        let data = Self { root };
+        let made = !root.exists();
+        let data = Self { root, made };
         data.folder("")?;
         Ok(data)
+    }
+
+    /// Whether this program has made the directory.
+    pub(crate) fn is_made_here(&self) -> bool {
+        self.made
+    }
+
+    /// Whether no cluster has begun in the directory.
+    pub(crate) fn is_blank(&self) -> bool {
+        let before = |entry: &fs::DirEntry| BEFORE.iter().any(|name| entry.file_name() == *name);
+        fs::read_dir(&self.root).is_ok_and(|entries| entries.flatten().all(|entry| before(&entry)))
+    }
+
+    /// Takes back what a start has begun in a directory that was blank: all that is in it, and the directory
+    /// where this program has made it. Whoever does this holds the lock.
+    pub(crate) fn take_back(&self) -> Result<()> {
+        if self.made {
+            return self.delete();
+        }
+        let failed = || format!("cannot empty {}", self.root.display());
+        for entry in fs::read_dir(&self.root).with_context(failed)?.flatten() {
+            if BEFORE.iter().any(|name| entry.file_name() == *name) {
+                continue;
+            }
+            let path = entry.path();
+            if path.is_dir() {
+                seatrial_node::runtime::sandbox::remove_tree(&path).with_context(failed)?;
+            } else {
+                fs::remove_file(&path).with_context(failed)?;
+            }
+        }
+        self.delete_key()
     }
 
     /// The default place of a cluster of this name.
@@ -220,6 +258,10 @@ impl Data {
     pub(crate) fn delete(&self) -> Result<()> {
         seatrial_node::runtime::sandbox::remove_tree(&self.root)
             .with_context(|| format!("cannot delete {}", self.root.display()))?;
+        self.delete_key()
+    }
+
+    fn delete_key(&self) -> Result<()> {
         let key = self.sealing_key_path();
         match fs::remove_file(&key) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -294,6 +336,14 @@ impl Data {
 pub(crate) struct Lock(fs::File);
 
 impl Lock {
+    /// The same claim once more: it ends with the later of the two.
+    pub(crate) fn again(&self) -> Result<Self> {
+        let file = self.0.try_clone();
+        Ok(Self(
+            file.context("cannot keep the claim of the data directory")?,
+        ))
+    }
+
     /// Keeps the claim until the process ends: whoever waits for the directory waits for everything
     /// that is still being closed, too.
     pub(crate) fn keep(self) {

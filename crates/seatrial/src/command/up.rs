@@ -171,6 +171,17 @@ async fn stopped(mut terminate: Signal) -> Result<()> {
     Ok(())
 }
 
+/// Takes back the directory of a cluster that never began, unless somebody else has it by now.
+fn give_up(data: &Data) {
+    if let Ok(_lock) = data.lock()
+        && data.is_blank()
+        && data.is_made_here()
+        && let Err(error) = data.take_back()
+    {
+        tracing::warn!("what the start has begun is still there: {error:#}");
+    }
+}
+
 /// Starts this program again in the background, and waits until it is ready.
 async fn detached(up: &Up, data: &Data) -> Result<ExitCode> {
     let log_path = data.root().join("seatrial.log");
@@ -195,6 +206,7 @@ async fn detached(up: &Up, data: &Data) -> Result<ExitCode> {
         }
         if child.try_wait()?.is_some() {
             let said = std::fs::read_to_string(&log_path).unwrap_or_default();
+            give_up(data);
             bail!("the cluster did not start:\n{}", said.trim());
         }
         if Instant::now() > deadline {

@@ -11,3 +11,4 @@ mod operator;
 mod pods;
 mod process;
 mod restart;
+mod start;
