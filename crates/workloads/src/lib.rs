@@ -28,6 +28,7 @@ pub mod discovery;
 pub mod disruption;
 pub mod endpoint_mirror;
 pub mod endpoints;
+pub mod ephemeral_volume;
 pub mod expired_events;
 pub mod garbage;
 mod history;
@@ -111,6 +112,10 @@ pub fn controllers(ctx: &Context) -> Vec<(&'static str, BoxFuture<'static, ()>)>
         (
             node_lifecycle::NAME,
             Box::pin(node_lifecycle::run(ctx.clone())),
+        ),
+        (
+            ephemeral_volume::NAME,
+            Box::pin(ephemeral_volume::run(ctx.clone())),
         ),
         (
             expired_events::NAME,

@@ -297,6 +297,50 @@ async fn a_claim_may_grow_where_its_class_allows_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_may_have_a_claim_of_its_own() {
+    let running = start(7, healthy).await;
+    running
+        .cluster
+        .create(claim("other-data", None))
+        .await
+        .unwrap();
+    let template = json!({"metadata": {"labels": {"for": "pod"}}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "storageClassName": "standard",
+        "resources": {"requests": {"storage": "1Gi"}}}});
+    for name in ["web", "other"] {
+        running.cluster.create(json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": NAMESPACE, "name": name},
+            "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}], "volumes":
+                [{"name": "data", "ephemeral": {"volumeClaimTemplate": template}}]},
+        })).await.unwrap();
+    }
+    let claims = running.api::<PersistentVolumeClaim>();
+    running
+        .until(|| async {
+            let claim = claims.get_opt("web-data").await.unwrap();
+            let status = claim.and_then(|claim| claim.status);
+            status.and_then(|status| status.phase).as_deref() == Some("Bound")
+        })
+        .await;
+    let made = claims.get("web-data").await.unwrap();
+    assert_eq!(made.metadata.labels.unwrap()["for"], "pod");
+    let events = running.api::<Event>().list(&ListParams::default()).await;
+    let strange = "PVC test/other-data was not created for pod test/other (pod is not owner)";
+    let messages = events
+        .unwrap()
+        .items
+        .into_iter()
+        .filter_map(|one| one.message);
+    assert_eq!(messages.filter(|one| one == strange).count(), 1);
+    let now = DeleteParams::default().grace_period(0);
+    running.delete::<Pod>("web", now).await;
+    running
+        .until(|| async { claims.get_opt("web-data").await.unwrap().is_none() })
+        .await;
+    assert!(claims.get_opt("other-data").await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_volume_made_by_hand_is_bound_and_retained() {
     let running = start(7, healthy).await;
     running

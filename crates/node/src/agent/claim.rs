@@ -34,6 +34,9 @@ pub(super) fn directory(shared: &Shared, pod: &Pod, name: &str) -> PathBuf {
 pub(super) async fn prepare(shared: &Shared, pod: &Pod, name: &str) -> Result<(), Error> {
     let place = directory(shared, pod, name);
     let claim = bound(shared, pod, name).await?;
+    if is_made_for_it(pod, name) && !seatrial_controller::is_controlled_by(&claim, pod) {
+        return Err(Error::Strange(name.to_owned()));
+    }
     let spec = claim.spec.unwrap_or_default();
     let Some(volume) = spec.volume_name.filter(|volume| !volume.is_empty()) else {
         // Without a class nobody makes volumes: the claim itself is the directory.
@@ -64,6 +67,18 @@ pub(super) async fn prepare(shared: &Shared, pod: &Pod, name: &str) -> Result<()
         path: place.clone(),
         source,
     })
+}
+
+/// Whether the claim is one that the pod has a template for.
+fn is_made_for_it(pod: &Pod, claim: &str) -> bool {
+    let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
+    let volumes = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.volumes.iter().flatten());
+    volumes
+        .filter(|volume| volume.ephemeral.is_some())
+        .any(|volume| claim.strip_prefix(pod_name) == Some(&format!("-{}", volume.name)))
 }
 
 /// The claim, once it is bound where somebody binds it.

@@ -55,6 +55,8 @@ pub(super) enum Error {
     Refused(String),
     #[error("persistentvolumeclaim {0:?} not found")]
     NoClaim(String),
+    #[error("persistentvolumeclaim {0:?} was not created for this pod (pod is not owner)")]
+    Strange(String),
     #[error("persistentvolumeclaim {0:?} is not bound to a volume yet")]
     Unbound(String),
     #[error(
@@ -258,6 +260,10 @@ pub(super) fn source_of(shared: &Shared, pod: &Pod, volume: &Volume) -> PathBuf 
     }
     if let Some(claim) = &volume.persistent_volume_claim {
         return claim::directory(shared, pod, &claim.claim_name);
+    }
+    if volume.ephemeral.is_some() {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        return claim::directory(shared, pod, &format!("{name}-{}", volume.name));
     }
     shared.volume(pod, &volume.name)
 }

@@ -91,7 +91,7 @@ pub enum Error {
     Token(String),
     /// A kind of volume that is not supported.
     #[error(
-        "{0} is not supported: use configMap, secret, emptyDir, downwardAPI, projected, hostPath \
+        "{0} is not supported: use configMap, secret, emptyDir, downwardAPI, projected, hostPath, ephemeral \
          or persistentVolumeClaim"
     )]
     Unsupported(String),
@@ -137,6 +137,10 @@ pub fn content(
     }
     if let Some(claim) = &volume.persistent_volume_claim {
         return Ok(Content::Claim(claim.claim_name.clone()));
+    }
+    if volume.ephemeral.is_some() {
+        let pod = facts.pod.metadata.name.as_deref().unwrap_or_default();
+        return Ok(Content::Claim(format!("{pod}-{}", volume.name)));
     }
     if let Some(from) = &volume.config_map {
         files.mode = mode(from.default_mode);

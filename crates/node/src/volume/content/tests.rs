@@ -54,6 +54,14 @@ fn check(volume: Value, expected: Expect) {
 }
 
 #[test]
+fn a_claim_of_the_pods_own_has_its_name() {
+    check(
+        json!({"ephemeral": {"volumeClaimTemplate": {"spec": {}}}}),
+        expect![[r#"Claim("web-v")"#]],
+    );
+}
+
+#[test]
 fn files_come_from_every_source() {
     check(
         json!({"configMap": {"name": "settings", "defaultMode": 256}}),
@@ -96,7 +104,7 @@ fn what_is_missing_or_wrong_is_named() {
     check(
         json!({"nfs": {"server": "s", "path": "/"}}),
         expect![
-            "nfs is not supported: use configMap, secret, emptyDir, downwardAPI, projected, hostPath or persistentVolumeClaim"
+            "nfs is not supported: use configMap, secret, emptyDir, downwardAPI, projected, hostPath, ephemeral or persistentVolumeClaim"
         ],
     );
 }
