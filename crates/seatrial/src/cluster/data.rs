@@ -360,3 +360,31 @@ fn random_token() -> Result<String> {
     }
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test may fail loudly.
+
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_for_their_owner_only_and_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = Data::open(directory.path().join("cluster")).unwrap();
+        let key = data.sealing_key().unwrap();
+        assert_eq!(data.sealing_key().unwrap(), key);
+        data.secrets().unwrap();
+        let mut files = vec![data.sealing_key_path()];
+        let inside = fs::read_dir(data.root()).unwrap();
+        files.extend(inside.map(|entry| entry.unwrap().path()));
+        let mut seen = 0;
+        for file in files.into_iter().filter(|file| file.is_file()) {
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", file.display());
+            seen += 1;
+        }
+        assert!(seen > 1);
+    }
+}
