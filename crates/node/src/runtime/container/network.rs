@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -19,7 +20,13 @@ pub(super) fn write_files(spec: &SandboxSpec) -> io::Result<()> {
         (None, Network::Own) => "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".to_owned(),
         (None, Network::Host) => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
     };
-    fs::write(spec.directory.join("hosts"), hosts(spec))?;
+    // A machine without that file knows no names.
+    let machine = fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let begin = match spec.network {
+        Network::Own => own_hosts(spec),
+        Network::Host => format!("{MACHINE_HOSTS}{machine}"),
+    };
+    fs::write(spec.directory.join("hosts"), hosts(begin, &spec.hosts))?;
     fs::write(
         spec.directory.join("hostname"),
         format!("{}\n", spec.hostname),
@@ -27,13 +34,26 @@ pub(super) fn write_files(spec: &SandboxSpec) -> io::Result<()> {
     fs::write(spec.directory.join("resolv.conf"), resolver)
 }
 
-/// The text of `/etc/hosts`, laid out as upstream does.
-fn hosts(spec: &SandboxSpec) -> String {
+/// What stands above the names of the machine, where the pod is on its network.
+const MACHINE_HOSTS: &str = "# Kubernetes-managed hosts file (host network).\n";
+
+/// The text of `/etc/hosts` with what the pod adds, laid out as upstream does.
+fn hosts(mut text: String, further: &[(IpAddr, Vec<String>)]) -> String {
+    if !further.is_empty() {
+        text += "\n# Entries added by HostAliases.\n";
+    }
+    for (address, names) in further {
+        text += &format!("{address}\t{}\n", names.join("\t"));
+    }
+    text
+}
+
+fn own_hosts(spec: &SandboxSpec) -> String {
     let own = match &spec.names.full {
         Some(full) if *full != spec.hostname => format!("{full}\t{}", spec.hostname),
         _ => spec.hostname.clone(),
     };
-    let mut lines = vec![
+    let lines = [
         "# Kubernetes-managed hosts file.".to_owned(),
         "127.0.0.1\tlocalhost".to_owned(),
         "::1\tlocalhost ip6-localhost ip6-loopback".to_owned(),
@@ -43,12 +63,6 @@ fn hosts(spec: &SandboxSpec) -> String {
         "fe00::2\tip6-allrouters".to_owned(),
         format!("{}\t{own}", spec.address),
     ];
-    if !spec.hosts.is_empty() {
-        lines.push("\n# Entries added by HostAliases.".to_owned());
-    }
-    for (address, names) in &spec.hosts {
-        lines.push(format!("{address}\t{}", names.join("\t")));
-    }
     lines.join("\n") + "\n"
 }
 
@@ -82,4 +96,22 @@ pub(super) async fn forward(link: &Arc<Link>, forward: Forward) -> Result<JoinHa
             });
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_follow_what_is_there() {
+        let machine = || format!("{MACHINE_HOSTS}127.0.0.1\tlocalhost\n");
+        assert_eq!(hosts(machine(), &[]), machine());
+        let names = ["db", "db.shop"].map(str::to_owned).to_vec();
+        let further = [(IpAddr::from([192, 0, 2, 1]), names)];
+        assert_eq!(
+            hosts(machine(), &further),
+            "# Kubernetes-managed hosts file (host network).\n127.0.0.1\tlocalhost\n\
+             \n# Entries added by HostAliases.\n192.0.2.1\tdb\tdb.shop\n"
+        );
+    }
 }
