@@ -30,6 +30,8 @@ pub struct Measured {
     pub pod: String,
     /// The node it is on.
     pub node: String,
+    /// Its annotations, which may say what it only pretends to use.
+    pub annotations: BTreeMap<String, String>,
     /// Its containers that run, with what they request.
     pub containers: BTreeMap<String, Requests>,
 }
@@ -210,8 +212,19 @@ fn measured(record: &Record, pod: &Object) -> Measured {
         namespace: record.key.namespace.to_string(),
         pod: record.key.name.to_string(),
         node: pod.text(&["spec", "nodeName"]).to_owned(),
+        annotations: annotations(pod),
         containers: containers.collect(),
     }
+}
+
+fn annotations(pod: &Object) -> BTreeMap<String, String> {
+    let all = pod
+        .at(&["metadata", "annotations"])
+        .and_then(Value::as_object);
+    let texts = all.into_iter().flatten();
+    texts
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
 }
 
 fn amount(amount: Amount) -> Value {
@@ -237,7 +250,7 @@ fn head(call: &Call, record: &Record, window: Duration, origin: FiguresOrigin) -
         metadata["labels"] = json!(labels);
     }
     if origin == FiguresOrigin::Modelled {
-        let note = "simulated: as much as is requested, or a little where nothing is";
+        let note = "simulated: as its annotations say, else as much as is requested, or a little where nothing is";
         metadata["annotations"] = json!({ MODELLED: note });
     }
     json!({

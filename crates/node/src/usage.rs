@@ -72,6 +72,21 @@ pub fn modelled(cpu: &str, memory: &str) -> Amount {
     }
 }
 
+/// The annotations by which a simulated pod says what each of its containers uses.
+pub const CPU_USAGE: &str = "simulated.seatrial.dev/cpu-usage";
+/// As [`CPU_USAGE`], for memory.
+pub const MEMORY_USAGE: &str = "simulated.seatrial.dev/memory-usage";
+
+/// What each container of a simulated pod is said to use: what its annotations say, or else what it
+/// requests.
+pub fn played(annotations: &BTreeMap<String, String>, cpu: &str, memory: &str) -> Amount {
+    let said = |name: &str| annotations.get(name).map(String::as_str);
+    modelled(
+        said(CPU_USAGE).unwrap_or(cpu),
+        said(MEMORY_USAGE).unwrap_or(memory),
+    )
+}
+
 /// What the machine's processes use, from reading to reading.
 #[derive(Default)]
 pub struct Meter(Mutex<Option<Reading>>);
@@ -302,5 +317,11 @@ mod tests {
             (250_000_000, 64 << 20)
         );
         assert_eq!(modelled("", ""), LITTLE);
+        let busy = BTreeMap::from([(CPU_USAGE.to_owned(), "2".to_owned())]);
+        let amount = played(&busy, "250m", "64Mi");
+        assert_eq!(
+            (amount.cpu_nanos, amount.memory_bytes),
+            (2_000_000_000, 64 << 20)
+        );
     }
 }

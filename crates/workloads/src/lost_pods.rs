@@ -1,7 +1,8 @@
-//! Pods that nobody will ever end: on a node that is gone, or terminating without a node.
+//! Pods that nobody will ever end: on a node that is gone or out of service, or terminating without a
+//! node; and ended pods that are too many.
 //!
 //! Flow: every [`PERIOD`] look at all pods; one whose node has been missing for [`PATIENCE`] is
-//! removed at once, without grace. Guarantees: a node that is only late (a restart) loses nothing;
+//! removed at once, without grace; of ended pods the newest [`KEPT`] stay. Guarantees: a node that is only late (a restart) loses nothing;
 //! before a pod is removed the server itself says that its node does not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use seatrial_controller::{Chain, Context, ObjectKey, key_of, write};
 use serde_json::json;
 
 use crate::pod;
+use crate::taint;
 
 /// The controller's name.
 pub const NAME: &str = "pod-garbage-collector";
@@ -23,6 +25,11 @@ pub const NAME: &str = "pod-garbage-collector";
 const PERIOD: Duration = Duration::from_secs(20);
 /// How long a node must be missing (as upstream).
 const PATIENCE: SignedDuration = SignedDuration::from_secs(40);
+
+/// How many ended pods stay (as upstream).
+const KEPT: usize = 12_500;
+/// By this taint somebody says that a node will not come back by itself.
+const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 /// Runs until the returned future is dropped.
 pub async fn run(ctx: Context) {
@@ -39,7 +46,11 @@ pub async fn run(ctx: Context) {
         let pods = pods.all();
         let gone = overdue(&pods, &known, &mut missing, ctx.clock.now());
         let gone = confirmed(gone, &ctx).await;
-        for pod in pods.iter().filter(|pod| is_lost(pod, &gone)) {
+        let stopped = out_of_service(&nodes.all());
+        let lost = pods
+            .iter()
+            .filter(|pod| is_lost(pod, &gone) || is_stuck(pod, &stopped));
+        for pod in lost.chain(&surplus(&pods, KEPT)) {
             if let Err(error) = remove(pod, &ctx).await {
                 tracing::warn!(pod = %key_of(&**pod), "remove a lost pod: {}", Chain(&error));
             }
@@ -80,6 +91,46 @@ fn is_lost(pod: &Pod, gone: &BTreeSet<String>) -> bool {
         Some(node) => gone.contains(node),
         None => pod.metadata.deletion_timestamp.is_some(),
     }
+}
+
+/// The nodes that are not ready and of which somebody says that they will not come back. Pure.
+fn out_of_service(nodes: &[Arc<Node>]) -> BTreeSet<String> {
+    let stopped = nodes.iter().filter(|node| {
+        let tainted = taint::of(node).iter().any(|one| one.key == OUT_OF_SERVICE);
+        let status = node.status.as_ref();
+        let conditions = status.and_then(|status| status.conditions.as_deref());
+        let ready = conditions.unwrap_or_default().iter();
+        let mut ready = ready.filter(|one| one.type_ == "Ready");
+        tainted && !ready.any(|one| one.status == "True")
+    });
+    stopped
+        .filter_map(|node| node.metadata.name.clone())
+        .collect()
+}
+
+/// Whether the pod is to end on a node that will not end it.
+fn is_stuck(pod: &Pod, stopped: &BTreeSet<String>) -> bool {
+    pod.metadata.deletion_timestamp.is_some()
+        && node_of(pod).is_some_and(|node| stopped.contains(node))
+}
+
+/// The ended pods beyond those that stay: evicted ones first, then the oldest. Pure.
+fn surplus(pods: &[Arc<Pod>], kept: usize) -> Vec<Arc<Pod>> {
+    let ended = pods.iter().filter(|pod| pod::is_finished(pod));
+    let mut ended: Vec<_> = ended.cloned().collect();
+    let more = ended.len().saturating_sub(kept);
+    if more == 0 {
+        return Vec::new();
+    }
+    ended.sort_by_cached_key(|pod| {
+        let status = pod.status.as_ref();
+        let reason = status.and_then(|status| status.reason.as_deref());
+        let made = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        (reason != Some("Evicted"), made, key_of(&**pod))
+    });
+    ended.truncate(more);
+    ended.retain(|pod| pod.metadata.deletion_timestamp.is_none());
+    ended
 }
 
 /// The nodes that pods are on and that have been missing for long enough. Pure but for `missing`,
@@ -137,5 +188,55 @@ mod tests {
         assert!(!look(&nobody, 40));
         assert!(!look(&nobody, 79));
         assert!(look(&nobody, 80));
+    }
+
+    #[test]
+    fn of_many_ended_pods_the_newest_stay() {
+        let pod = |name: &str, second: i64, status: serde_json::Value| -> Arc<Pod> {
+            let made = Timestamp::from_second(second).unwrap().to_string();
+            let meta = json!({"name": name, "namespace": "a", "creationTimestamp": made});
+            Arc::new(serde_json::from_value(json!({"metadata": meta, "status": status})).unwrap())
+        };
+        let pods = [
+            pod("old", 1, json!({"phase": "Succeeded"})),
+            pod("older", 0, json!({"phase": "Failed"})),
+            pod(
+                "evicted",
+                9,
+                json!({"phase": "Failed", "reason": "Evicted"}),
+            ),
+            pod("new", 5, json!({"phase": "Succeeded"})),
+            pod("runs", 0, json!({"phase": "Running"})),
+        ];
+        let names = |kept| -> Vec<String> {
+            let surplus = surplus(&pods, kept);
+            let names = surplus.iter().filter_map(|pod| pod.metadata.name.clone());
+            names.collect()
+        };
+        assert_eq!(names(4), Vec::<String>::new());
+        assert_eq!(names(1), ["evicted", "older", "old"]);
+    }
+
+    #[test]
+    fn pods_do_not_wait_for_a_node_that_is_out_of_service() {
+        let node = |ready: &str, taints: serde_json::Value| -> Arc<Node> {
+            Arc::new(
+                serde_json::from_value(
+                    json!({"metadata": {"name": "n"}, "spec": {"taints": taints},
+                    "status": {"conditions": [{"type": "Ready", "status": ready}]}}),
+                )
+                .unwrap(),
+            )
+        };
+        let out = json!([{"key": OUT_OF_SERVICE, "effect": "NoExecute"}]);
+        assert!(
+            out_of_service(&[node("True", out.clone()), node("Unknown", json!([]))]).is_empty()
+        );
+        let stopped = out_of_service(&[node("Unknown", out)]);
+        let mut pod: Pod =
+            serde_json::from_value(json!({"spec": {"nodeName": "n", "containers": []}})).unwrap();
+        assert!(!is_stuck(&pod, &stopped));
+        pod.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+        assert!(is_stuck(&pod, &stopped));
     }
 }

@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use seatrial_clock::Random;
+
+use crate::quantity;
 
 /// What all annotations for simulated pods begin with.
 pub const PREFIX: &str = "simulated.seatrial.dev/";
@@ -123,6 +126,7 @@ enum Problem {
     NotADelay,
     NotACode,
     NotABoolean,
+    NotAnAmount,
 }
 
 impl fmt::Display for Problem {
@@ -131,11 +135,12 @@ impl fmt::Display for Problem {
             Self::UnknownName => {
                 "is set, but no such annotation is known; known are pull-delay, start-delay, \
                  ready-delay, stop-delay, never-ready, image-pull-error, crash-after, crash-code, \
-                 complete-after and exit-code"
+                 complete-after, exit-code, cpu-usage and memory-usage"
             }
             Self::NotADelay => "is no delay such as 500ms, 2s, 1m30s or the range 2s-5s",
             Self::NotACode => "is no exit code from 0 to 255",
             Self::NotABoolean => "is neither true nor false",
+            Self::NotAnAmount => "is no amount such as 250m, 2 or 64Mi",
         })
     }
 }
@@ -164,6 +169,7 @@ impl Behaviour {
                 .map(i32::from)
                 .map_err(|_| Problem::NotACode)
         };
+        let amount = Quantity(value.to_owned());
         match name {
             "pull-delay" => self.pull = delay()?,
             "start-delay" => self.start = delay()?,
@@ -191,6 +197,9 @@ impl Behaviour {
                     _ => return Err(Problem::NotABoolean),
                 }
             }
+            // What it is said to use is read by whoever is asked for figures.
+            "cpu-usage" => drop(quantity::millis(&amount).ok_or(Problem::NotAnAmount)?),
+            "memory-usage" => drop(quantity::units(&amount).ok_or(Problem::NotAnAmount)?),
             _ => return Err(Problem::UnknownName),
         }
         Ok(())

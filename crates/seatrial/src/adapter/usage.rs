@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use seatrial_apiserver::usage::{
     Amount, FiguresOrigin, Measured, NodeFigures, PodFigures, Usage as Port,
 };
-use seatrial_node::usage::{self, Meter, modelled};
+use seatrial_node::usage::{self, Meter, played};
 
 use super::Reach;
 
@@ -45,7 +45,7 @@ fn told(amount: usage::Amount) -> Amount {
 
 fn model(pod: &Measured) -> PodFigures {
     let containers = pod.containers.iter().map(|(name, requests)| {
-        let amount = modelled(&requests.cpu, &requests.memory);
+        let amount = played(&pod.annotations, &requests.cpu, &requests.memory);
         (name.clone(), told(amount))
     });
     PodFigures {
