@@ -67,6 +67,13 @@ async fn catch(
              them with nftables ({reason}); names and the API server are reached"
         )),
     }
+    if caught.datagrams == Datagrams::Lost && !matches!(caught.way, Way::Direct { .. }) {
+        (spec.notes)(
+            "datagrams to Services, other pods and outside are refused, but for questions to the name server: \
+             this kernel cannot divert them (nftables' tproxy is missing)"
+                .to_owned(),
+        );
+    }
     let mut sockets = sockets.into_iter();
     let questions = sockets.next().ok_or_else(broken)?;
     let failed = || step("read from a socket inside");
