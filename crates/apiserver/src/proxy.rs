@@ -9,7 +9,9 @@
 //! ```
 //!
 //! Who may do so is decided before (`services/proxy`). The credentials of the client are not handed on. *Absent:* connections
-//! that change their protocol, and links within pages that are made to lead through here.
+//! that change their protocol.
+
+mod links;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +33,9 @@ use crate::stream::{Duplex, PodPlace};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest page whose links are changed.
+const LARGEST_PAGE: usize = 8 << 20;
 
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,6 +105,8 @@ async fn hand_on(state: &State, place: &Place<'_>, request: Request) -> Result<R
         let message = "a connection through a proxy of the API cannot change its protocol; only plain requests are handed on";
         return Err(Failure::bad_request(message));
     }
+    let path = request.uri().path();
+    let prefix = path.strip_suffix(place.rest).unwrap_or(path).to_owned();
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect(state, place))
         .await
         .map_err(|_| unreachable("it did not answer in time"))??;
@@ -125,10 +132,49 @@ async fn hand_on(state: &State, place: &Place<'_>, request: Request) -> Result<R
     let (mut parts, body) = reply
         .map_err(|error| unreachable(&error.to_string()))?
         .into_parts();
+    let body = relink(&mut parts, Body::new(body), &prefix).await?;
     for name in HOP_BY_HOP.iter().filter(|name| **name != header::UPGRADE) {
         parts.headers.remove::<&HeaderName>(name);
     }
-    Ok(Response::from_parts(parts, Body::new(body)))
+    Ok(Response::from_parts(parts, body))
+}
+
+/// Makes the links of a page, and where it sends on to, lead through the proxy.
+async fn relink(
+    parts: &mut http::response::Parts,
+    body: Body,
+    prefix: &str,
+) -> Result<Body, Failure> {
+    let text = |name: HeaderName| {
+        let value = parts.headers.get(name).and_then(|it| it.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let (to, kind, encoding) = (
+        text(header::LOCATION),
+        text(header::CONTENT_TYPE),
+        text(header::CONTENT_ENCODING),
+    );
+    if !to.is_empty() {
+        let to = HeaderValue::from_str(&links::link(&to, prefix)).map_err(Failure::internal)?;
+        parts.headers.insert(header::LOCATION, to);
+    }
+    let is_page = kind.split(';').next().unwrap_or_default().trim() == "text/html";
+    let length = text_length(parts);
+    if !is_page || !encoding.is_empty() || length.is_some_and(|length| length > LARGEST_PAGE) {
+        return Ok(body);
+    }
+    let bytes = axum::body::to_bytes(body, LARGEST_PAGE).await;
+    let bytes = bytes.map_err(|error| unreachable(&error.to_string()))?;
+    let Ok(page) = std::str::from_utf8(&bytes) else {
+        return Ok(Body::from(bytes));
+    };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Ok(Body::from(links::page(page, prefix)))
+}
+
+fn text_length(parts: &http::response::Parts) -> Option<usize> {
+    let length = parts.headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }
 
 async fn exchange(

@@ -16,6 +16,10 @@ pub(super) fn service(target: &mut Object) {
         if let Some(client) = settings.and_then(|settings| section(settings, "clientIP")) {
             set(client, "timeoutSeconds", 10_800);
         }
+    } else if text(spec, "sessionAffinity") == "None" && spec.contains_key("sessionAffinityConfig")
+    {
+        // Left over from when there was an affinity.
+        spec.remove("sessionAffinityConfig");
     }
     objects(spec, "ports").for_each(service_port);
     let sort = text(spec, "type").to_owned();

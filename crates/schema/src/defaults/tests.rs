@@ -92,7 +92,7 @@ fn services_and_the_rest_get_theirs() {
         "",
         "v1",
         "Service",
-        json!({"spec": {"type": "ExternalName", "externalName": "a.b"}}),
+        json!({"spec": {"type": "ExternalName", "externalName": "a.b", "sessionAffinity": "None", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 1}}}}),
         &expect![[
             r#"{"spec":{"externalName":"a.b","sessionAffinity":"None","type":"ExternalName"}}"#
         ]],

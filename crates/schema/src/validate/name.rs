@@ -43,6 +43,8 @@ pub enum Rule {
     Header,
     /// A step of a path.
     PathStep,
+    /// An address, written as addresses are written shortest.
+    Address,
 }
 
 impl Rule {
@@ -61,6 +63,7 @@ impl Rule {
                 (usize::MAX, holds, HEADER)
             }
             Self::PathStep => return path_step(word),
+            Self::Address => return address(word).map(str::to_owned),
             Self::Subdomain => (253, word.split('.').all(is_label), SUBDOMAIN),
             Self::Label => (63, is_label(word), LABEL),
             Self::ConfigKey => {

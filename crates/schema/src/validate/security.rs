@@ -24,8 +24,29 @@ pub(super) fn pod(context: &Field<'_>, causes: &mut Vec<Cause>) {
     let controls = context.field("sysctls").items();
     super::field::must_differ(controls.iter().map(|one| one.field("name")), causes);
     for control in controls {
-        control.field("name").must_be_set(causes);
+        let name = control.field("name");
+        name.must_be_set(causes);
+        if !name.text().is_empty() && !is_control(name.text()) {
+            causes.push(name.invalid(CONTROL));
+        }
     }
+}
+
+const CONTROL: &str = "must have at most 253 characters and match regex \
+    ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
+
+/// Whether a word can name a setting of the kernel.
+fn is_control(word: &str) -> bool {
+    let outer = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let segment = |segment: &str| {
+        let bytes = segment.as_bytes();
+        bytes.first().is_some_and(|&byte| outer(byte))
+            && bytes.last().is_some_and(|&byte| outer(byte))
+            && bytes
+                .iter()
+                .all(|&byte| outer(byte) || b"-_".contains(&byte))
+    };
+    word.len() <= 253 && word.split(['.', '/']).all(segment)
 }
 
 /// The `SecurityContext` of a container.

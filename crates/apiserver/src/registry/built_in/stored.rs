@@ -3,7 +3,7 @@
 //! Informers of schedulers, storage drivers and operators start with a list of each; without the kind
 //! they never finish starting.
 
-use super::{Cluster, Counted, Namespaced, Row, row};
+use super::{Cluster, Counted, NameRule, Namespaced, Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
     [flow_control(), networking(), storage(), devices()]
@@ -35,6 +35,7 @@ fn networking() -> Vec<Row> {
     vec![
         row(group, "v1", "IPAddress", "ipaddresses", Cluster)
             .short(&["ip"])
+            .named(NameRule::Address)
             .select(&["spec.parentRef.name"])
             .generation(Counted),
         row(group, "v1", "ServiceCIDR", "servicecidrs", Cluster)

@@ -85,7 +85,6 @@ fn services() {
         {"spec":{"sessionAffinity":"ClientIP","sessionAffinityConfig":{"clientIP":{"timeoutSeconds":86401}}}}
             Invalid spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 86401: must be greater than 0 and less than 86400
         {"spec":{"sessionAffinityConfig":{"clientIP":{"timeoutSeconds":1}}}}
-            Forbidden spec.sessionAffinityConfig: Forbidden: must not be set when session affinity is None
         {"spec":{"externalIPs":["x","127.0.0.1","0.0.0.0","169.254.0.1","1.2.3.4"]}}
             Invalid spec.externalIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
             Invalid spec.externalIPs[1]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)

@@ -181,7 +181,7 @@ fn pods() {
         json!({"dnsPolicy": "None", "dnsConfig": {"nameservers": []}}),
         json!({"dnsPolicy": "Mine", "dnsConfig": {"nameservers": ["a", "1.1.1.1", "1.1.1.1", "1.1.1.1"], "options": [{}]}}),
         json!({"hostAliases": [{"ip": "1.2.3", "hostnames": ["A"]}]}),
-        json!({"securityContext": {"fsGroup": -1, "supplementalGroups": [-2], "sysctls": [{"name": "a", "value": ""}, {"name": "a", "value": ""}], "seccompProfile": {"type": "Free"}}}),
+        json!({"securityContext": {"fsGroup": -1, "supplementalGroups": [-2], "sysctls": [{"name": "a", "value": ""}, {"name": "a", "value": ""}, {"name": "bar..", "value": ""}], "seccompProfile": {"type": "Free"}}}),
         json!({"volumes": [{"name": "A"}, {"name": "h", "hostPath": {"path": "/a/../b", "type": "Pipe"}}, {"name": "p", "persistentVolumeClaim": {}}]}),
         json!({"volumes": [{"name": "c", "configMap": {"name": "c", "items": [{"key": "k", "path": "/x"}, {"key": "", "path": ""}], "defaultMode": 512}}]}),
         json!({"volumes": [{"name": "d", "downwardAPI": {"items": [{"path": "a"}, {"path": "../b", "fieldRef": {"fieldPath": "spec.nodeName"}}, {"path": "c", "resourceFieldRef": {"resource": "limits.cpu"}}]}}]}),
@@ -240,11 +240,12 @@ fn pods() {
         {"spec":{"hostAliases":[{"hostnames":["A"],"ip":"1.2.3"}]}}
             Invalid spec.hostAliases[0].ip: Invalid value: "1.2.3": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)
             Invalid spec.hostAliases[0].hostnames[0]: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')
-        {"spec":{"securityContext":{"fsGroup":-1,"seccompProfile":{"type":"Free"},"supplementalGroups":[-2],"sysctls":[{"name":"a","value":""},{"name":"a","value":""}]}}}
+        {"spec":{"securityContext":{"fsGroup":-1,"seccompProfile":{"type":"Free"},"supplementalGroups":[-2],"sysctls":[{"name":"a","value":""},{"name":"a","value":""},{"name":"bar..","value":""}]}}}
             Invalid spec.securityContext.fsGroup: Invalid value: -1: must be between 0 and 2147483647, inclusive
             Invalid spec.securityContext.supplementalGroups[0]: Invalid value: -2: must be between 0 and 2147483647, inclusive
             NotSupported spec.securityContext.seccompProfile.type: Unsupported value: "Free": supported values: "Localhost", "RuntimeDefault", "Unconfined"
             Duplicate spec.securityContext.sysctls[1].name: Duplicate value: "a"
+            Invalid spec.securityContext.sysctls[2].name: Invalid value: "bar..": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$
         {"spec":{"volumes":[{"name":"A"},{"hostPath":{"path":"/a/../b","type":"Pipe"},"name":"h"},{"name":"p","persistentVolumeClaim":{}}]}}
             Invalid spec.volumes[0].name: Invalid value: "A": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')
             Invalid spec.volumes[1].hostPath.path: Invalid value: "/a/../b": must not contain '..'
