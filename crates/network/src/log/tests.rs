@@ -114,3 +114,32 @@ fn series_of_pods_long_gone_make_room_and_totals_stay() {
     assert!(!text.contains("pod=\"pod-0\"") && text.contains(&format!("pod=\"pod-{}\"", pods - 1)));
     assert_eq!(log.totals()[0].count, pods);
 }
+
+#[test]
+fn connections_are_counted_by_their_ends_and_outcome() {
+    let log = RequestLog::new();
+    let mut record = ConnectionRecord::new(Carrier::Tcp, "shop", "client");
+    record.asked("shop", "db");
+    record.pod = "db-0".into();
+    (record.sent, record.received) = (5, 7);
+    for _ in 0..2 {
+        drop(Noted::new(&log, record.clone()));
+    }
+    let mut refused = ConnectionRecord::new(Carrier::Udp, "", "");
+    refused.outcome = Outcome::Denied;
+    log.connection(&refused);
+    let text = log.render();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("network_"))
+        .collect();
+    expect![[r#"
+        [
+            "network_connections_total{protocol=\"UDP\",outcome=\"denied\"} 1",
+            "network_connections_total{service=\"db\",namespace=\"shop\",pod=\"db-0\",source=\"client\",source_namespace=\"shop\",protocol=\"TCP\",outcome=\"carried\"} 2",
+            "network_connection_bytes_total{service=\"db\",namespace=\"shop\",pod=\"db-0\",source=\"client\",source_namespace=\"shop\",protocol=\"TCP\",outcome=\"carried\",direction=\"sent\"} 10",
+            "network_connection_bytes_total{service=\"db\",namespace=\"shop\",pod=\"db-0\",source=\"client\",source_namespace=\"shop\",protocol=\"TCP\",outcome=\"carried\",direction=\"received\"} 14",
+        ]
+    "#]]
+    .assert_debug_eq(&lines);
+}

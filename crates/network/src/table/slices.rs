@@ -38,7 +38,7 @@ pub(super) fn from_slices(
             let ready = conditions.ready != Some(false);
             // As the kube-proxy: one that ends is used while it still serves, if nobody else is left.
             let serves = conditions.serving.unwrap_or(conditions.ready == Some(true));
-            if !ready && !(leaving && serves) {
+            if !(ready || leaving && serves) {
                 backend.unready.push(format!("address {ip}: not ready"));
                 continue;
             }

@@ -406,3 +406,79 @@ fn a_route_that_is_to_be_kept_to_some_namespaces_is_said_to_serve_all() {
     "#]],
     );
 }
+
+/// Names of the endpoints of a Service's first port, and of those that are used when there are no others.
+fn ends(snapshot: &Snapshot, service: &str) -> (Vec<String>, Vec<String>) {
+    let table = Table::build(snapshot);
+    let backend = table.backend(&ServiceName::new("shop", service)).unwrap();
+    let names = |all: &[Arc<Endpoint>]| all.iter().map(|one| one.pod.name.to_string()).collect();
+    let port = &backend.ports[0];
+    (names(&port.endpoints), names(&port.terminating))
+}
+
+#[test]
+fn who_ends_is_used_last_unless_all_are_published() {
+    let mut leaving = pod("shop", "leaving", "web", "True");
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let mut gone = pod("shop", "gone", "web", "False");
+    gone["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let mut all: serde_json::Value = serde_json::to_value(&*service("shop", "web")).unwrap();
+    let pods = [leaving, gone, pod("shop", "late", "web", "False")];
+    let mut snapshot = Snapshot {
+        services: vec![object(all.clone())],
+        pods: pods.into_iter().map(object).collect(),
+        ..Snapshot::default()
+    };
+    let list = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    assert_eq!(ends(&snapshot, "web"), (list(&[]), list(&["leaving"])));
+    all["spec"]["publishNotReadyAddresses"] = json!(true);
+    snapshot.services = vec![object(all)];
+    assert_eq!(
+        ends(&snapshot, "web"),
+        (list(&["gone", "late", "leaving"]), list(&[]))
+    );
+}
+
+#[test]
+fn slices_say_who_ends_and_on_which_node() {
+    let condition = |ready: bool, serving: bool| json!({"ready": ready, "serving": serving, "terminating": true});
+    let slice = object(json!({
+        "metadata": {"namespace": "shop", "name": "db-1", "labels": {"kubernetes.io/service-name": "db"}},
+        "addressType": "IPv4", "ports": [{"name": "", "port": 5433}],
+        "endpoints": [
+            {"addresses": ["10.0.0.1"], "nodeName": "one"},
+            {"addresses": ["10.0.0.2"], "conditions": condition(false, true), "nodeName": "two"},
+            {"addresses": ["10.0.0.3"], "conditions": condition(false, false)},
+        ],
+    }));
+    let other = object(json!({
+        "metadata": {"namespace": "shop", "name": "db-2", "labels": {"kubernetes.io/service-name": "db"}},
+        "addressType": "IPv6", "ports": [{"name": "", "port": 5433}], "endpoints": [{"addresses": ["fd00::1"]}],
+    }));
+    let service = object(json!({
+        "metadata": {"namespace": "shop", "name": "db"}, "spec": {"ports": [{"port": 5432}]},
+    }));
+    let snapshot = Snapshot {
+        services: vec![service],
+        slices: vec![slice, other],
+        ..Snapshot::default()
+    };
+    let list = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        ends(&snapshot, "db"),
+        (list(&["10.0.0.1"]), list(&["10.0.0.2"]))
+    );
+    let table = Table::build(&snapshot);
+    let port = &table
+        .backend(&ServiceName::new("shop", "db"))
+        .unwrap()
+        .ports[0];
+    let (one, two, three) = (
+        port.on_node("one"),
+        port.on_node("two"),
+        port.on_node("three"),
+    );
+    assert_eq!((one.endpoints.len(), one.terminating.len()), (1, 0));
+    assert_eq!((two.endpoints.len(), two.terminating.len()), (0, 1));
+    assert_eq!(three.endpoints.len() + three.terminating.len(), 0);
+}

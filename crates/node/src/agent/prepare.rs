@@ -271,7 +271,7 @@ pub(super) fn source_of(shared: &Shared, pod: &Pod, volume: &Volume) -> PathBuf 
 /// Checks and makes what is there of the machine, as the kubelet does; what has no type is made where it is
 /// missing, as other container runtimes do.
 fn host_path(volume: &Volume, path: &Path, kind: &str) -> Result<(), Error> {
-    use std::os::unix::fs::FileTypeExt as _;
+    use std::os::unix::fs::FileTypeExt;
     let problem = |problem: String| Error::Host {
         volume: volume.name.clone(),
         problem,
@@ -290,9 +290,9 @@ fn host_path(volume: &Volume, path: &Path, kind: &str) -> Result<(), Error> {
             let (right, what) = match kind {
                 "Directory" | "DirectoryOrCreate" => (is(fs::FileType::is_dir), "directory"),
                 "File" | "FileOrCreate" => (is(fs::FileType::is_file), "file"),
-                "Socket" => (is(|it| it.is_socket()), "socket file"),
-                "CharDevice" => (is(|it| it.is_char_device()), "character device"),
-                "BlockDevice" => (is(|it| it.is_block_device()), "block device"),
+                "Socket" => (is(FileTypeExt::is_socket), "socket file"),
+                "CharDevice" => (is(FileTypeExt::is_char_device), "character device"),
+                "BlockDevice" => (is(FileTypeExt::is_block_device), "block device"),
                 other => return Err(problem(format!("{other} is an invalid volume type"))),
             };
             let path = path.display();

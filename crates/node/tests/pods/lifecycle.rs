@@ -1,6 +1,6 @@
 //! Hooks, init and sidecar containers, ends: with real containers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
@@ -9,6 +9,7 @@ use seatrial_node::agent::Agent;
 use seatrial_node::logs::{Follow, Options};
 use seatrial_node::runtime::sandbox::detect::Wanted;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::harness::{Test, has_ended, is_ready};
 

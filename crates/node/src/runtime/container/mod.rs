@@ -181,7 +181,9 @@ impl Runtime for ContainerRuntime {
         };
         let made = async {
             if let (Answer::SetUp { notes }, _) = link.call(Command::Setup(setup), &[]).await? {
-                notes.into_iter().for_each(|note| (spec.notes)(note));
+                for note in notes {
+                    (spec.notes)(note);
+                }
             }
             ContainerSandbox::open(Arc::clone(&link), Arc::clone(&self.shared), spec).await
         };
