@@ -12,8 +12,10 @@
 
 mod limit;
 mod measure;
+mod memory;
 mod observe;
 mod plan;
+mod request;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use seatrial_controller::{Context, ObjectKey, Outcome, Reconciler, Watches, key_of};
 
-use self::limit::Memory;
+use self::memory::Memory;
 
 /// How often a target is looked at (as upstream).
 const PERIOD: Duration = Duration::from_secs(15);

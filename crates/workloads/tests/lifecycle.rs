@@ -14,7 +14,7 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Endpoints, Event, Namespace, Pod, Secret, Service, ServiceAccount,
+    ConfigMap, Endpoints, Event, Namespace, Pod, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
@@ -558,48 +558,4 @@ async fn events_go_an_hour_after_they_were_seen() {
     assert!(!before.is_empty());
     tokio::time::sleep(Duration::from_mins(16)).await;
     assert_eq!(running.names::<Event>().await, Vec::<String>::new());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_secret_may_hold_the_token_of_an_account() {
-    let running = start(7, healthy).await;
-    let account = |name: &str| {
-        json!({"apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"namespace": NAMESPACE, "name": name}})
-    };
-    let secret = |name: &str, account: &str| {
-        json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
-            "metadata": {"namespace": NAMESPACE, "name": name, "annotations":
-                {"kubernetes.io/service-account.name": account}}})
-    };
-    running.cluster.create(account("robot")).await.unwrap();
-    running
-        .cluster
-        .create(secret("token", "robot"))
-        .await
-        .unwrap();
-    let secrets = running.api::<Secret>();
-    running
-        .until(|| async {
-            let data = secrets.get("token").await.unwrap().data;
-            data.unwrap_or_default().contains_key("token")
-        })
-        .await;
-    let filled = secrets.get("token").await.unwrap().data.unwrap();
-    assert_eq!(filled["namespace"].0, NAMESPACE.as_bytes());
-    let token = String::from_utf8(filled["token"].0.clone()).unwrap();
-    assert_eq!(token.split('.').count(), 3, "{token}");
-    running
-        .cluster
-        .create(secret("nobodys", "none"))
-        .await
-        .unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(secrets.get_opt("nobodys").await.unwrap().is_none());
-    running
-        .delete::<ServiceAccount>("robot", DeleteParams::default())
-        .await;
-    running
-        .until(|| async { secrets.get_opt("token").await.unwrap().is_none() })
-        .await;
 }

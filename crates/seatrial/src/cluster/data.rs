@@ -377,8 +377,10 @@ mod tests {
         assert_eq!(data.sealing_key().unwrap(), key);
         data.secrets().unwrap();
         let mut files = vec![data.sealing_key_path()];
-        let inside = fs::read_dir(data.root()).unwrap();
-        files.extend(inside.map(|entry| entry.unwrap().path()));
+        for folder in [data.root().to_owned(), data.root().join("keys")] {
+            let inside = fs::read_dir(folder).unwrap();
+            files.extend(inside.map(|entry| entry.unwrap().path()));
+        }
         let mut seen = 0;
         for file in files.into_iter().filter(|file| file.is_file()) {
             let mode = fs::metadata(&file).unwrap().permissions().mode();

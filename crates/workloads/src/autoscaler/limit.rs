@@ -1,61 +1,17 @@
 //! What becomes of a proposed size: recent proposals steady it, the behaviour limits its speed, the
 //! spec its range. Pure but for the memory that is handed in.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::api::autoscaling::v2::{
     HPAScalingRules, HorizontalPodAutoscalerBehavior, HorizontalPodAutoscalerSpec,
 };
+
+use super::memory::Memory;
 
 /// How long a smaller size has to be proposed before it is taken, unless the behaviour says so.
 const DOWN_WINDOW: i32 = 300;
 /// Without a behaviour a size may double, or grow to this.
 const SMALL: i32 = 4;
-
-/// What was proposed and done lately.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Memory {
-    proposed: Vec<(Timestamp, i32)>,
-    added: Vec<(Timestamp, i32)>,
-    removed: Vec<(Timestamp, i32)>,
-}
-
-/// The longest that anything is remembered: no period of a policy is longer.
-const MEMORY: SignedDuration = SignedDuration::from_hours(1);
-
-impl Memory {
-    /// Notes the size that was found first, as if it had been proposed.
-    pub(super) fn begin(&mut self, current: i32, now: Timestamp) {
-        if self.proposed.is_empty() {
-            self.proposed.push((now, current));
-        }
-    }
-
-    /// Notes a change that was made.
-    pub(super) fn changed(&mut self, before: i32, after: i32, now: Timestamp) {
-        if after > before {
-            self.added.push((now, after - before));
-        } else {
-            self.removed.push((now, before - after));
-        }
-        for list in [&mut self.added, &mut self.removed] {
-            list.retain(|(at, _)| now.duration_since(*at) <= MEMORY);
-        }
-    }
-
-    fn propose(&mut self, size: i32, now: Timestamp) {
-        self.proposed
-            .retain(|(at, _)| now.duration_since(*at) <= MEMORY);
-        self.proposed.push((now, size));
-    }
-
-    fn within(&self, seconds: i32, now: Timestamp) -> impl Iterator<Item = i32> + '_ {
-        let window = SignedDuration::from_secs(i64::from(seconds));
-        let recent = self.proposed.iter();
-        recent
-            .filter(move |(at, _)| now.duration_since(*at) < window)
-            .map(|(_, size)| *size)
-    }
-}
 
 /// A size between its limits, and what to tell about it.
 #[derive(Debug, PartialEq, Eq)]
@@ -274,7 +230,7 @@ impl Behavior {
 
     fn fastest_up(&self, memory: &Memory, current: i32, now: Timestamp) -> i32 {
         let sizes = self.up.policies.iter().map(|(step, period)| {
-            let start = at_start(memory, current, *period, now);
+            let start = memory.at_start(current, *period, now);
             match step {
                 Step::Pods(count) => start.saturating_add(*count),
                 Step::Percent(percent) => {
@@ -292,7 +248,7 @@ impl Behavior {
 
     fn fastest_down(&self, memory: &Memory, current: i32, now: Timestamp) -> i32 {
         let sizes = self.down.policies.iter().map(|(step, period)| {
-            let start = at_start(memory, current, *period, now);
+            let start = memory.at_start(current, *period, now);
             match step {
                 Step::Pods(count) => start.saturating_sub(*count),
                 Step::Percent(percent) => {
@@ -307,18 +263,4 @@ impl Behavior {
         };
         fastest.unwrap_or(current)
     }
-}
-
-/// The size when the period began.
-fn at_start(memory: &Memory, current: i32, period: i32, now: Timestamp) -> i32 {
-    let period = SignedDuration::from_secs(i64::from(period));
-    let sum = |changes: &[(Timestamp, i32)]| {
-        let recent = changes.iter();
-        recent
-            .filter(|(at, _)| now.duration_since(*at) < period)
-            .fold(0i32, |sum, (_, change)| sum.saturating_add(*change))
-    };
-    current
-        .saturating_sub(sum(&memory.added))
-        .saturating_add(sum(&memory.removed))
 }

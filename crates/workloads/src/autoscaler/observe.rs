@@ -14,8 +14,9 @@ use seatrial_controller::Context;
 use seatrial_expr::selector::Label;
 use serde_json::{Value, json};
 
-use super::measure::{Usage, thousandths};
+use super::measure::Usage;
 use super::plan::{Scale, World};
+use super::request::thousandths;
 use super::source::Others;
 
 /// What an autoscaler changes the size of.

@@ -13,8 +13,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use seatrial_controller::Notice;
 use seatrial_schema::amount::Amount;
 
-use super::limit::{Memory, limit};
+use super::limit::limit;
 use super::measure::{Tolerance, Usage};
+use super::memory::Memory;
 use super::source;
 
 const ABLE: &str = "AbleToScale";

@@ -8,8 +8,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use seatrial_schema::amount::Amount;
 
-use super::measure::{Proposal, Question, Target, Tolerance, propose, thousandths};
+use super::measure::{Proposal, Question, Target, Tolerance, propose};
 use super::plan::{Scale, World};
+use super::request::thousandths;
 
 /// Why there are no metrics but those of resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
-use super::limit::Memory;
 use super::measure::Usage;
+use super::memory::Memory;
 use super::plan::{Plan, Scale, World, decide};
 use super::source::Others;
 
