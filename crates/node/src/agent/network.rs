@@ -15,6 +15,10 @@ use crate::runtime::{Names, Outgoing, Uplink};
 /// The machine's own rules for finding names.
 const RESOLVER_FILE: &str = "/etc/resolv.conf";
 
+/// What a pod on the machine's network does without.
+const ON_MACHINE: &str = "hostNetwork: addresses of Services and pods are not on the machine's network: reach the API server by \
+     KUBERNETES_SERVICE_HOST, others by a NodePort on 127.0.0.1 or a LoadBalancer's address; NetworkPolicies do not apply";
+
 /// Whoever carries what pods send elsewhere.
 pub trait PodNetwork: Send + Sync + 'static {
     /// Who carries what leaves this pod.
@@ -46,6 +50,10 @@ impl Shared {
         let (resolver, notes) = names::resolver(pod, cluster.as_ref(), &machine);
         for note in notes {
             self.tell(pod, Notice::warning("DNSConfigForming", note));
+        }
+        let on_machine = pod.spec.as_ref().and_then(|spec| spec.host_network) == Some(true);
+        if on_machine && cluster.is_some() {
+            self.tell(pod, Notice::warning("NotEnforced", ON_MACHINE.to_owned()));
         }
         Names {
             full: names::full(pod, cluster.as_ref()),

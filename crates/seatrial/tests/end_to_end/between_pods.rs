@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service};
+use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{ListParams, LogParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
@@ -518,6 +518,7 @@ async fn policies_look_at_blocks_ports_names_and_namespaces() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(visitor, friend);
+    look_from_the_machine(&client).await;
     counted(
         &up.ready,
         "sum(network_connections_total{source=\"stranger\",outcome=\"denied\"})",
@@ -540,4 +541,26 @@ async fn address_of(client: &Client, name: &str) -> String {
         "{} has no address",
         pods.get(name).await.unwrap().name_any()
     );
+}
+
+/// A pod on the machine's network reaches the API where it really is, and is told what it does without.
+async fn look_from_the_machine(client: &Client) {
+    let script = "import os, socket\n\
+        place = (os.environ['KUBERNETES_SERVICE_HOST'], int(os.environ['KUBERNETES_SERVICE_PORT']))\n\
+        socket.create_connection(place, timeout=5)\nprint('api done', flush=True)\n";
+    let settings = json!({"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"});
+    create::<Pod>(client, pod("machine", script, settings)).await;
+    assert_eq!(printed(client, "machine", "api").await, "api done\n");
+    let events: Api<Event> = Api::default_namespaced(client.clone());
+    let all = events.list(&ListParams::default()).await.unwrap();
+    for (reason, text) in [
+        ("NotEnforced", "hostNetwork: addresses of Services"),
+        ("DNSConfigForming", "names of the cluster are not found"),
+    ] {
+        let told = all.iter().any(|it| {
+            let message = it.message.as_deref().unwrap_or_default();
+            it.reason.as_deref() == Some(reason) && message.starts_with(text)
+        });
+        assert!(told, "{reason}: {text}");
+    }
 }
