@@ -108,19 +108,24 @@ fn nano(text: &str) -> Option<i128> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let padded = format!("{fraction:0<9}");
+    let fraction: i128 = padded.get(..9)?.parse().ok()?;
     let whole: i128 = if whole.is_empty() {
         0
+    } else if whole.bytes().all(|digit| digit.is_ascii_digit()) {
+        // More digits than any number has room for: as much as there can be.
+        whole.parse().unwrap_or(i128::MAX)
     } else {
-        whole.parse().ok()?
+        return None;
     };
-    let value = whole.checked_mul(1_000_000_000)? + padded.get(..9)?.parse::<i128>().ok()?;
+    let value = whole.saturating_mul(1_000_000_000).saturating_add(fraction);
     let value = scale(value, suffix)?;
     Some(if negative { -value } else { value })
 }
 
 fn scale(value: i128, suffix: &str) -> Option<i128> {
-    let decimal = |power: u32| value.checked_mul(10_i128.checked_pow(power)?);
-    let binary = |power: u32| value.checked_mul(1024_i128.checked_pow(power)?);
+    // Nothing times anything is nothing; else what has no place in a number is the largest there is.
+    let decimal = |power: u32| Some(value.saturating_mul(10_i128.saturating_pow(power)));
+    let binary = |power: u32| Some(value.saturating_mul(1024_i128.saturating_pow(power)));
     match suffix {
         "" => Some(value),
         "n" => Some(value / 1_000_000_000),
@@ -140,7 +145,7 @@ fn scale(value: i128, suffix: &str) -> Option<i128> {
         "Ei" => binary(6),
         exponent => match exponent.strip_prefix(['e', 'E'])?.parse::<i32>().ok()? {
             power if power >= 0 => decimal(power.unsigned_abs()),
-            power => Some(value / 10_i128.checked_pow(power.unsigned_abs())?),
+            power => Some(value / 10_i128.saturating_pow(power.unsigned_abs())),
         },
     }
 }
@@ -161,5 +166,14 @@ mod tests {
             [67_108_864, 1_000_000_000, 1000, 1200, 1536, 100]
         );
         assert_eq!(read("memory", "lots"), 0);
+        let most = [
+            "1e308",
+            "8Ei",
+            "9999999999999999999999999999999999999999999",
+            "1E30",
+        ];
+        assert_eq!(most.map(|text| read("memory", text)), [i64::MAX; 4]);
+        assert_eq!(read("memory", "0e308"), 0);
+        assert_eq!(read("memory", "1e-308"), 0);
     }
 }

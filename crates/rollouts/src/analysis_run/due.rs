@@ -10,6 +10,10 @@ use crate::rollout::duration;
 /// The time after which an error is asked again.
 const ERROR_RETRY: Duration = Duration::from_secs(10);
 
+/// The least time between two measurements, whatever the interval says: one that never ends with an interval
+/// of nothing would leave no time for anything else.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// The moment of the next measurement; `None` where there is none any more. `started` is when the
 /// run began.
 pub(super) fn next(
@@ -30,8 +34,8 @@ pub(super) fn next(
         return after(finished.0, ERROR_RETRY);
     }
     let interval = metric.interval.as_deref().and_then(duration::parse);
-    // Without an interval, a `count` above one asks again at once.
-    after(finished.0, interval.unwrap_or_default())
+    // Without an interval, a `count` above one asks again at once, or nearly.
+    after(finished.0, interval.unwrap_or_default().max(LEAST))
 }
 
 /// Whether the moment has come.

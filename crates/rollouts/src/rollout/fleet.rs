@@ -138,7 +138,7 @@ impl Fleet {
     }
 
     pub(super) fn sum(&self, of: impl Fn(&Member) -> i32) -> i32 {
-        self.all().map(of).sum()
+        self.all().map(of).fold(0, i32::saturating_add)
     }
 
     /// The number of the newest version: its own, or one more than the highest.

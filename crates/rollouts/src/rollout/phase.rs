@@ -72,7 +72,7 @@ pub(super) fn conclude(
     now: Timestamp,
 ) -> Option<Timestamp> {
     remove(status, "InvalidSpec");
-    let enough = status.available_replicas >= spec.replicas - spec.max_unavailable;
+    let enough = status.available_replicas >= spec.least_available();
     let (reason, message) = if enough {
         ("AvailableReason", "Rollout has minimum availability")
     } else {

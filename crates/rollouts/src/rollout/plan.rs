@@ -1,5 +1,6 @@
 //! The decision: from what was observed to what shall be done.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -272,10 +273,10 @@ fn resize(
 ) {
     for member in fleet.all() {
         let change = (member.name().to_owned(), member.replicas);
-        match member.replicas - member.size() {
-            0 => continue,
-            more if more > 0 => plan.grow.push(change),
-            _ => plan.shrink.push(change),
+        match member.replicas.cmp(&member.size()) {
+            Ordering::Equal => continue,
+            Ordering::Greater => plan.grow.push(change),
+            Ordering::Less => plan.shrink.push(change),
         }
         let way = if member.replicas > member.size() {
             "up"
@@ -295,8 +296,8 @@ fn resize(
     }
     if fleet.new.is_none() {
         // Without a router a new set may only take what maxSurge leaves.
-        let room =
-            spec.replicas.saturating_add(spec.max_surge) - fleet.sum(|member| member.replicas);
+        let most = spec.replicas.saturating_add(spec.max_surge);
+        let room = most.saturating_sub(fleet.sum(|member| member.replicas));
         let wanted = scale::canary(spec, standing);
         let size = if spec.routing.is_some() {
             wanted
@@ -330,7 +331,10 @@ fn steer(spec: &Spec<'_>, fleet: &Fleet, routes: &Routes<'_>, standing: Standing
     let weight = match standing {
         _ if available == 0 => 0,
         Standing::Initial | Standing::Promoted | Standing::Aborted => 0,
-        Standing::Full => most.min(available * most / spec.replicas.max(1)),
+        Standing::Full => {
+            let share = i64::from(available) * i64::from(most) / i64::from(spec.replicas.max(1));
+            i32::try_from(share).map_or(most, |share| most.min(share))
+        }
         Standing::Step(index) if available >= scale::canary(spec, standing) => {
             step::weight(spec.steps, index)
         }

@@ -45,8 +45,9 @@ pub(super) fn canary(spec: &Spec<'_>, standing: Standing) -> i32 {
 }
 
 fn ceil(replicas: i32, weight: i32, most: i32) -> i32 {
-    let most = most.max(1);
-    (replicas.saturating_mul(weight) + most - 1) / most
+    let most = i64::from(most.max(1));
+    let share = (i64::from(replicas) * i64::from(weight) + most - 1) / most;
+    i32::try_from(share).unwrap_or(i32::MAX)
 }
 
 /// The number of canary pods whose share comes nearest to `weight` percent: among the rounded-down
@@ -82,9 +83,10 @@ fn nearest(replicas: i32, weight: i32, max_surge: i32) -> i32 {
 /// How many pods of the stable version a standing asks for, where nothing but pods splits traffic.
 fn stable_share(spec: &Spec<'_>, standing: Standing, canary: i32) -> i32 {
     match standing {
-        Standing::Step(index) if step::weight(spec.steps, index) < 100 => {
-            (spec.replicas - canary).max(i32::from(spec.replicas > 1))
-        }
+        Standing::Step(index) if step::weight(spec.steps, index) < 100 => spec
+            .replicas
+            .saturating_sub(canary)
+            .max(i32::from(spec.replicas > 1)),
         Standing::Aborted => spec.replicas,
         _ => 0,
     }
@@ -170,21 +172,21 @@ fn seconds(count: i32) -> Duration {
 fn counted(spec: &Spec<'_>, fleet: &mut Fleet, standing: Standing) {
     let wanted_new = canary(spec, standing);
     let wanted_stable = stable_share(spec, standing, wanted_new);
-    let mut room =
-        spec.replicas.saturating_add(spec.max_surge) - fleet.sum(|member| member.replicas);
+    let most = spec.replicas.saturating_add(spec.max_surge);
+    let mut room = most.saturating_sub(fleet.sum(|member| member.replicas));
     // The stable version comes first, so that an abort is felt at once.
     for (member, wanted) in [
         (&mut fleet.stable, wanted_stable),
         (&mut fleet.new, wanted_new),
     ] {
         if let Some(member) = member {
-            let more = (wanted - member.replicas).clamp(0, room.max(0));
+            let more = wanted.saturating_sub(member.replicas).clamp(0, room.max(0));
             member.replicas += more;
             room -= more;
         }
     }
     let available = fleet.sum(Member::available);
-    let mut spare = available - (spec.replicas - spec.max_unavailable);
+    let mut spare = available.saturating_sub(spec.least_available());
     for old in &mut fleet.others {
         shrink(old, 0, &mut spare);
     }
@@ -204,8 +206,9 @@ fn counted(spec: &Spec<'_>, fleet: &mut Fleet, standing: Standing) {
 
 /// Takes pods away: those that are not available cost nothing, the others use up `spare`.
 fn shrink(member: &mut Member, wanted: i32, spare: &mut i32) {
-    let surplus = (member.replicas - wanted).max(0);
-    let unavailable = (member.size() - member.available()).clamp(0, surplus);
+    let surplus = member.replicas.saturating_sub(wanted).max(0);
+    let missing = member.size().saturating_sub(member.available());
+    let unavailable = missing.clamp(0, surplus);
     let available = (surplus - unavailable).min((*spare).max(0));
     *spare -= available;
     member.replicas -= unavailable + available;

@@ -100,6 +100,11 @@ impl<'a> Spec<'a> {
             },
         })
     }
+
+    /// The pods that are available at all times.
+    pub(super) fn least_available(&self) -> i32 {
+        self.replicas.saturating_sub(self.max_unavailable)
+    }
 }
 
 fn scaled(value: &IntOrString, of: i32, up: bool) -> Option<i32> {
@@ -107,8 +112,9 @@ fn scaled(value: &IntOrString, of: i32, up: bool) -> Option<i32> {
         IntOrString::Int(number) => Some(*number),
         IntOrString::String(text) => {
             let percent: i32 = text.strip_suffix('%')?.parse().ok()?;
-            let parts = of.saturating_mul(percent);
-            Some(if up { (parts + 99) / 100 } else { parts / 100 })
+            let parts = i64::from(of) * i64::from(percent);
+            let share = if up { (parts + 99) / 100 } else { parts / 100 };
+            Some(i32::try_from(share).unwrap_or(i32::MAX))
         }
     }
 }

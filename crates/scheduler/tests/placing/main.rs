@@ -8,6 +8,7 @@
     clippy::format_collect
 )]
 
+mod amounts;
 mod preemption;
 mod volumes;
 

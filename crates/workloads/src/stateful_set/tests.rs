@@ -306,3 +306,12 @@ fn going_back_numbers_the_old_revision_anew() {
     assert_eq!(update.step, history::Step::Renumber(3));
     assert_eq!(update.name(), history::name(&old_revision()));
 }
+
+/// Two billion pods at once would be two billion steps in memory: they come in portions.
+#[test]
+fn a_parallel_set_of_two_billion_begins_with_a_portion() {
+    let set = set(&json!({"replicas": i32::MAX, "podManagementPolicy": "Parallel"}));
+    let now: Timestamp = "2026-01-01T00:01:00Z".parse().unwrap();
+    let plan = decide(&set, &World::default(), now).unwrap();
+    assert_eq!(plan.steps.len(), 500);
+}

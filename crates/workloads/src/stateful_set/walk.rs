@@ -15,6 +15,9 @@ use super::{Error, claim, identity};
 use crate::pod::{self, Availability};
 use crate::scaled::{Rounding, scaled};
 
+/// The most steps of one pass, as of a ReplicaSet: what they change starts the next.
+const BURST: usize = 500;
+
 /// Whether the walk goes on in this pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
@@ -95,7 +98,7 @@ impl<'a> Walk<'a> {
         let strategy = self.strategy()?;
         self.settle_owners();
         for ordinal in self.start..self.end {
-            if self.fill(ordinal, &strategy) == Flow::Wait {
+            if self.fill(ordinal, &strategy) == Flow::Wait || self.steps.len() >= BURST {
                 return Ok(());
             }
         }
