@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::accept::Form;
 use crate::admission::priority::SYSTEM;
+use crate::allocation::NETWORK;
 use crate::call::{Call, Target};
 use crate::failure::{Failure, Reason};
 use crate::identity::Identity;
@@ -23,6 +24,8 @@ const NAMESPACES: [&str; 5] = [
     "kube-node-lease",
     "seatrial-system",
 ];
+
+const SERVICE_NETWORKS: (&str, &str, &str) = ("networking.k8s.io", "v1", "servicecidrs");
 
 /// Makes what is missing of the system's own objects.
 ///
@@ -59,6 +62,9 @@ pub(crate) async fn bootstrap(state: &Arc<State>) -> Result<(), Failure> {
         },
     });
     ensure(state, ("", "v1", "services"), "default", service).await?;
+    // Where Services get their addresses, as clients look it up.
+    let network = json!({ "metadata": { "name": "kubernetes" }, "spec": { "cidrs": [NETWORK] } });
+    ensure(state, SERVICE_NETWORKS, "", network).await?;
     crate::access::policy::reconcile(state).await
 }
 

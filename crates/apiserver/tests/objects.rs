@@ -577,3 +577,11 @@ async fn secrets_encode_the_text_they_are_given() {
         (None, &json!("Opaque"))
     );
 }
+
+#[tokio::test]
+async fn the_network_of_services_can_be_looked_up() {
+    let api = Api::start().await;
+    let path = "/apis/networking.k8s.io/v1/servicecidrs/kubernetes";
+    let network = api.get(path).await.expect(200);
+    assert_eq!(network["spec"]["cidrs"], json!(["10.96.0.0/16"]));
+}

@@ -19,6 +19,7 @@ pub fn initial(group: &str, version: &str, kind: &str) -> Option<Value> {
     Some(match (group, kind) {
         ("", "Service") | ("networking.k8s.io", "Ingress") => json!({"loadBalancer": {}}),
         ("apiextensions.k8s.io", _) => json!({}),
+        ("", "PersistentVolume" | "PersistentVolumeClaim") => json!({"phase": "Pending"}),
         _ => zero(status),
     })
 }
@@ -56,6 +57,7 @@ mod tests {
             ("policy", "v1", "PodDisruptionBudget"),
             ("autoscaling", "v2", "HorizontalPodAutoscaler"),
             ("", "v1", "Service"),
+            ("", "v1", "PersistentVolumeClaim"),
             ("", "v1", "ConfigMap"),
             ("example.com", "v1", "Ship"),
         ];
@@ -77,6 +79,7 @@ mod tests {
             PodDisruptionBudget: {"currentHealthy":0,"desiredHealthy":0,"disruptionsAllowed":0,"expectedPods":0}
             HorizontalPodAutoscaler: {"desiredReplicas":0}
             Service: {"loadBalancer":{}}
+            PersistentVolumeClaim: {"phase":"Pending"}
             ConfigMap: none
             Ship: none
         "#]].assert_eq(&said.concat());
