@@ -91,8 +91,8 @@ fn element(tag: &str, prefix: &str, done: &mut String) {
     while let Some(equals) = rest.find('=') {
         let (named, value) = rest.split_at(equals + 1);
         done.push_str(named);
-        let words = named[..equals].split(|it: char| it.is_whitespace() || "\"'".contains(it));
-        let attribute = words.filter(|word| !word.is_empty()).next_back();
+        let mut words = named[..equals].split(|it: char| it.is_whitespace() || "\"'".contains(it));
+        let attribute = words.rfind(|word| !word.is_empty());
         let attribute = attribute.unwrap_or_default().to_ascii_lowercase();
         let (open, value, after) = value_of(value);
         done.push_str(open);

@@ -1,3 +1,4 @@
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use expect_test::expect;
@@ -49,12 +50,12 @@ fn check(others: &[Value], spec: Value, expected: &expect_test::Expect) {
 fn room_is_counted() {
     let half = asking(json!({ "cpu": "1500m", "memory": "512Mi" }));
     check(
-        &[half.clone()],
+        from_ref(&half),
         asking(json!({ "cpu": "500m" })),
         &expect!["taken"],
     );
     check(
-        &[half.clone()],
+        from_ref(&half),
         asking(json!({ "cpu": "501m" })),
         &expect![
             "OutOfcpu: Pod was rejected: Node didn't have enough resource: cpu, requested: 501, used: 1500, capacity: 2000"
@@ -100,7 +101,7 @@ fn ports_clash_by_protocol_and_address() {
         json!([{ "containerPort": 80, "hostPort": 80, "protocol": "UDP" }]),
     ];
     for ports in free {
-        check(&[taken.clone()], listening(ports), &expect!["taken"]);
+        check(from_ref(&taken), listening(ports), &expect!["taken"]);
     }
     check(
         &[taken],

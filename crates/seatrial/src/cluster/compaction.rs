@@ -66,7 +66,7 @@ mod tests {
             at: Some(first),
             ..Page::default()
         };
-        tokio::time::sleep(Duration::from_secs(5 * 60)).await;
+        tokio::time::sleep(Duration::from_mins(5)).await;
         assert_eq!(store.list("pods", &page).unwrap().records.len(), 1);
         tokio::time::sleep(Duration::from_secs(90)).await;
         assert!(store.list("pods", &page).is_err());
