@@ -1,21 +1,16 @@
 //! Watches that are never read, and a great many that have nothing to read.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Extension;
-use axum::body::Body;
-use http::Request;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use seatrial_apiserver::Identity;
 use seatrial_store::{Change, Draft, Expect, Key, Metadata, Store, Write};
-use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
-use tower::ServiceExt as _;
+use tokio::time::Instant;
 
 use crate::support::door::{Served, served};
-use crate::support::{Api, MAPS, config_map};
+use crate::support::{MAPS, config_map};
 
 const ADMIN: &str = "Bearer right";
 const SIZE: usize = 64 << 10;
@@ -124,7 +119,7 @@ async fn who_never_reads_a_watch_costs_little_stops_nobody_and_is_told_to_begin_
             assert_eq!(made.0, 201, "{}", made.1);
             written += 1;
             let caught_up = seen.wait_for(|&seen| seen >= written);
-            tokio::time::timeout(Duration::from_secs(60), caught_up)
+            tokio::time::timeout(Duration::from_mins(1), caught_up)
                 .await
                 .unwrap()
                 .unwrap();
@@ -137,7 +132,7 @@ async fn who_never_reads_a_watch_costs_little_stops_nobody_and_is_told_to_begin_
     for mut stream in unread_ones {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n0\r\n\r\n") {
-            let read = tokio::time::timeout(Duration::from_secs(60), stream.read_buf(&mut bytes));
+            let read = tokio::time::timeout(Duration::from_mins(1), stream.read_buf(&mut bytes));
             assert!(read.await.unwrap().unwrap() > 0, "it was cut off");
         }
         assert!(
@@ -204,7 +199,7 @@ async fn idle(count: usize) {
         }
         told
     };
-    let told = tokio::time::timeout(Duration::from_secs(60), told).await;
+    let told = tokio::time::timeout(Duration::from_mins(1), told).await;
     assert_eq!(told, Ok(count));
     println!(
         "{count} watches over {} connections told in {:?}",
@@ -224,37 +219,4 @@ async fn a_thousand_idle_watches_are_all_told() {
 #[ignore = "takes a while: cargo test -p seatrial-apiserver --test door -- --ignored ten_thousand"]
 async fn ten_thousand_idle_watches_are_all_told() {
     idle(10_000).await;
-}
-
-#[tokio::test]
-async fn an_idle_watch_costs_a_few_kilobytes() {
-    let _alone = ALONE.lock().await;
-    let api = Api::start().await;
-    let router = api.server.router().layer(Extension(Identity::admin()));
-    let path = format!(
-        "{MAPS}?watch=true&allowWatchBookmarks=true&resourceVersion={}",
-        api.server.state().store.revision()
-    );
-    let mut watches = tokio::task::JoinSet::new();
-    let before = resident();
-    let count = 10_000;
-    for _ in 0..count {
-        let request = Request::builder().uri(&path).body(Body::empty()).unwrap();
-        let mut body = router.clone().oneshot(request).await.unwrap().into_body();
-        watches.spawn(async move {
-            let frame = body.frame().await.unwrap().unwrap();
-            (frame.into_data().unwrap().len(), body)
-        });
-    }
-    tokio::task::yield_now().await;
-    let each = resident().saturating_sub(before) / count;
-    println!("{each} bytes for a watch");
-    assert!(each < 4 << 10, "{each} bytes for a watch");
-    api.post(MAPS, json!(config_map("news"))).await.expect(201);
-    let mut told = 0;
-    while let Some(seen) = watches.join_next().await {
-        let (length, _body) = seen.unwrap();
-        told += usize::from(length > 100);
-    }
-    assert_eq!(told, count);
 }

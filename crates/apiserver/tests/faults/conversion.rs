@@ -41,7 +41,7 @@ fn answer(path: &str, request: &Value) -> Pieces {
         "kind" => response["convertedObjects"][0]["kind"] = json!("Gadget"),
         "name" => response["convertedObjects"][0]["metadata"]["name"] = json!("other"),
         "namespace" => {
-            response["convertedObjects"][0]["metadata"]["namespace"] = json!("kube-system")
+            response["convertedObjects"][0]["metadata"]["namespace"] = json!("kube-system");
         }
         "no-metadata" => response["convertedObjects"][0]["metadata"] = Value::Null,
         "labels" => response["convertedObjects"][0]["metadata"]["labels"] = json!({"a": 7}),
