@@ -76,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "expr",
             "git",
             "images",
+            "network",
             "pipelines",
             "render",
             "schema",
