@@ -61,7 +61,6 @@ async fn kinds_that_nothing_acts_on_are_kept_for_their_clients() {
     for path in [
         "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas",
         "/apis/networking.k8s.io/v1/ipaddresses",
-        "/apis/networking.k8s.io/v1/servicecidrs",
         "/apis/node.k8s.io/v1/runtimeclasses",
         "/apis/storage.k8s.io/v1/csidrivers",
         "/apis/storage.k8s.io/v1/csinodes",
