@@ -1,10 +1,8 @@
 //! An object as a tree of values, with the few readings of it that every kind shares.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use jiff::Timestamp;
-use seatrial_store::{Draft, Metadata};
+use seatrial_store::{Draft, Metadata, Pairs};
 use serde_json::{Map, Value};
 
 /// A decoded object: a JSON object with `metadata`.
@@ -147,7 +145,7 @@ impl Object {
         };
         Metadata {
             uid: self.uid().to_owned(),
-            labels: labels.map(text_map).unwrap_or_default(),
+            labels: labels.map(text_pairs).unwrap_or_default(),
             owners: owners.into_iter().flatten().filter_map(owner).collect(),
             fields: fields.iter().filter_map(field).collect(),
             deleting: self.deleting(),
@@ -167,9 +165,9 @@ pub fn section<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<St
     }
 }
 
-fn text_map(map: &Map<String, Value>) -> BTreeMap<String, String> {
+fn text_pairs(map: &Map<String, Value>) -> Pairs {
     map.iter()
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
         .collect()
 }
 

@@ -39,7 +39,9 @@ impl Filter {
         self.namespace
             .as_ref()
             .is_none_or(|namespace| **namespace == *record.key.namespace)
-            && self.labels.matches(&record.metadata.labels)
+            && self
+                .labels
+                .matches_by(|key| record.metadata.labels.get(key))
             && self.fields.matches(|field| value(record, field))
     }
 
@@ -96,7 +98,7 @@ fn renamed<'a>(record: &'a Record, field: &str) -> &'a str {
         .filter(|(name, _)| *name == field)
         .flat_map(|(_, places)| *places)
         .find_map(|place| record.metadata.fields.get(*place))
-        .map_or("", String::as_str)
+        .unwrap_or_default()
 }
 
 /// Fields that every kind has, in every version alike.

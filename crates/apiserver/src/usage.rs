@@ -240,12 +240,7 @@ fn head(call: &Call, record: &Record, window: Duration, origin: FiguresOrigin) -
     if !record.key.namespace.is_empty() {
         metadata["namespace"] = json!(&*record.key.namespace);
     }
-    let labels: BTreeMap<String, String> = record
-        .metadata
-        .labels
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let labels = &record.metadata.labels;
     if !labels.is_empty() {
         metadata["labels"] = json!(labels);
     }

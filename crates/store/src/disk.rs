@@ -119,10 +119,17 @@ impl Disk {
         let transaction = database.begin_read()?;
         let mut records = Vec::new();
         let mut unsealed = Vec::new();
+        let mut resource: Arc<str> = "".into();
         for entry in transaction.open_table(OBJECTS)?.iter()? {
             let (key, value) = entry?;
             let record = self.read(key.value(), value.value());
-            let record = record.map_err(Load::Damaged)?;
+            let mut record = record.map_err(Load::Damaged)?;
+            // Records come in the order of their resources: one name serves all of one.
+            if record.key.resource == resource {
+                record.key.resource = Arc::clone(&resource);
+            } else {
+                resource = Arc::clone(&record.key.resource);
+            }
             if self.wants(&record) && !seal::is_sealed(value.value()) {
                 unsealed.push(records.len());
             }
@@ -195,9 +202,9 @@ impl Disk {
     }
 
     fn try_append(&self, events: &[Event]) -> Result<(), redb::Error> {
-        let mut transaction = self.database()?.begin_write()?;
-        // Costs a little at each commit and saves the walk through the whole file after SIGKILL.
-        transaction.set_quick_repair(true);
+        // One sync for each: after SIGKILL the file is walked through at the next start, which compares
+        // all of it with its checksums anyway.
+        let transaction = self.database()?.begin_write()?;
         {
             let mut objects = transaction.open_table(OBJECTS)?;
             for event in events {

@@ -20,8 +20,11 @@
 mod committer;
 mod disk;
 mod error;
+mod pairs;
+mod place;
 mod record;
 mod seal;
+mod shelf;
 mod state;
 mod watch;
 
@@ -29,9 +32,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{Compacted, Error};
+pub use pairs::Pairs;
 pub use record::{Change, Draft, Expect, Key, Metadata, Record, Revision, Write};
 pub use seal::Seal;
-pub use state::{Listing, Page};
+pub use shelf::{Page, Selection};
+pub use state::Listing;
 pub use watch::{Event, EventKind, Watch};
 
 use committer::Committer;
@@ -107,7 +112,20 @@ impl Store {
     /// # Errors
     /// [`Compacted`] where `page.at` names a revision that the watch log no longer reaches.
     pub fn list(&self, resource: &str, page: &Page<'_>) -> Result<Listing, Compacted> {
-        self.state.list(resource, page)
+        self.state.list(resource, page, None)
+    }
+
+    /// As [`Store::list`], with only those objects that `selection` takes.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub fn select(
+        &self,
+        resource: &str,
+        page: &Page<'_>,
+        selection: Selection<'_>,
+    ) -> Result<Listing, Compacted> {
+        self.state.list(resource, page, Some(selection))
     }
 
     /// How many objects each resource has, by storage name.

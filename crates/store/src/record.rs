@@ -1,11 +1,12 @@
 //! Objects as the store sees them: a key, a revision, selectable metadata, and bytes.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+use crate::Pairs;
 
 /// The number of a change, counted over all kinds; what clients see as `resourceVersion`.
 pub type Revision = u64;
@@ -54,14 +55,14 @@ pub struct Metadata {
     #[serde(rename = "u")]
     pub uid: String,
     /// `metadata.labels`.
-    #[serde(rename = "l", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
+    #[serde(rename = "l", default, skip_serializing_if = "Pairs::is_empty")]
+    pub labels: Pairs,
     /// The uids in `metadata.ownerReferences`.
     #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<String>,
     /// Values of the kind's selectable fields by path, such as `spec.nodeName`.
-    #[serde(rename = "f", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
+    #[serde(rename = "f", default, skip_serializing_if = "Pairs::is_empty")]
+    pub fields: Pairs,
     /// Whether `metadata.deletionTimestamp` is set.
     #[serde(rename = "d", default)]
     pub deleting: bool,

@@ -1,36 +1,13 @@
 //! What readers and watchers see: all live objects and the recent changes, in memory.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
 
+use crate::shelf::{Found, Shelf};
 use crate::watch::Event;
-use crate::{Compacted, EventKind, Key, Record, Revision};
-
-type Place = (Box<str>, Box<str>);
-
-/// The most bytes of earlier states that the log of one resource holds, whatever its length.
-const LOG_BYTES: usize = 32 << 20;
-
-/// How many changes it keeps however large they are: a watcher that does read is not that far behind.
-const LEAST_LOG: usize = 64;
-
-/// What one watcher takes from the log at a time, in bytes: what a watcher that is not read holds back.
-const BATCH_BYTES: usize = 256 << 10;
-
-/// The objects of one resource and the newest changes to them.
-#[derive(Default)]
-struct Shelf {
-    objects: BTreeMap<Place, Arc<Record>>,
-    log: VecDeque<Arc<Event>>,
-    /// The bytes of earlier states that only the log holds.
-    log_bytes: usize,
-    /// Changes at or before this revision are forgotten.
-    floor: Revision,
-    changed: Arc<Notify>,
-}
+use crate::{Compacted, Key, Page, Record, Revision, Selection};
 
 struct Shelves {
     revision: Revision,
@@ -47,17 +24,6 @@ pub(crate) struct State {
     log_length: usize,
 }
 
-/// Which part of a resource's objects to list.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Page<'a> {
-    /// Only this namespace.
-    pub namespace: Option<&'a str>,
-    /// Only objects after this namespace and name.
-    pub after: Option<(&'a str, &'a str)>,
-    /// The state at this earlier revision instead of the newest.
-    pub at: Option<Revision>,
-}
-
 /// Objects and the revision at which they stood together.
 #[derive(Debug, Clone)]
 pub struct Listing {
@@ -65,6 +31,8 @@ pub struct Listing {
     pub revision: Revision,
     /// The objects in order of namespace and name.
     pub records: Vec<Arc<Record>>,
+    /// How many more there are after them where the page has a limit; of a selection, whether there are.
+    pub left: usize,
 }
 
 /// What a backend found on disk.
@@ -95,8 +63,8 @@ impl State {
             compacted: revision,
         };
         for record in records {
-            let shelf = shelves.shelf(&record.key.resource);
-            shelf.objects.insert(place(&record.key), Arc::new(record));
+            let resource = Arc::clone(&record.key.resource);
+            shelves.shelf(&resource).put(Arc::new(record));
         }
         Self {
             shelves: RwLock::new(shelves),
@@ -118,12 +86,7 @@ impl State {
 
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<Record>> {
         let shelves = self.read();
-        shelves
-            .shelves
-            .get(&key.resource)?
-            .objects
-            .get(&place(key))
-            .cloned()
+        shelves.shelves.get(&key.resource)?.get(key).cloned()
     }
 
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
@@ -131,11 +94,16 @@ impl State {
         shelves
             .shelves
             .iter()
-            .map(|(name, shelf)| (name.to_string(), shelf.objects.len()))
+            .map(|(name, shelf)| (name.to_string(), shelf.len()))
             .collect()
     }
 
-    pub(crate) fn list(&self, resource: &str, page: &Page<'_>) -> Result<Listing, Compacted> {
+    pub(crate) fn list(
+        &self,
+        resource: &str,
+        page: &Page<'_>,
+        selection: Option<Selection<'_>>,
+    ) -> Result<Listing, Compacted> {
         let shelves = self.read();
         let revision = page.at.unwrap_or(shelves.revision);
         if revision < shelves.compacted {
@@ -144,30 +112,15 @@ impl State {
                 oldest: shelves.compacted,
             });
         }
-        let Some(shelf) = shelves.shelves.get(resource) else {
-            return Ok(Listing {
-                revision,
-                records: Vec::new(),
-            });
+        let found = match shelves.shelves.get(resource) {
+            Some(shelf) => shelf.page(page, selection)?,
+            None => Found::default(),
         };
-        let records = match page.at {
-            Some(at)
-                if shelf
-                    .log
-                    .back()
-                    .is_some_and(|newest| newest.record.revision > at) =>
-            {
-                select(&shelf.as_of(at)?, page)
-            }
-            Some(at) if at < shelf.floor => {
-                return Err(Compacted {
-                    asked: at,
-                    oldest: shelf.floor,
-                });
-            }
-            _ => select(&shelf.objects, page),
-        };
-        Ok(Listing { revision, records })
+        Ok(Listing {
+            revision,
+            records: found.records,
+            left: found.left,
+        })
     }
 
     /// Makes committed changes visible, in order, and wakes their watchers.
@@ -195,13 +148,7 @@ impl State {
         let revision = revision.min(shelves.revision);
         shelves.compacted = shelves.compacted.max(revision);
         for shelf in shelves.shelves.values_mut() {
-            while shelf
-                .log
-                .front()
-                .is_some_and(|event| event.record.revision <= revision)
-            {
-                shelf.forget();
-            }
+            shelf.forget_to(revision);
         }
     }
 
@@ -214,28 +161,16 @@ impl State {
         batch: &mut VecDeque<Arc<Event>>,
     ) -> Result<(), Compacted> {
         let shelves = self.read();
-        let floor = shelves
-            .shelves
-            .get(resource)
-            .map_or(shelves.floor, |shelf| shelf.floor);
+        let shelf = shelves.shelves.get(resource);
+        let floor = shelf.map_or(shelves.floor, |shelf| shelf.floor);
         if after < floor {
             return Err(Compacted {
                 asked: after,
                 oldest: floor,
             });
         }
-        if let Some(shelf) = shelves.shelves.get(resource) {
-            let start = shelf
-                .log
-                .partition_point(|event| event.record.revision <= after);
-            let mut bytes = 0;
-            for event in shelf.log.iter().skip(start).take(limit) {
-                batch.push_back(Arc::clone(event));
-                bytes += event.record.bytes.len();
-                if bytes >= BATCH_BYTES {
-                    break;
-                }
-            }
+        if let Some(shelf) = shelf {
+            batch.extend(shelf.changes(after, limit).cloned());
         }
         Ok(())
     }
@@ -251,97 +186,10 @@ impl State {
 
 impl Shelves {
     fn shelf(&mut self, resource: &str) -> &mut Shelf {
+        let floor = self.floor;
         if !self.shelves.contains_key(resource) {
-            let shelf = Shelf {
-                floor: self.floor,
-                ..Shelf::default()
-            };
-            self.shelves.insert(resource.into(), shelf);
+            self.shelves.insert(resource.into(), Shelf::since(floor));
         }
         self.shelves.entry(resource.into()).or_default()
     }
-}
-
-impl Shelf {
-    fn take(&mut self, event: Arc<Event>, log_length: usize) {
-        let place = place(&event.record.key);
-        match event.kind {
-            EventKind::Deleted => self.objects.remove(&place),
-            EventKind::Added | EventKind::Modified => {
-                self.objects.insert(place, Arc::clone(&event.record))
-            }
-        };
-        self.log_bytes += weight(&event);
-        self.log.push_back(event);
-        while self.log.len() > log_length
-            || (self.log_bytes > LOG_BYTES && self.log.len() > LEAST_LOG)
-        {
-            self.forget();
-        }
-    }
-
-    /// Forgets the oldest change.
-    fn forget(&mut self) {
-        if let Some(forgotten) = self.log.pop_front() {
-            self.log_bytes -= weight(&forgotten);
-            self.floor = self.floor.max(forgotten.record.revision);
-        }
-    }
-
-    /// The objects as they stood at an earlier revision: the present ones with every later change undone.
-    fn as_of(&self, at: Revision) -> Result<BTreeMap<Place, Arc<Record>>, Compacted> {
-        if at < self.floor {
-            return Err(Compacted {
-                asked: at,
-                oldest: self.floor,
-            });
-        }
-        let mut objects = self.objects.clone();
-        for event in self
-            .log
-            .iter()
-            .rev()
-            .take_while(|event| event.record.revision > at)
-        {
-            let place = place(&event.record.key);
-            match &event.previous {
-                Some(previous) => objects.insert(place, Arc::clone(previous)),
-                None => objects.remove(&place),
-            };
-        }
-        Ok(objects)
-    }
-}
-
-/// The bytes that go when the log forgets `event`: the state before it, and of a deleted object the last.
-fn weight(event: &Event) -> usize {
-    let before = event
-        .previous
-        .as_ref()
-        .map_or(0, |record| record.bytes.len());
-    match event.kind {
-        EventKind::Deleted => before + event.record.bytes.len(),
-        EventKind::Added | EventKind::Modified => before,
-    }
-}
-
-fn place(key: &Key) -> Place {
-    (key.namespace.clone(), key.name.clone())
-}
-
-fn select(objects: &BTreeMap<Place, Arc<Record>>, page: &Page<'_>) -> Vec<Arc<Record>> {
-    let start = match (page.after, page.namespace) {
-        (Some((namespace, name)), _) => Bound::Excluded((namespace.into(), name.into())),
-        (None, Some(namespace)) => Bound::Included((namespace.into(), "".into())),
-        (None, None) => Bound::Unbounded,
-    };
-    objects
-        .range::<Place, _>((start, Bound::Unbounded))
-        .map(|(_, record)| record)
-        .take_while(|record| {
-            page.namespace
-                .is_none_or(|namespace| &*record.key.namespace == namespace)
-        })
-        .cloned()
-        .collect()
 }

@@ -148,25 +148,23 @@ async fn a_waiting_watcher_is_woken() {
 }
 
 #[tokio::test]
-async fn an_event_is_encoded_once_for_all_watchers() {
-    let store = Store::memory();
-    let mut watches = [
-        store.watch("pods", 1).unwrap(),
-        store.watch("pods", 1).unwrap(),
-    ];
-    store
-        .commit(vec![put("a", Expect::Absent, "1")])
-        .await
-        .unwrap();
-    let mut encodings = 0;
-    for watch in &mut watches {
-        let event = watch.next().await.unwrap();
-        event.encoded(|event| {
-            encodings += 1;
-            event.record.bytes.clone()
-        });
+async fn a_selection_comes_in_pages() {
+    for (store, _directory) in stores() {
+        let writes = ["a", "b", "c", "d", "e"].map(|name| put(name, Expect::Absent, "1"));
+        store.commit(writes.into()).await.unwrap();
+        let odd = |record: &Record| record.created % 2 == 0;
+        let mut page = Page {
+            limit: Some(2),
+            ..Page::default()
+        };
+        let first = store.select("pods", &page, &odd).unwrap();
+        assert_eq!((names(&first), first.left), (vec!["a", "c"], 1));
+        page.after = Some(("default", "c"));
+        let second = store.select("pods", &page, &odd).unwrap();
+        assert_eq!((names(&second), second.left), (vec!["e"], 0));
+        let all = store.list("pods", &page).unwrap();
+        assert_eq!((names(&all), all.left), (vec!["d", "e"], 0));
     }
-    assert_eq!(encodings, 1);
 }
 
 #[tokio::test]

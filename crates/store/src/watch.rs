@@ -1,9 +1,7 @@
 //! Following the changes of one resource.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
-
-use bytes::Bytes;
+use std::sync::Arc;
 
 use crate::state::State;
 use crate::{Compacted, Record, Revision};
@@ -31,7 +29,6 @@ pub struct Event {
     pub record: Arc<Record>,
     /// The object before it; watchers with a selector need it to see objects enter and leave.
     pub previous: Option<Arc<Record>>,
-    encoded: OnceLock<Bytes>,
 }
 
 impl Event {
@@ -40,14 +37,7 @@ impl Event {
             kind,
             record,
             previous,
-            encoded: OnceLock::new(),
         }
-    }
-
-    /// The event in its wire form, made by `encode` for the first watcher that asks and shared by
-    /// all others.
-    pub fn encoded(&self, encode: impl FnOnce(&Self) -> Bytes) -> Bytes {
-        self.encoded.get_or_init(|| encode(self)).clone()
     }
 }
 

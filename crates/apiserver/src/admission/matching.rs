@@ -1,7 +1,7 @@
 //! To which requests a webhook or a policy applies: rules and selectors.
 
 use seatrial_expr::selector::Label;
-use seatrial_store::Key;
+use seatrial_store::{Key, Pairs};
 use serde_json::Value;
 
 use super::{Change, Operation};
@@ -78,7 +78,7 @@ impl Matching {
         let namespaces = self.namespaces.as_ref().map_err(broken)?;
         let objects = self.objects.as_ref().map_err(broken)?;
         let labels = |object: Option<&Object>| {
-            object.is_some_and(|object| objects.matches(&object.selectable(&[]).labels))
+            object.is_some_and(|object| matches(objects, &object.selectable(&[]).labels))
         };
         let fits = objects.is_empty() || labels(object) || labels(change.old);
         Ok((fits && is_in(namespaces, change, object)?).then_some(version))
@@ -109,6 +109,10 @@ impl Matching {
     }
 }
 
+fn matches(selector: &Label, labels: &Pairs) -> bool {
+    selector.matches_by(|key| labels.get(key))
+}
+
 /// Whether the namespace is one of those selected. Objects outside namespaces always are, but for
 /// namespaces, which are selected by their own labels.
 fn is_in(selector: &Label, change: &Change<'_>, object: Option<&Object>) -> Result<bool, Failure> {
@@ -121,7 +125,7 @@ fn is_in(selector: &Label, change: &Change<'_>, object: Option<&Object>) -> Resu
             _ => object,
         };
         return Ok(
-            namespace.is_none_or(|namespace| selector.matches(&namespace.selectable(&[]).labels))
+            namespace.is_none_or(|namespace| matches(selector, &namespace.selectable(&[]).labels))
         );
     }
     if change.namespace.is_empty() {
@@ -132,7 +136,7 @@ fn is_in(selector: &Label, change: &Change<'_>, object: Option<&Object>) -> Resu
         .store
         .get(&Key::new("namespaces", "", change.namespace));
     record
-        .map(|record| selector.matches(&record.metadata.labels))
+        .map(|record| matches(selector, &record.metadata.labels))
         .ok_or_else(|| {
             Failure::new(
                 crate::failure::Reason::NotFound,

@@ -105,8 +105,8 @@ fn is_labelled(change: &Change<'_>) -> bool {
         namespace
             .metadata
             .labels
-            .keys()
-            .any(|label| label.starts_with(PREFIX))
+            .iter()
+            .any(|(label, _)| label.starts_with(PREFIX))
     })
 }
 

@@ -77,7 +77,8 @@ fn budget_of(call: &Call, pod: &Fixed) -> Result<Option<Fixed>, Failure> {
 
 fn covers(budget: &Object, pod: &Record) -> bool {
     let selector = budget.at(&["spec", "selector"]).unwrap_or(&Value::Null);
-    Label::from_json(selector).is_ok_and(|label| label.matches(&pod.metadata.labels))
+    Label::from_json(selector)
+        .is_ok_and(|label| label.matches_by(|key| pod.metadata.labels.get(key)))
 }
 
 fn number(budget: &Object, field: &str) -> i64 {

@@ -1,11 +1,9 @@
 //! Reading many objects, in pages.
 
-use std::sync::Arc;
-
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use seatrial_store::{Page, Record, Revision};
+use seatrial_store::{Compacted, Listing, Page, Revision};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
@@ -79,30 +77,57 @@ pub(super) async fn select(call: &Call) -> Result<Listed, Failure> {
             .as_ref()
             .map(|token| (token.namespace.as_str(), token.name.as_str())),
         at,
+        limit,
     };
-    let listing = call
-        .state
-        .store
-        .list(&call.kind().resource, &page)
-        .map_err(|compacted| {
-            let Some(token) = token else {
-                return Failure::expired(format!(
-                    "The resourceVersion for the provided list is too old: {compacted}"
-                ));
-            };
-            let mut failure = Failure::expired(TOO_OLD);
-            let next = Continue {
-                revision: 0,
-                ..token
-            };
-            failure.details.next = Some(next.encode());
-            failure
-        })?;
-    let mut records = listing.records;
-    if converting {
-        records = selection::shown(&call.state, call.kind(), call.version(), records).await?;
+    let listing = found(call, &page, &filter, converting).map_err(|compacted| {
+        let Some(token) = token else {
+            return Failure::expired(format!(
+                "The resourceVersion for the provided list is too old: {compacted}"
+            ));
+        };
+        let mut failure = Failure::expired(TOO_OLD);
+        let next = Continue {
+            revision: 0,
+            ..token
+        };
+        failure.details.next = Some(next.encode());
+        failure
+    })?;
+    if !converting {
+        return Ok(listed(listing, filter.takes_all()));
     }
-    Ok(cut(records, listing.revision, &filter, limit))
+    let records =
+        selection::shown(&call.state, call.kind(), call.version(), listing.records).await?;
+    let mut selected = records.into_iter().filter(|record| filter.matches(record));
+    let records = selected
+        .by_ref()
+        .take(limit.unwrap_or(usize::MAX))
+        .collect();
+    let left = usize::from(selected.next().is_some());
+    let listing = Listing {
+        records,
+        left,
+        ..listing
+    };
+    Ok(listed(listing, false))
+}
+
+/// What the store has of a page: all of it where only a webhook can say what is selected.
+fn found(
+    call: &Call,
+    page: &Page<'_>,
+    filter: &Filter,
+    converting: bool,
+) -> Result<Listing, Compacted> {
+    let (store, resource) = (&call.state.store, &call.kind().resource);
+    if converting {
+        let limit = None;
+        store.list(resource, &Page { limit, ..*page })
+    } else if filter.takes_all() {
+        store.list(resource, page)
+    } else {
+        store.select(resource, page, &|record| filter.matches(record))
+    }
 }
 
 /// A page is of the revision of its list: to ask for another makes no sense.
@@ -153,33 +178,14 @@ fn one(call: &Call, filter: &Filter, namespace: &str, name: &str) -> Listed {
     }
 }
 
-fn cut(
-    records: Vec<Arc<Record>>,
-    revision: Revision,
-    filter: &Filter,
-    limit: Option<usize>,
-) -> Listed {
-    let Some(limit) = limit else {
-        let items = if filter.takes_all() {
-            records
-        } else {
-            records
-                .into_iter()
-                .filter(|record| filter.matches(record))
-                .collect()
-        };
-        return Listed {
-            revision,
-            next: None,
-            remaining: None,
-            items,
-        };
-    };
-    let known = filter.takes_all().then_some(records.len());
-    let mut matching = records.into_iter().filter(|record| filter.matches(record));
-    let items: Vec<_> = matching.by_ref().take(limit).collect();
-    let more = matching.next().is_some();
-    let next = items.last().filter(|_| more).map(|last| {
+/// `all`: nothing was left out, so that the number of those left is known.
+fn listed(listing: Listing, all: bool) -> Listed {
+    let Listing {
+        revision,
+        records: items,
+        left,
+    } = listing;
+    let next = items.last().filter(|_| left > 0).map(|last| {
         let (namespace, name) = (last.key.namespace.to_string(), last.key.name.to_string());
         Continue {
             revision,
@@ -188,11 +194,10 @@ fn cut(
         }
         .encode()
     });
-    let remaining = known.map(|count| count - items.len());
     Listed {
         revision,
         next,
-        remaining,
+        remaining: all.then_some(left),
         items,
     }
 }

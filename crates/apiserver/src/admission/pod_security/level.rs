@@ -1,6 +1,6 @@
 //! Levels, versions, and which checks belong to which.
 
-use std::collections::BTreeMap;
+use seatrial_store::Pairs;
 use std::fmt;
 
 use serde_json::Value;
@@ -52,7 +52,7 @@ pub(super) struct Policy {
 impl Policy {
     /// Reads the labels, with what is wrong with them. As upstream, a bad level is taken for the
     /// strictest where it enforces nothing and a bad version for the latest.
-    pub(super) fn read(labels: &BTreeMap<String, String>) -> (Self, Vec<String>) {
+    pub(super) fn read(labels: &Pairs) -> (Self, Vec<String>) {
         let mut errors = Vec::new();
         let mut standard = |mode: &str| {
             let level = labels.get(&format!("{PREFIX}/{mode}"));

@@ -80,7 +80,7 @@ impl ParameterKind {
                 let selector =
                     selector.map_err(|error| format!("failed to configure binding: {error}"))?;
                 let mut records = listed(change.state, &kind.resource, Some(namespace));
-                records.retain(|record| selector.matches(&record.metadata.labels));
+                records.retain(|record| selector.matches_by(|key| record.metadata.labels.get(key)));
                 records
             }
             name => {
