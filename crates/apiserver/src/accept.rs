@@ -36,6 +36,17 @@ pub(crate) enum Encoding {
     Protobuf,
 }
 
+/// How a reply with many objects is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Cut {
+    /// Into pieces of modest size, for a socket.
+    #[default]
+    Joined,
+    /// Each object is a frame of its own, and that frame the store's own bytes: for a client in this
+    /// process, which may keep them and pays nothing for it.
+    ByObject,
+}
+
 /// The form of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Form {
@@ -45,6 +56,8 @@ pub(crate) struct Form {
     pub rows: RowObject,
     /// How it is written.
     pub encoding: Encoding,
+    /// How it is cut.
+    pub cut: Cut,
 }
 
 impl Form {
@@ -62,6 +75,7 @@ impl Form {
             shape: Shape::Plain,
             rows: RowObject::Metadata,
             encoding: Encoding::Json,
+            cut: Cut::default(),
         }
     }
 
@@ -92,6 +106,7 @@ impl Form {
                     shape,
                     rows,
                     encoding,
+                    ..Self::plain()
                 });
             }
         }
@@ -103,9 +118,8 @@ impl Form {
             return Err(Failure::new(Reason::NotAcceptable, message));
         }
         Ok(Self {
-            shape: Shape::Plain,
             rows,
-            encoding: Encoding::Json,
+            ..Self::plain()
         })
     }
 }

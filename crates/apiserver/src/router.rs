@@ -14,7 +14,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tracing::Level;
 
-use crate::accept::{Form, Shapes};
+use crate::accept::{Cut, Form, Shapes};
 use crate::call::{BODY_LIMIT, Call, Target};
 use crate::discovery;
 use crate::failure::{Failure, Reason};
@@ -77,6 +77,10 @@ pub fn router(state: Arc<State>) -> Router {
         .with_state(state)
 }
 
+/// Marks the requests of clients in this process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InProcess;
+
 /// Everything about objects.
 async fn resource(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
     match take_apart(state, request).await {
@@ -104,7 +108,7 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
         target.subresource.as_str(),
         "log" | "exec" | "attach" | "portforward"
     );
-    let form = if raw {
+    let mut form = if raw {
         Form::plain()
     } else {
         Form::negotiate(
@@ -120,6 +124,9 @@ async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure
             },
         )?
     };
+    if parts.extensions.get::<InProcess>().is_some() {
+        form.cut = Cut::ByObject;
+    }
     let body = if parts.method == Method::GET {
         Bytes::new()
     } else {

@@ -7,7 +7,7 @@ use axum::{Extension, Router};
 use crate::bootstrap::bootstrap;
 use crate::failure::Failure;
 use crate::identity::Identity;
-use crate::router::router;
+use crate::router::{InProcess, router};
 use crate::state::State;
 
 /// A running API server. It binds nothing by itself; see [`Server::client`] and [`crate::serve`].
@@ -44,7 +44,8 @@ impl Server {
     /// A client within this process: its requests reach the router with no socket between. Must be
     /// called within a tokio runtime.
     pub fn client(&self, identity: Identity) -> kube::Client {
-        kube::Client::new(self.router.clone().layer(Extension(identity)), "default")
+        let router = self.router.clone().layer(Extension(identity));
+        kube::Client::new(router.layer(Extension(InProcess)), "default")
     }
 
     /// Defines custom kinds: those that are new, and those whose definition has changed.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   feed (one task per kind): list → watch → … ; 410 → list again; errors → back off
-//!     └► State<K>: objects by (namespace, name), index by owner uid, subscribers
+//!     └► State<K>: texts by (namespace, name), index by owner uid, subscribers
+//!          └► Held<K>: a text, decoded while somebody reads it
 //! ```
 //!
 //! **Invariants**: objects iterate in key order; a change is in the map before its subscribers hear
@@ -10,16 +11,22 @@
 //! was there when they subscribed. `metadata.managedFields` is dropped.
 
 mod feed;
+mod held;
+mod lines;
 mod registry;
 mod sink;
 mod state;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use bytes::Bytes;
 use kube::core::{Selector, SelectorExt};
 use tokio::sync::{mpsc, watch};
 
 pub use self::registry::Caches;
+use self::sink::Brief;
 use self::state::State;
 use crate::{Object, ObjectKey};
 
@@ -64,6 +71,8 @@ struct Inner<K: Object> {
     path: String,
     state: RwLock<State<K>>,
     progress: watch::Sender<Progress>,
+    /// Whether some object may be decoded.
+    warmth: AtomicBool,
 }
 
 impl<K: Object> Clone for Cache<K> {
@@ -79,11 +88,18 @@ impl<K: Object> Cache<K> {
             path,
             state: RwLock::new(State::default()),
             progress,
+            warmth: AtomicBool::new(false),
         }))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State<K>> {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, for a reader of objects.
+    fn warm(&self) -> RwLockReadGuard<'_, State<K>> {
+        self.0.warmth.store(true, Ordering::Relaxed);
+        self.read()
     }
 
     /// The collection path of the kind, such as `/apis/apps/v1/deployments`.
@@ -133,7 +149,7 @@ impl<K: Object> Cache<K> {
 
     /// One object.
     pub fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
-        self.read().objects.get(key).cloned()
+        self.warm().get(key)
     }
 
     /// One object by namespace and name (empty namespace: cluster-scoped).
@@ -143,43 +159,36 @@ impl<K: Object> Cache<K> {
 
     /// Every object, in key order.
     pub fn all(&self) -> Vec<Arc<K>> {
-        self.read().objects.values().cloned().collect()
+        self.warm().all().collect()
     }
 
     /// The objects of one namespace, in the order of their names.
     pub fn list(&self, namespace: &str) -> Vec<Arc<K>> {
-        self.read().in_namespace(namespace).cloned().collect()
+        self.warm().in_namespace(namespace).collect()
     }
 
     /// The objects of one namespace whose labels match.
     pub fn list_matching(&self, namespace: &str, selector: &Selector) -> Vec<Arc<K>> {
         let none = std::collections::BTreeMap::new();
-        self.read()
+        self.warm()
             .in_namespace(namespace)
             .filter(|object| selector.matches(object.meta().labels.as_ref().unwrap_or(&none)))
-            .cloned()
             .collect()
     }
 
     /// The objects that name this uid in any owner reference, in key order.
     pub fn owned_by(&self, uid: &str) -> Vec<Arc<K>> {
-        let state = self.read();
-        let keys = state.by_owner.get(uid);
-        keys.into_iter()
-            .flatten()
-            .filter_map(|key| state.objects.get(key))
-            .cloned()
-            .collect()
+        self.warm().owned_by(uid).collect()
     }
 
     /// The objects of one namespace that no controller owns, in the order of their names.
     pub fn orphans(&self, namespace: &str) -> Vec<Arc<K>> {
-        self.read().orphans(namespace).cloned().collect()
+        self.warm().orphans(namespace).collect()
     }
 
     /// How many objects there are.
     pub fn len(&self) -> usize {
-        self.read().objects.len()
+        self.read().len()
     }
 
     /// Whether there are no objects.
@@ -190,22 +199,30 @@ impl<K: Object> Cache<K> {
     /// A stream of changes that starts with everything present (in key order, as
     /// [`Change::Applied`] with no `before`). The queue is unbounded: read it, or drop it.
     pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Change<K>> {
-        let (sender, receiver) = mpsc::unbounded_channel();
+        self.0.warmth.store(true, Ordering::Relaxed);
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-        for object in state.objects.values() {
-            let _ = sender.send(Change::Applied {
-                before: None,
-                object: object.clone(),
-            });
+        state.subscribe()
+    }
+
+    /// Takes in an object that is new, without decoding it where nobody waits for it. Its key, if it was
+    /// taken in.
+    fn take_cold(&self, text: &Bytes) -> Option<ObjectKey> {
+        let brief: Brief<'_> = serde_json::from_slice(text).ok()?;
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.take_cold(text, &brief)
+    }
+
+    /// Lets go of decoded objects that nobody asked for since the last call but one.
+    fn cool(&self) {
+        if self.0.warmth.swap(false, Ordering::Relaxed) && self.read().cool() {
+            self.0.warmth.store(true, Ordering::Relaxed);
         }
-        state.subscribers.push(sender);
-        receiver
     }
 
     /// The kind is not served: it has no objects.
     fn clear(&self) {
         if self.0.progress.borrow().synced {
-            self.update(0, |state| state.replace(Vec::new()));
+            self.update(0, |state| state.retain(&BTreeSet::new()));
             self.0
                 .progress
                 .send_modify(|progress| progress.served = false);
@@ -213,6 +230,7 @@ impl<K: Object> Cache<K> {
     }
 
     fn update(&self, revision: u64, change: impl FnOnce(&mut State<K>)) {
+        self.0.warmth.store(true, Ordering::Relaxed);
         change(&mut self.0.state.write().unwrap_or_else(PoisonError::into_inner));
         self.0.progress.send_modify(|progress| {
             progress.revision = progress.revision.max(revision);

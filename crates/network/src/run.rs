@@ -87,6 +87,8 @@ impl Follower {
             let table = Table::build(&snapshot);
             report(ctx, &snapshot, table.problems(), &mut reported).await;
             gateway.publish(table);
+            // It holds every pod, and the wait may be long.
+            drop(snapshot);
             // A large cluster in motion must not keep a core busy with tables.
             tokio::time::sleep(SETTLE.max(started.elapsed() * 8)).await;
             follower.changed().await;

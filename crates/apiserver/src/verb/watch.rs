@@ -14,7 +14,7 @@ use seatrial_store::{Compacted, Event, EventKind, Page, Record, Revision, Watch}
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::accept::{Encoding, Form, Shape};
+use crate::accept::{Cut, Encoding, Form, Shape};
 use crate::call::Call;
 use crate::custom::{conversion, selection};
 use crate::failure::{Cause, Failure};
@@ -34,17 +34,22 @@ const LONGEST_TIMEOUT: Duration = Duration::from_hours(24 * 365);
 const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 
 pub(super) fn watch(call: &Call) -> Result<Response, Failure> {
-    let feed = Feed::open(call)?;
+    let mut feed = Feed::open(call)?;
+    let messages = wanted(call);
+    if messages {
+        feed.form.cut = Cut::Joined;
+    }
     let events = futures::stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((event, feed))
     });
-    if wanted(call) {
+    let frames = events.flat_map(|line| futures::stream::iter(line.frames()));
+    if messages {
         let pieces = Pieces::Events(call.form.encoding);
-        return carry(call, pieces, events);
+        return carry(call, pieces, frames);
     }
-    let lines = events.map(Ok::<Bytes, std::convert::Infallible>);
-    let mut response = reply::json(StatusCode::OK, Body::from_stream(lines));
+    let frames = frames.map(Ok::<Bytes, std::convert::Infallible>);
+    let mut response = reply::json(StatusCode::OK, Body::from_stream(frames));
     if call.form.encoding == Encoding::Protobuf {
         let media = HeaderValue::from_static("application/vnd.kubernetes.protobuf;stream=watch");
         response.headers_mut().insert(header::CONTENT_TYPE, media);
@@ -76,7 +81,7 @@ struct Feed {
     unjudged: Vec<Arc<Record>>,
     initial: Initial,
     /// Sent before the watch ends at once.
-    error: Option<Bytes>,
+    error: Option<Line>,
     bookmarks: bool,
     next_bookmark: Instant,
     deadline: Instant,
@@ -122,18 +127,16 @@ impl Feed {
         let newest = self.state.store.revision();
         if after > newest {
             // It comes from another store; waiting for it would skip what happens until then.
-            self.error = Some(expired(
-                self.form.encoding,
-                Compacted {
-                    asked: after,
-                    oldest: newest,
-                },
-            ));
+            let ahead = Compacted {
+                asked: after,
+                oldest: newest,
+            };
+            self.error = Some(expired(&self.form, ahead));
             return;
         }
         match self.state.store.watch(&self.kind.resource, after) {
             Ok(watch) => self.watch = Some(watch),
-            Err(compacted) => self.error = Some(expired(self.form.encoding, compacted)),
+            Err(compacted) => self.error = Some(expired(&self.form, compacted)),
         }
     }
 
@@ -154,7 +157,7 @@ impl Feed {
                 }
                 self.follow(listing.revision);
             }
-            Err(compacted) => self.error = Some(expired(self.form.encoding, compacted)),
+            Err(compacted) => self.error = Some(expired(&self.form, compacted)),
         }
     }
 
@@ -178,14 +181,14 @@ impl Feed {
     }
 
     /// The next line, or `None` when the watch is over.
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Line> {
         if !self.unjudged.is_empty()
             && let Err(failure) = self.judge().await
         {
             // Without its beginning the rest would be misunderstood.
             self.watch = None;
             self.initial = Initial::Done;
-            return Some(error_line(self.form.encoding, &failure));
+            return Some(error_line(&self.form, &failure));
         }
         if let Some(record) = self.existing.pop_front() {
             return Some(self.line("ADDED", &record).await);
@@ -210,7 +213,7 @@ impl Feed {
                     }
                     Err(compacted) => {
                         self.watch = None;
-                        return Some(expired(self.form.encoding, compacted));
+                        return Some(expired(&self.form, compacted));
                     }
                 },
                 () = tokio::time::sleep_until(self.deadline) => return None,
@@ -221,7 +224,7 @@ impl Feed {
                         Ok(None) => {}
                         Err(compacted) => {
                             self.watch = None;
-                            return Some(expired(self.form.encoding, compacted));
+                            return Some(expired(&self.form, compacted));
                         }
                     }
                 }
@@ -232,10 +235,10 @@ impl Feed {
     /// The line for `event`, or `None` where this watcher does not see it. An object that begins to
     /// match counts as added, one that ceases to match as deleted.
     ///
-    /// The object was encoded when it was stored; a line is a copy of those bytes. Keeping whole lines
+    /// The object was encoded when it was stored; a line for a socket is a copy of those bytes. Keeping lines
     /// with the events would spare each watcher that copy, at the price of holding every event of the
     /// log twice.
-    async fn line_for(&self, event: &Event) -> Option<Bytes> {
+    async fn line_for(&self, event: &Event) -> Option<Line> {
         if !selection::after_conversion(self.version(), &self.filter) {
             let name = self.name_for(event.kind, &event.record, event.previous.as_deref())?;
             return Some(self.line(name, &event.record).await);
@@ -246,7 +249,7 @@ impl Feed {
                 let name = self.name_for(event.kind, &record, previous.as_deref())?;
                 Some(self.line(name, &record).await)
             }
-            Err(failure) => Some(error_line(self.form.encoding, &failure)),
+            Err(failure) => Some(error_line(&self.form, &failure)),
         }
     }
 
@@ -268,21 +271,21 @@ impl Feed {
         Some(name(kind))
     }
 
-    async fn line(&self, name: &str, record: &Record) -> Bytes {
+    async fn line(&self, name: &'static str, record: &Record) -> Line {
         let version = &self.kind.versions[self.version];
         let stored = record.bytes.clone();
         let served = conversion::served_as(&self.state, &self.kind, version, stored).await;
         let bytes = match served {
             Ok(bytes) => bytes,
-            Err(failure) => return error_line(self.form.encoding, &failure),
+            Err(failure) => return error_line(&self.form, &failure),
         };
         match reply::object(&self.form, &self.kind, version, &bytes, self.state.now()) {
-            Ok(object) => wrap(self.form.encoding, name, &object),
-            Err(failure) => error_line(self.form.encoding, &failure),
+            Ok(object) => wrap(&self.form, name, object),
+            Err(failure) => error_line(&self.form, &failure),
         }
     }
 
-    fn bookmark(&self, revision: Revision, initial_end: bool) -> Bytes {
+    fn bookmark(&self, revision: Revision, initial_end: bool) -> Line {
         let version = &self.kind.versions[self.version];
         let mut metadata = json!({ "resourceVersion": revision.to_string() });
         if initial_end {
@@ -311,11 +314,7 @@ impl Feed {
                 "metadata": metadata,
             }),
         };
-        wrap(
-            self.form.encoding,
-            "BOOKMARK",
-            object.to_string().as_bytes(),
-        )
+        wrap(&self.form, "BOOKMARK", object.to_string().into())
     }
 }
 
@@ -342,39 +341,58 @@ fn name(kind: EventKind) -> &'static str {
     }
 }
 
-fn wrap(encoding: Encoding, name: &str, object: &[u8]) -> Bytes {
-    match (encoding, name) {
-        (Encoding::Json, _) => json_line(name, object),
+/// One event as it leaves. Parts may be empty.
+struct Line([Bytes; 3]);
+
+impl Line {
+    fn whole(bytes: Bytes) -> Self {
+        Self([bytes, Bytes::new(), Bytes::new()])
+    }
+
+    fn frames(self) -> impl Iterator<Item = Bytes> {
+        self.0.into_iter().filter(|part| !part.is_empty())
+    }
+}
+
+fn wrap(form: &Form, name: &'static str, object: Bytes) -> Line {
+    match (form.encoding, name) {
+        (Encoding::Json, _) => json_line(form.cut, name, object),
         (Encoding::Protobuf, "ERROR") => {
-            protobuf::frame(name, &reply::protobuf(object).unwrap_or_default()).into()
+            let status = reply::protobuf(&object).unwrap_or_default();
+            Line::whole(protobuf::frame(name, &status).into())
         }
-        (Encoding::Protobuf, _) => match reply::protobuf(object) {
-            Ok(object) => protobuf::frame(name, &object).into(),
-            Err(failure) => error_line(encoding, &failure),
+        (Encoding::Protobuf, _) => match reply::protobuf(&object) {
+            Ok(object) => Line::whole(protobuf::frame(name, &object).into()),
+            Err(failure) => error_line(form, &failure),
         },
     }
 }
 
-fn json_line(name: &str, object: &[u8]) -> Bytes {
-    let mut line = Vec::with_capacity(object.len() + name.len() + 24);
-    line.extend_from_slice(b"{\"type\":\"");
-    line.extend_from_slice(name.as_bytes());
-    line.extend_from_slice(b"\",\"object\":");
-    line.extend_from_slice(object);
-    line.extend_from_slice(b"}\n");
-    line.into()
+fn json_line(cut: Cut, name: &'static str, object: Bytes) -> Line {
+    let head: &'static [u8] = match name {
+        "ADDED" => b"{\"type\":\"ADDED\",\"object\":",
+        "MODIFIED" => b"{\"type\":\"MODIFIED\",\"object\":",
+        "DELETED" => b"{\"type\":\"DELETED\",\"object\":",
+        "BOOKMARK" => b"{\"type\":\"BOOKMARK\",\"object\":",
+        _ => b"{\"type\":\"ERROR\",\"object\":",
+    };
+    let tail: &'static [u8] = b"}\n";
+    match cut {
+        Cut::ByObject => Line([Bytes::from_static(head), object, Bytes::from_static(tail)]),
+        Cut::Joined => Line::whole([head, &object, tail].concat().into()),
+    }
 }
 
-fn error_line(encoding: Encoding, failure: &Failure) -> Bytes {
-    wrap(encoding, "ERROR", failure.status().to_string().as_bytes())
+fn error_line(form: &Form, failure: &Failure) -> Line {
+    wrap(form, "ERROR", failure.status().to_string().into())
 }
 
 /// A watch from a forgotten revision ends with an event rather than an HTTP error, as upstream's
 /// does: clients handle expiry there.
-fn expired(encoding: Encoding, compacted: Compacted) -> Bytes {
+fn expired(form: &Form, compacted: Compacted) -> Line {
     let Compacted { asked, oldest } = compacted;
     error_line(
-        encoding,
+        form,
         &Failure::expired(format!("too old resource version: {asked} ({oldest})")),
     )
 }

@@ -2,7 +2,8 @@
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use kube::{Client, Resource};
@@ -13,6 +14,9 @@ use super::{Cache, Object};
 use crate::journal::{Deletion, Journal};
 use crate::{ObjectKey, Static};
 
+/// How long a decoded object is kept at least after somebody asked for it.
+const COOLING: Duration = Duration::from_secs(2);
+
 /// The informers that controllers share: one per kind and type, started at first use and stopped
 /// with the last clone. Must be used inside a tokio runtime.
 #[derive(Clone)]
@@ -20,6 +24,8 @@ pub struct Caches(Arc<Registry>);
 
 struct Registry {
     client: Client,
+    /// Lets caches cool down; begun with the first of them.
+    cooling: OnceLock<JoinHandle<()>>,
     caches: Mutex<BTreeMap<(String, TypeId), Entry>>,
 }
 
@@ -27,6 +33,32 @@ struct Entry {
     cache: Arc<dyn Follow>,
     any: Box<dyn Any + Send + Sync>,
     task: JoinHandle<()>,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        if let Some(task) = self.cooling.get() {
+            task.abort();
+        }
+    }
+}
+
+/// Looks at all caches now and then.
+async fn cool(registry: Weak<Registry>) {
+    loop {
+        tokio::time::sleep(COOLING).await;
+        let Some(registry) = registry.upgrade() else {
+            return;
+        };
+        let caches = registry
+            .caches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let caches: Vec<_> = caches.values().map(|entry| entry.cache.clone()).collect();
+        for cache in caches {
+            cache.cool();
+        }
+    }
 }
 
 impl Drop for Entry {
@@ -38,12 +70,17 @@ impl Drop for Entry {
 /// What the registry needs of a cache whatever its type.
 trait Follow: Send + Sync {
     fn caught_up(&self, revision: u64) -> BoxFuture<'_, ()>;
+    fn cool(&self);
     fn seen_deleted<'a>(&'a self, key: &'a ObjectKey, uid: Option<&'a str>) -> BoxFuture<'a, ()>;
 }
 
 impl<K: Object> Follow for Cache<K> {
     fn caught_up(&self, revision: u64) -> BoxFuture<'_, ()> {
         Box::pin(Cache::caught_up(self, revision))
+    }
+
+    fn cool(&self) {
+        Cache::cool(self);
     }
 
     fn seen_deleted<'a>(&'a self, key: &'a ObjectKey, uid: Option<&'a str>) -> BoxFuture<'a, ()> {
@@ -56,6 +93,7 @@ impl Caches {
     pub fn new(client: Client) -> Self {
         Self(Arc::new(Registry {
             client,
+            cooling: OnceLock::new(),
             caches: Mutex::new(BTreeMap::new()),
         }))
     }
@@ -68,6 +106,8 @@ impl Caches {
     /// The cache of a kind known at run time, such as `DynamicObject` with its `ApiResource`.
     pub fn of_kind<K: Object>(&self, kind: &<K as Resource>::DynamicType) -> Cache<K> {
         let path = K::url_path(kind, None);
+        let registry = Arc::downgrade(&self.0);
+        self.0.cooling.get_or_init(|| tokio::spawn(cool(registry)));
         let mut caches = self.0.caches.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = caches.entry((path, TypeId::of::<K>()));
         let entry = entry.or_insert_with_key(|(path, _)| {

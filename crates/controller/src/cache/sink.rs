@@ -2,7 +2,9 @@
 //! a server is there once and not once for each kind.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use kube::core::ObjectMeta;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,36 +18,41 @@ pub(super) trait Sink: Send + Sync {
     fn path(&self) -> &str;
     /// Whether only the metadata is wanted.
     fn metadata_only(&self) -> bool;
-    /// Begins a list, which replaces what is there once it is whole.
+    /// Begins a list: what is not on it when it is whole is gone.
     fn begin(&self) -> Box<dyn Listing + '_>;
     /// One object changed, or is gone. Returns its revision.
-    fn change(&self, text: &RawValue, gone: bool) -> String;
+    fn change(&self, text: Bytes, gone: bool) -> String;
     /// Nothing has changed up to this revision.
     fn reach(&self, version: &str);
     /// The kind is not served.
     fn not_served(&self);
 }
 
-/// A list that comes in pages.
+/// A list that comes object by object.
 pub(super) trait Listing: Send {
-    fn add(&mut self, texts: &[Box<RawValue>]);
+    fn add(&mut self, text: Bytes);
     fn finish(self: Box<Self>, version: &str);
 }
 
 struct Replacement<'a, K: Object> {
     cache: &'a Cache<K>,
-    objects: Vec<K>,
+    listed: BTreeSet<ObjectKey>,
 }
 
 impl<K: Object> Listing for Replacement<'_, K> {
-    fn add(&mut self, texts: &[Box<RawValue>]) {
-        let read = texts.iter().map(|text| read(self.cache, text));
-        self.objects.extend(read.filter_map(Result::ok));
+    fn add(&mut self, text: Bytes) {
+        if let Some(key) = self.cache.take_cold(&text) {
+            self.listed.insert(key);
+        } else if let Ok(object) = read::<K>(self.cache.path(), &text) {
+            self.listed.insert(key_of(&object));
+            // The revision is reached only with the last of them.
+            self.cache.update(0, |state| state.apply(text, object));
+        }
     }
 
     fn finish(self: Box<Self>, version: &str) {
-        let (cache, objects) = (self.cache, self.objects);
-        cache.update(revision(version), |state| state.replace(objects));
+        let (cache, listed) = (self.cache, self.listed);
+        cache.update(revision(version), |state| state.retain(&listed));
         cache.0.progress.send_modify(|progress| {
             (progress.synced, progress.served) = (true, true);
         });
@@ -64,19 +71,19 @@ impl<K: Object> Sink for Cache<K> {
     fn begin(&self) -> Box<dyn Listing + '_> {
         Box::new(Replacement {
             cache: self,
-            objects: Vec::new(),
+            listed: BTreeSet::new(),
         })
     }
 
-    fn change(&self, text: &RawValue, gone: bool) -> String {
-        match read(self, text) {
+    fn change(&self, text: Bytes, gone: bool) -> String {
+        match read::<K>(self.path(), &text) {
             Ok(object) => {
                 let version = object.meta().resource_version.clone().unwrap_or_default();
                 self.update(revision(&version), |state| {
                     if gone {
                         state.remove(&key_of(&object));
                     } else {
-                        state.apply(object);
+                        state.apply(text, object);
                     }
                 });
                 version
@@ -99,6 +106,46 @@ impl<K: Object> Sink for Cache<K> {
     }
 }
 
+/// As much of an object as its place and its owners need. To decode all of thousands of objects that
+/// nobody has asked for takes long, and leaves holes in memory once they are let go.
+#[derive(Deserialize)]
+pub(super) struct Brief<'a> {
+    #[serde(borrow)]
+    metadata: BriefMetadata<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BriefMetadata<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow, default)]
+    owner_references: Vec<BriefOwner<'a>>,
+}
+
+#[derive(Deserialize)]
+struct BriefOwner<'a> {
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+    #[serde(default)]
+    controller: Option<bool>,
+}
+
+impl Brief<'_> {
+    pub(super) fn key(&self) -> ObjectKey {
+        ObjectKey::new(&*self.metadata.namespace, &*self.metadata.name)
+    }
+
+    /// The uids of the owners, and whether one of them is the controller.
+    pub(super) fn owners(&self) -> (impl Iterator<Item = &str>, bool) {
+        let owners = &self.metadata.owner_references;
+        let controlled = owners.iter().any(|owner| owner.controller == Some(true));
+        (owners.iter().map(|owner| &*owner.uid), controlled)
+    }
+}
+
 /// As much of an object as has to be right for it to be named.
 #[derive(Deserialize)]
 struct Named {
@@ -106,13 +153,18 @@ struct Named {
 }
 
 /// The object, or at least which it is.
-fn read<K: Object>(cache: &Cache<K>, text: &RawValue) -> Result<K, Box<ObjectMeta>> {
-    let wanted = without_managed_fields(text.get());
-    serde_json::from_str(&wanted).map_err(|error| unreadable(cache.path(), text, &error))
+pub(super) fn read<K: Object>(path: &str, text: &[u8]) -> Result<K, Box<ObjectMeta>> {
+    decode(text).map_err(|error| unreadable(path, text, &error))
 }
 
-fn unreadable(path: &str, text: &RawValue, error: &serde_json::Error) -> Box<ObjectMeta> {
-    let named = serde_json::from_str::<Named>(text.get());
+/// The object that a text means.
+fn decode<K: Object>(text: &[u8]) -> Result<K, serde_json::Error> {
+    let text = std::str::from_utf8(text).map_err(serde::de::Error::custom)?;
+    serde_json::from_str(&without_managed_fields(text))
+}
+
+fn unreadable(path: &str, text: &[u8], error: &serde_json::Error) -> Box<ObjectMeta> {
+    let named = serde_json::from_slice::<Named>(text);
     let metadata = named.map(|named| named.metadata).unwrap_or_default();
     let object = key(&metadata);
     tracing::warn!(kind = path, %object, "left out: {error}");

@@ -3,53 +3,102 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::Change;
+use super::held::Held;
+use super::sink::Brief;
 use crate::{Object, ObjectKey, controller_of, key_of};
 
 /// No uid is empty, so this entry of the owner index is free for objects without a controller.
 const NO_CONTROLLER: &str = "";
 
 pub(super) struct State<K> {
-    pub(super) objects: BTreeMap<ObjectKey, Arc<K>>,
-    pub(super) by_owner: BTreeMap<String, BTreeSet<ObjectKey>>,
-    pub(super) subscribers: Vec<mpsc::UnboundedSender<Change<K>>>,
+    objects: BTreeMap<ObjectKey, Held<K>>,
+    /// Owner and dependent.
+    by_owner: BTreeSet<(Arc<str>, ObjectKey)>,
+    subscribers: Vec<mpsc::UnboundedSender<Change<K>>>,
 }
 
 impl<K> Default for State<K> {
     fn default() -> Self {
         Self {
             objects: BTreeMap::new(),
-            by_owner: BTreeMap::new(),
+            by_owner: BTreeSet::new(),
             subscribers: Vec::new(),
         }
     }
 }
 
 impl<K: Object> State<K> {
-    pub(super) fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &Arc<K>> {
+    pub(super) fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
+        self.objects.get(key)?.object()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.objects.keys()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = Arc<K>> {
+        self.objects.values().filter_map(Held::object)
+    }
+
+    pub(super) fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = Arc<K>> {
         self.objects
             .range(ObjectKey::new(namespace, "")..)
             .take_while(move |(key, _)| &*key.namespace == namespace)
-            .map(|(_, object)| object)
+            .filter_map(|(_, held)| held.object())
+    }
+
+    /// The objects that name an owner in any reference.
+    pub(super) fn owned_by(&self, uid: &str) -> impl Iterator<Item = Arc<K>> {
+        self.owned(uid, "").filter_map(|key| self.get(key))
     }
 
     /// The objects of one namespace that no controller owns.
-    pub(super) fn orphans(&self, namespace: &str) -> impl Iterator<Item = &Arc<K>> {
-        self.by_owner
-            .get(NO_CONTROLLER)
-            .into_iter()
-            .flat_map(move |keys| keys.range(ObjectKey::new(namespace, "")..))
+    pub(super) fn orphans(&self, namespace: &str) -> impl Iterator<Item = Arc<K>> {
+        self.owned(NO_CONTROLLER, namespace)
             .take_while(move |key| &*key.namespace == namespace)
-            .filter_map(|key| self.objects.get(key))
+            .filter_map(|key| self.get(key))
     }
 
-    pub(super) fn apply(&mut self, mut object: K) {
+    fn owned(&self, uid: &str, namespace: &str) -> impl Iterator<Item = &ObjectKey> {
+        let from = (Arc::<str>::from(uid), ObjectKey::new(namespace, ""));
+        let owner = from.0.clone();
+        self.by_owner
+            .range(from..)
+            .take_while(move |(of, _)| *of == owner)
+            .map(|(_, key)| key)
+    }
+
+    /// Everything that is there, and then every change.
+    pub(super) fn subscribe(&mut self) -> mpsc::UnboundedReceiver<Change<K>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for object in self.all() {
+            let before = None;
+            let _ = sender.send(Change::Applied { before, object });
+        }
+        self.subscribers.push(sender);
+        receiver
+    }
+
+    /// Lets go of decoded objects that nobody asked for lately. True where some are left.
+    pub(super) fn cool(&self) -> bool {
+        self.objects
+            .values()
+            .fold(false, |left, held| held.cool() || left)
+    }
+
+    pub(super) fn apply(&mut self, text: Bytes, mut object: K) {
         // A third of an object's size, and no controller's business.
         object.meta_mut().managed_fields = None;
         let key = key_of(&object);
-        let before = self.objects.get(&key).cloned();
+        let before = self.get(&key);
         let same = |one: &K, other: &K| {
             one.meta().resource_version.is_some()
                 && one.meta().resource_version == other.meta().resource_version
@@ -62,48 +111,59 @@ impl<K: Object> State<K> {
             self.unindex(&key, before);
         }
         for owner in owners(&object) {
-            self.by_owner
-                .entry(owner.to_owned())
-                .or_default()
-                .insert(key.clone());
+            let owner = self.known_owner(owner);
+            self.by_owner.insert((owner, key.clone()));
         }
         let object = Arc::new(object);
-        self.objects.insert(key, object.clone());
+        self.objects.insert(key, Held::new(text, object.clone()));
         self.tell(&Change::Applied { before, object });
     }
 
-    pub(super) fn remove(&mut self, key: &ObjectKey) {
-        if let Some(object) = self.objects.remove(key) {
-            self.unindex(key, &object);
-            self.tell(&Change::Removed(object));
+    /// Takes in an object that is new and that nobody waits for, without decoding it.
+    pub(super) fn take_cold(&mut self, text: &Bytes, brief: &Brief<'_>) -> Option<ObjectKey> {
+        let key = brief.key();
+        if !self.subscribers.is_empty() || self.objects.contains_key(&key) {
+            return None;
+        }
+        let (owners, controlled) = brief.owners();
+        for owner in owners.chain((!controlled).then_some(NO_CONTROLLER)) {
+            let owner = self.known_owner(owner);
+            self.by_owner.insert((owner, key.clone()));
+        }
+        self.objects.insert(key.clone(), Held::cold(text.clone()));
+        Some(key)
+    }
+
+    /// One piece of memory serves for the uid of an owner, however many it owns.
+    fn known_owner(&self, uid: &str) -> Arc<str> {
+        let from = (Arc::<str>::from(uid), ObjectKey::new("", ""));
+        let next = self.by_owner.range(&from..).next();
+        match next {
+            Some((known, _)) if **known == *uid => known.clone(),
+            _ => from.0,
         }
     }
 
-    /// Makes the map equal to a fresh list, telling subscribers the differences in key order.
-    pub(super) fn replace(&mut self, objects: Vec<K>) {
-        let listed: BTreeSet<ObjectKey> = objects.iter().map(key_of).collect();
-        let gone: Vec<ObjectKey> = self
-            .objects
-            .keys()
-            .filter(|key| !listed.contains(*key))
-            .cloned()
-            .collect();
+    pub(super) fn remove(&mut self, key: &ObjectKey) {
+        let Some(object) = self.objects.remove(key).and_then(|held| held.object()) else {
+            return;
+        };
+        self.unindex(key, &object);
+        self.tell(&Change::Removed(object));
+    }
+
+    /// Keeps only these, telling subscribers of the others in key order.
+    pub(super) fn retain(&mut self, kept: &BTreeSet<ObjectKey>) {
+        let gone = |key: &&ObjectKey| !kept.contains(*key);
+        let gone: Vec<ObjectKey> = self.keys().filter(gone).cloned().collect();
         for key in &gone {
             self.remove(key);
-        }
-        for object in objects {
-            self.apply(object);
         }
     }
 
     fn unindex(&mut self, key: &ObjectKey, object: &K) {
         for owner in owners(object) {
-            if let Some(keys) = self.by_owner.get_mut(owner) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.by_owner.remove(owner);
-                }
-            }
+            self.by_owner.remove(&(owner.into(), key.clone()));
         }
     }
 
@@ -144,28 +204,32 @@ mod tests {
         .unwrap()
     }
 
-    fn names<'a>(objects: impl Iterator<Item = &'a Arc<ConfigMap>>) -> Vec<String> {
-        objects
-            .map(|object| key_of(&**object).to_string())
-            .collect()
+    fn apply(state: &mut State<ConfigMap>, object: &ConfigMap) {
+        let text = serde_json::to_vec(object).unwrap();
+        state.apply(text.into(), object.clone());
+    }
+
+    fn names(objects: impl Iterator<Item = Arc<ConfigMap>>) -> Vec<String> {
+        objects.map(|object| key_of(&*object).to_string()).collect()
     }
 
     #[test]
     fn namespaces_do_not_leak_into_each_other() {
         let mut state = State::default();
         for (namespace, name) in [("b", "1"), ("a", "2"), ("ab", "3"), ("a", "1")] {
-            state.apply(object(namespace, name, 1, None));
+            apply(&mut state, &object(namespace, name, 1, None));
         }
         assert_eq!(names(state.in_namespace("a")), ["a/1", "a/2"]);
-        assert_eq!(names(state.objects.values()), ["a/1", "a/2", "ab/3", "b/1"]);
+        assert_eq!(names(state.all()), ["a/1", "a/2", "ab/3", "b/1"]);
     }
 
     #[test]
     fn the_owner_index_follows_changes() {
         let mut state = State::default();
-        state.apply(object("a", "1", 1, Some("x")));
-        state.apply(object("a", "1", 2, Some("y")));
-        assert_eq!(state.by_owner.keys().collect::<Vec<_>>(), ["", "y"]);
+        apply(&mut state, &object("a", "1", 1, Some("x")));
+        apply(&mut state, &object("a", "1", 2, Some("y")));
+        assert_eq!(names(state.owned_by("x")), [""; 0]);
+        assert_eq!(names(state.owned_by("y")), ["a/1"]);
         assert_eq!(
             names(state.orphans("a")),
             ["a/1"],
@@ -179,10 +243,14 @@ mod tests {
     #[test]
     fn a_fresh_list_tells_only_the_differences() {
         let mut state = State::default();
-        state.replace(vec![object("a", "1", 1, None), object("a", "2", 2, None)]);
-        let (sender, mut receiver) = mpsc::unbounded_channel();
-        state.subscribers.push(sender);
-        state.replace(vec![object("a", "1", 1, None), object("a", "3", 4, None)]);
+        apply(&mut state, &object("a", "1", 1, None));
+        apply(&mut state, &object("a", "2", 2, None));
+        let mut receiver = state.subscribe();
+        while receiver.try_recv().is_ok() {}
+        for listed in [object("a", "1", 1, None), object("a", "3", 4, None)] {
+            apply(&mut state, &listed);
+        }
+        state.retain(&["1", "3"].map(|name| ObjectKey::new("a", name)).into());
         let mut heard = Vec::new();
         while let Ok(change) = receiver.try_recv() {
             let sign = if matches!(change, Change::Removed(_)) {
@@ -192,6 +260,22 @@ mod tests {
             };
             heard.push(format!("{sign}{}", key_of(&**change.object())));
         }
-        assert_eq!(heard, ["-a/2", "+a/3"]);
+        assert_eq!(heard, ["+a/3", "-a/2"]);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_let_go_and_comes_back() {
+        let mut state = State::default();
+        let one = object("a", "1", 1, Some("x"));
+        apply(&mut state, &one);
+        apply(&mut state, &object("a", "2", 1, None));
+        let first = ObjectKey::new("a", "1");
+        assert!(state.cool(), "both were just decoded");
+        let held = Arc::downgrade(&state.get(&first).unwrap());
+        assert!(state.cool(), "one was asked for");
+        assert!(held.upgrade().is_some());
+        assert!(!state.cool());
+        assert!(held.upgrade().is_none());
+        assert_eq!(*state.get(&first).unwrap(), one);
     }
 }
