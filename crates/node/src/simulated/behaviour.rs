@@ -1,6 +1,7 @@
 //! How a simulated pod behaves: the node's defaults, overridden by annotations of the pod.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -147,16 +148,18 @@ impl fmt::Display for Problem {
 
 impl Behaviour {
     /// The behaviour of a pod: these defaults with its annotations.
-    pub fn of(&self, pod: &Pod) -> Result<Self, Invalid> {
+    pub fn of(self: &Arc<Self>, pod: &Pod) -> Result<Arc<Self>, Invalid> {
         let mut behaviour = self.clone();
         let annotations = pod.metadata.annotations.iter().flatten();
         let ours = annotations.filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?, value)));
         for (name, value) in ours {
-            behaviour.set(name, value).map_err(|problem| Invalid {
-                name: name.to_owned(),
-                value: value.clone(),
-                problem,
-            })?;
+            Arc::make_mut(&mut behaviour)
+                .set(name, value)
+                .map_err(|problem| Invalid {
+                    name: name.to_owned(),
+                    value: value.clone(),
+                    problem,
+                })?;
         }
         Ok(behaviour)
     }
@@ -239,7 +242,7 @@ mod tests {
             ("never-ready", "true"),
             ("pull-delay", "1s-2500ms"),
         ]);
-        let behaviour = defaults.of(&annotated).unwrap();
+        let behaviour = Arc::new(defaults).of(&annotated).unwrap();
         assert_eq!(behaviour.start, Delay::exactly(Duration::from_secs(1)));
         assert_eq!(behaviour.readiness, Readiness::Never);
         let crash = behaviour.crash.unwrap();
@@ -253,7 +256,7 @@ mod tests {
     #[test]
     fn a_bad_annotation_is_named_with_what_would_be_right() {
         let problem = |name, value| {
-            Behaviour::default()
+            Arc::new(Behaviour::default())
                 .of(&pod(&[(name, value)]))
                 .unwrap_err()
                 .to_string()

@@ -44,7 +44,7 @@ pub(super) struct Fleet {
     /// Numbers the timers, so that those of one moment go off in the order in which they were set.
     sequence: u64,
     effects: VecDeque<Effect>,
-    behaviour: Behaviour,
+    behaviour: Arc<Behaviour>,
     random: Random,
 }
 
@@ -60,7 +60,12 @@ pub(super) struct Node {
 }
 
 struct Entry {
-    pod: Arc<Pod>,
+    uid: String,
+    node: String,
+    /// The pod, while something is to happen to it. Most pods of a large cluster just run.
+    pod: Option<Arc<Pod>>,
+    /// Whether its containers have ended for good.
+    ended: bool,
     simulation: Simulation,
     timer: Option<(Timestamp, u64)>,
     writing: Writing,
@@ -103,7 +108,7 @@ impl Node {
     fn take_in(
         &mut self,
         pod: &Pod,
-        behaviour: &Behaviour,
+        behaviour: &Arc<Behaviour>,
         (random, now): (&Random, Timestamp),
     ) -> Simulation {
         self.pods += 1;
@@ -136,7 +141,7 @@ impl Fleet {
             timers: BTreeSet::new(),
             sequence: 0,
             effects: VecDeque::new(),
-            behaviour,
+            behaviour: Arc::new(behaviour),
             random,
         }
     }
@@ -162,7 +167,9 @@ impl Fleet {
         };
         let key = key_of(&**pod);
         match self.pods.get_mut(&key) {
-            Some(entry) if entry.pod.metadata.uid == pod.metadata.uid => entry.pod = pod.clone(),
+            Some(entry) if entry.uid == uid(pod) => {
+                (entry.pod, entry.ended) = (Some(pod.clone()), has_ended(pod));
+            }
             Some(_) => {
                 self.removed_key(&key);
                 self.arrived(name, key.clone(), pod, now);
@@ -178,7 +185,7 @@ impl Fleet {
         if self
             .pods
             .get(&key)
-            .is_some_and(|entry| entry.pod.metadata.uid == pod.metadata.uid)
+            .is_some_and(|entry| entry.uid == uid(pod))
         {
             self.removed_key(&key);
         }
@@ -191,7 +198,7 @@ impl Fleet {
         if let Some((due, sequence)) = entry.timer {
             self.timers.remove(&(due, sequence, key.clone()));
         }
-        if let Some(node) = node_name(&entry.pod).and_then(|name| self.nodes.get_mut(name)) {
+        if let Some(node) = self.nodes.get_mut(&entry.node) {
             node.pods -= 1;
             node.ports.remove(key);
             if let Some(address) = entry.simulation.address() {
@@ -200,13 +207,13 @@ impl Fleet {
         }
     }
 
-    fn arrived(&mut self, node: &str, key: ObjectKey, pod: &Arc<Pod>, now: Timestamp) {
-        let Some(node) = self.nodes.get_mut(node) else {
+    fn arrived(&mut self, name: &str, key: ObjectKey, pod: &Arc<Pod>, now: Timestamp) {
+        let Some(node) = self.nodes.get_mut(name) else {
             return;
         };
         let arrival = (&self.random, now);
         let pods = &self.pods;
-        let ended = |key: &ObjectKey| pods.get(key).is_none_or(|entry| has_ended(&entry.pod));
+        let ended = |key: &ObjectKey| pods.get(key).is_none_or(|entry| entry.ended);
         let mut simulation = match node.reserve(&key, pod, ended) {
             Ok(()) => node.take_in(pod, &self.behaviour, arrival),
             Err(refusal) => {
@@ -217,7 +224,10 @@ impl Fleet {
         };
         let resumed = simulation.resume(pod, &self.random);
         let mut entry = Entry {
-            pod: pod.clone(),
+            uid: uid(pod).to_owned(),
+            node: name.to_owned(),
+            pod: Some(pod.clone()),
+            ended: has_ended(pod),
             simulation,
             timer: None,
             writing: Writing::Idle,
@@ -268,7 +278,7 @@ impl Fleet {
         let Some(entry) = self.pods.get_mut(&key) else {
             return;
         };
-        if entry.pod.metadata.uid != pod.metadata.uid {
+        if entry.uid != uid(pod) {
             return;
         }
         let stale = entry.writing == Writing::Stale;
@@ -289,6 +299,7 @@ impl Fleet {
                 now,
             );
         }
+        entry.rest();
     }
 
     /// Brings one pod up to now and sets its timer.
@@ -296,13 +307,17 @@ impl Fleet {
         let Some(entry) = self.pods.get_mut(key) else {
             return;
         };
-        if is_terminating(&*entry.pod) {
-            entry.simulation.stop(&entry.pod, &self.random, now);
+        let Some(pod) = entry.pod.clone() else {
+            return;
+        };
+        if is_terminating(&*pod) {
+            entry.simulation.stop(&pod, &self.random, now);
         }
-        let turn = entry.simulation.advance(&entry.pod, &self.random, now);
+        let turn = entry.simulation.advance(&pod, &self.random, now);
         let due = entry.simulation.due().filter(|due| *due > now);
         Self::write(&mut self.effects, entry, turn, now);
         if entry.timer.map(|(due, _)| due) == due {
+            entry.rest();
             return;
         }
         if let Some((due, sequence)) = entry.timer.take() {
@@ -313,9 +328,13 @@ impl Fleet {
             entry.timer = Some((due, self.sequence));
             self.timers.insert((due, self.sequence, key.clone()));
         }
+        entry.rest();
     }
 
     fn write(effects: &mut VecDeque<Effect>, entry: &mut Entry, turn: Turn, now: Timestamp) {
+        let Some(pod) = entry.pod.clone() else {
+            return;
+        };
         match (turn.status, entry.writing) {
             (Write::Nothing, _) => return,
             (_, Writing::Busy | Writing::Stale) => {
@@ -323,23 +342,33 @@ impl Fleet {
                 return;
             }
             (Write::Status, Writing::Idle) => {
-                let status = pod_status(&entry.pod, &entry.simulation.view(&entry.pod), now);
-                effects.push_back(Effect::Status(
-                    entry.pod.clone(),
-                    Box::new(status),
-                    turn.notices,
-                ));
+                let status = pod_status(&pod, &entry.simulation.view(&pod), now);
+                effects.push_back(Effect::Status(pod, Box::new(status), turn.notices));
             }
             (Write::Deletion, Writing::Idle) => {
-                effects.push_back(Effect::Delete(entry.pod.clone()));
+                effects.push_back(Effect::Delete(pod));
             }
         }
         entry.writing = Writing::Busy;
     }
 }
 
+impl Entry {
+    /// Lets go of the pod where nothing will happen to it before it changes.
+    fn rest(&mut self) {
+        if self.writing == Writing::Idle && self.timer.is_none() {
+            self.pod = None;
+        }
+    }
+}
+
 fn is_deleting(entry: &Entry, now: Timestamp) -> bool {
-    is_terminating(&*entry.pod) && entry.simulation.due().is_some_and(|due| due <= now)
+    entry.pod.as_deref().is_some_and(is_terminating)
+        && entry.simulation.due().is_some_and(|due| due <= now)
+}
+
+fn uid(pod: &Pod) -> &str {
+    pod.metadata.uid.as_deref().unwrap_or_default()
 }
 
 fn has_ended(pod: &Pod) -> bool {

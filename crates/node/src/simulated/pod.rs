@@ -7,6 +7,7 @@
 //! ```
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ const PULL_RETRY: Duration = Duration::from_secs(10);
 /// A pod that only pretends.
 #[derive(Debug)]
 pub(super) struct Simulation {
-    pub(super) behaviour: Behaviour,
+    pub(super) behaviour: Arc<Behaviour>,
     pub(super) address: Option<IpAddr>,
     pub(super) host: IpAddr,
     pub(super) arrived: Timestamp,
@@ -88,7 +89,7 @@ impl Simulation {
     /// A pod that arrives now.
     pub(super) fn new(
         pod: &Pod,
-        defaults: &Behaviour,
+        defaults: &Arc<Behaviour>,
         address: Option<IpAddr>,
         host: IpAddr,
         (random, now): (&Random, Timestamp),
@@ -126,7 +127,7 @@ impl Simulation {
     /// A pod that the node turns away.
     pub(super) fn rejected(host: IpAddr, reason: &str, message: String, now: Timestamp) -> Self {
         Self {
-            behaviour: Behaviour::default(),
+            behaviour: Arc::default(),
             address: None,
             host,
             arrived: now,
