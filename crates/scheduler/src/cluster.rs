@@ -13,6 +13,7 @@ mod census;
 mod domains;
 mod host;
 mod order;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(crate) use self::domains::{Domains, NOWHERE};
 pub(crate) use self::host::{Host, NodeChange};
 use self::order::Order;
 pub(crate) use self::order::enough;
+use self::templates::Templates;
 use crate::pod::{Demand, Wish};
 use crate::query::{Labels, PodQuery};
 
@@ -44,6 +46,7 @@ pub(crate) struct Cluster {
     order: Order,
     /// Pods on nodes that are not (or no longer) known keep their entry here.
     placed: BTreeMap<ObjectKey, Placed>,
+    templates: Templates,
     census: Census,
     wishes: BTreeMap<Arc<Wish>, Vec<i64>>,
     domains: Index,
@@ -180,6 +183,7 @@ impl Cluster {
             return;
         }
         self.remove(key);
+        let demand = &self.templates.share(demand);
         let slot = self.slot(node);
         let node = slot
             .and_then(|slot| Some(self.host(slot)?.name.clone()))

@@ -4,6 +4,7 @@ mod affinity;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,16 +23,31 @@ pub(crate) type HostPort = (String, String, i32);
 /// A pod, as the scheduler sees it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Demand {
-    pub(crate) namespace: String,
     pub(crate) name: String,
     pub(crate) uid: String,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) priority: i32,
-    pub(crate) preemption: Preemption,
     /// Whether the pod is on its way out.
     pub(crate) leaving: bool,
     /// When the pod's node took it up.
     pub(crate) started: Option<Timestamp>,
+    /// What it has in common with others of its template.
+    pub(crate) template: Arc<Template>,
+}
+
+impl Deref for Demand {
+    type Target = Template;
+
+    fn deref(&self) -> &Template {
+        &self.template
+    }
+}
+
+/// What pods demand that were made alike. Those that have a place share one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Template {
+    pub(crate) namespace: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) priority: i32,
+    pub(crate) preemption: Preemption,
     pub(crate) requests: Amounts,
     /// Processor and memory as nodes are compared by them: containers that request nothing count
     /// for something, so that those spread too.
@@ -61,6 +77,19 @@ pub(crate) enum Preemption {
 
 impl Demand {
     pub(crate) fn of(pod: &Pod) -> Self {
+        let status = pod.status.as_ref();
+        Self {
+            name: pod.metadata.name.clone().unwrap_or_default(),
+            uid: pod.metadata.uid.clone().unwrap_or_default(),
+            leaving: pod.metadata.deletion_timestamp.is_some(),
+            started: status.and_then(|status| Some(status.start_time.as_ref()?.0)),
+            template: Arc::new(Template::of(pod)),
+        }
+    }
+}
+
+impl Template {
+    fn of(pod: &Pod) -> Self {
         let nothing = PodSpec::default();
         let spec = pod.spec.as_ref().unwrap_or(&nothing);
         let namespace = pod.metadata.namespace.clone().unwrap_or_default();
@@ -73,17 +102,12 @@ impl Demand {
         );
         let (between, wishes) = affinity::read(terms, &namespace, &labels);
         let spread = spec.topology_spread_constraints.iter().flatten();
-        let status = pod.status.as_ref();
         Self {
-            name: pod.metadata.name.clone().unwrap_or_default(),
-            uid: pod.metadata.uid.clone().unwrap_or_default(),
             priority: spec.priority.unwrap_or(0),
             preemption: match spec.preemption_policy.as_deref() {
                 Some("Never") => Preemption::Never,
                 _ => Preemption::LowerPriority,
             },
-            leaving: pod.metadata.deletion_timestamp.is_some(),
-            started: status.and_then(|status| Some(status.start_time.as_ref()?.0)),
             requests: requests::requests(spec),
             weighed: requests::weighed(spec),
             ports: ports(spec),

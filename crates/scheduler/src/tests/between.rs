@@ -214,7 +214,7 @@ fn preferences_draw_and_push() {
 #[test]
 fn namespaces_are_the_own_one_the_named_and_the_selected() {
     let mut foreign = Demand::of(&pod("db", "db", json!({})));
-    foreign.namespace = "data".into();
+    Arc::make_mut(&mut foreign.template).namespace = "data".into();
     let mut nodes = three();
     let labels = [("team".to_owned(), "storage".to_owned())].into();
     nodes.set_namespace("data", Some(labels));

@@ -144,7 +144,7 @@ fn pods_on_their_way_out_and_of_other_namespaces_do_not_count() {
     leaving.leaving = true;
     nodes.place(&key("leaving"), "a1", &Arc::new(leaving));
     let mut foreign = demand(json!({}));
-    foreign.namespace = "other".into();
+    Arc::make_mut(&mut foreign.template).namespace = "other".into();
     nodes.place(&ObjectKey::new("other", "web"), "a1", &Arc::new(foreign));
     nodes.place(
         &key("big"),
