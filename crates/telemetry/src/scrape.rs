@@ -13,7 +13,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior};
 
-pub use pods::{PodTarget, pod_targets};
+pub use pods::{PodTarget, pod_target};
 
 use crate::Telemetry;
 use crate::exposition::{self, Page};

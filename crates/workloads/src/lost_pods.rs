@@ -1,7 +1,7 @@
 //! Pods that nobody will ever end: on a node that is gone or out of service, or terminating without a
 //! node; and ended pods that are too many.
 //!
-//! Flow: every [`PERIOD`] look at all pods; one whose node has been missing for [`PATIENCE`] is
+//! Flow: every [`PERIOD`] look at the nodes that pods name; a pod whose node has been missing for [`PATIENCE`] is
 //! removed at once, without grace; of ended pods the newest [`KEPT`] stay. Guarantees: a node that is only late (a restart) loses nothing;
 //! before a pod is removed the server itself says that its node does not exist.
 
@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{DeleteParams, Patch};
-use seatrial_controller::{Chain, Context, ObjectKey, key_of, write};
+use seatrial_controller::{Chain, Change, Context, ObjectKey, key_of, write};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::pod;
 use crate::taint;
@@ -35,25 +36,86 @@ const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 pub async fn run(ctx: Context) {
     let ctx = ctx.named(NAME);
     let (pods, nodes) = (ctx.cache::<Pod>().await, ctx.cache::<Node>().await);
+    let mut changes = pods.subscribe();
+    let mut census = Census::default();
     let mut missing: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let mut next = Instant::now() + PERIOD;
     loop {
-        tokio::time::sleep(PERIOD).await;
-        let known: BTreeSet<String> = nodes
-            .all()
-            .iter()
-            .filter_map(|node| node.metadata.name.clone())
-            .collect();
-        let pods = pods.all();
-        let gone = overdue(&pods, &known, &mut missing, ctx.clock.now());
-        let gone = confirmed(gone, &ctx).await;
-        let stopped = out_of_service(&nodes.all());
-        let lost = pods
-            .iter()
-            .filter(|pod| is_lost(pod, &gone) || is_stuck(pod, &stopped));
-        for pod in lost.chain(&surplus(&pods, KEPT)) {
-            if let Err(error) = remove(pod, &ctx).await {
-                tracing::warn!(pod = %key_of(&**pod), "remove a lost pod: {}", Chain(&error));
+        tokio::select! {
+            biased;
+            change = changes.recv() => match change {
+                Some(change) => census.take(&change),
+                None => return,
+            },
+            () = tokio::time::sleep_until(next) => {
+                next = Instant::now() + PERIOD;
+                let known = |node: &str| nodes.find("", node).is_some();
+                let gone = overdue(&census, known, &mut missing, ctx.clock.now());
+                let gone = confirmed(gone, &ctx).await;
+                let stopped = out_of_service(&nodes.all());
+                if census.asks_for_a_look(&gone, &stopped) {
+                    sweep(&pods.all(), &gone, &stopped, &ctx).await;
+                }
             }
+        }
+    }
+}
+
+/// Where pods are, counted as they change: no pod has to be looked at while all is well.
+#[derive(Default)]
+struct Census {
+    /// How many pods name a node.
+    placed: BTreeMap<String, usize>,
+    /// Pods on their way out that no node will see off.
+    unplaced: BTreeSet<ObjectKey>,
+    /// How many have ended.
+    ended: usize,
+}
+
+impl Census {
+    fn take(&mut self, change: &Change<Pod>) {
+        let (before, after) = match change {
+            Change::Applied { before, object } => (before.as_deref(), Some(&**object)),
+            Change::Removed(pod) => (Some(&**pod), None),
+        };
+        if let Some(node) = before.and_then(node_of)
+            && let Some(count) = self.placed.get_mut(node)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.placed.remove(node);
+            }
+        }
+        if let Some(node) = after.and_then(node_of) {
+            *self.placed.entry(node.to_owned()).or_default() += 1;
+        }
+        self.ended += usize::from(after.is_some_and(pod::is_finished));
+        self.ended -= usize::from(before.is_some_and(pod::is_finished));
+        let key = key_of(&**change.object());
+        if after.is_some_and(|pod| is_lost(pod, &BTreeSet::new())) {
+            self.unplaced.insert(key);
+        } else {
+            self.unplaced.remove(&key);
+        }
+    }
+
+    fn asks_for_a_look(&self, gone: &BTreeSet<String>, stopped: &BTreeSet<String>) -> bool {
+        !gone.is_empty() || !stopped.is_empty() || !self.unplaced.is_empty() || self.ended > KEPT
+    }
+}
+
+async fn sweep(
+    pods: &[Arc<Pod>],
+    gone: &BTreeSet<String>,
+    stopped: &BTreeSet<String>,
+    ctx: &Context,
+) {
+    let lost = pods
+        .iter()
+        .filter(|pod| is_lost(pod, gone) || is_stuck(pod, stopped));
+    for pod in lost.chain(&surplus(pods, KEPT)) {
+        if let Err(error) = remove(pod, ctx).await {
+            tracing::warn!(pod = %key_of(&**pod), "remove a lost pod: {}", Chain(&error));
         }
     }
 }
@@ -136,15 +198,14 @@ fn surplus(pods: &[Arc<Pod>], kept: usize) -> Vec<Arc<Pod>> {
 /// The nodes that pods are on and that have been missing for long enough. Pure but for `missing`,
 /// which remembers since when.
 fn overdue(
-    pods: &[Arc<Pod>],
-    known: &BTreeSet<String>,
+    census: &Census,
+    known: impl Fn(&str) -> bool,
     missing: &mut BTreeMap<String, Timestamp>,
     now: Timestamp,
 ) -> BTreeSet<String> {
-    let wanted: BTreeSet<&str> = pods.iter().filter_map(|pod| node_of(pod)).collect();
-    missing.retain(|node, _| wanted.contains(node.as_str()) && !known.contains(node));
-    for node in wanted.into_iter().filter(|node| !known.contains(*node)) {
-        missing.entry(node.to_owned()).or_insert(now);
+    missing.retain(|node, _| census.placed.contains_key(node) && !known(node));
+    for node in census.placed.keys().filter(|node| !known(node)) {
+        missing.entry(node.clone()).or_insert(now);
     }
     let overdue = missing
         .iter()
@@ -175,19 +236,26 @@ mod tests {
     fn a_node_is_given_time_to_come_back() {
         let pod: Pod =
             serde_json::from_value(json!({"spec": {"nodeName": "n1", "containers": []}})).unwrap();
-        let pods = [Arc::new(pod)];
-        let (nobody, mut missing) = (BTreeSet::new(), BTreeMap::new());
+        let mut census = Census::default();
+        let object = Arc::new(pod);
+        census.take(&Change::Applied {
+            before: None,
+            object: object.clone(),
+        });
+        let mut missing = BTreeMap::new();
         let at = |second| Timestamp::from_second(second).unwrap();
-        let mut look = |known: &BTreeSet<String>, second| {
-            !overdue(&pods, known, &mut missing, at(second)).is_empty()
+        let mut look = |known: &[&str], second| {
+            let known = |node: &str| known.contains(&node);
+            !overdue(&census, known, &mut missing, at(second)).is_empty()
         };
-        let back = BTreeSet::from(["n1".to_owned()]);
-        assert!(!look(&nobody, 0));
-        assert!(!look(&nobody, 20));
-        assert!(!look(&back, 30));
-        assert!(!look(&nobody, 40));
-        assert!(!look(&nobody, 79));
-        assert!(look(&nobody, 80));
+        assert!(!look(&[], 0));
+        assert!(!look(&[], 20));
+        assert!(!look(&["n1"], 30));
+        assert!(!look(&[], 40));
+        assert!(!look(&[], 79));
+        assert!(look(&[], 80));
+        census.take(&Change::Removed(object));
+        assert!(census.placed.is_empty());
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! What the scraper looks at: the gateway, and pods that ask for it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
-use seatrial_controller::Cache;
+use seatrial_controller::{Cache, Change, ObjectKey, key_of};
 use seatrial_network::fetch::fetch;
 use seatrial_network::{PodAddress, RequestLog};
 use seatrial_telemetry::Labels;
 use seatrial_telemetry::scrape::{
-    Conflicts, FetchError, PodTarget, Rendered, Source, Target, Targets as Port, pod_targets,
+    Conflicts, FetchError, PodTarget, Rendered, Source, Target, Targets as Port, pod_target,
 };
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Reach;
 
@@ -20,9 +22,47 @@ const LIMIT: Duration = Duration::from_secs(1);
 
 /// The gateway's own page, and annotated pods.
 pub(crate) struct Targets {
-    pub(crate) requests: Arc<RequestLog>,
-    pub(crate) pods: Cache<Pod>,
-    pub(crate) reach: Reach,
+    requests: Arc<RequestLog>,
+    pods: Mutex<Annotated>,
+    reach: Reach,
+}
+
+/// The pods that ask to be scraped. They are picked out as they change: to ask every pod each time
+/// would be most of what an idle cluster with many pods does.
+struct Annotated {
+    changes: UnboundedReceiver<Change<Pod>>,
+    known: BTreeMap<ObjectKey, PodTarget>,
+}
+
+impl Annotated {
+    fn newest(&mut self) -> Vec<PodTarget> {
+        while let Ok(change) = self.changes.try_recv() {
+            let key = key_of(&**change.object());
+            let target = match &change {
+                Change::Applied { object, .. } => pod_target(object),
+                Change::Removed(_) => None,
+            };
+            match target {
+                Some(target) => self.known.insert(key, target),
+                None => self.known.remove(&key),
+            };
+        }
+        self.known.values().cloned().collect()
+    }
+}
+
+impl Targets {
+    pub(crate) fn new(requests: Arc<RequestLog>, pods: &Cache<Pod>, reach: Reach) -> Self {
+        let pods = Annotated {
+            changes: pods.subscribe(),
+            known: BTreeMap::new(),
+        };
+        Self {
+            requests,
+            pods: Mutex::new(pods),
+            reach,
+        }
+    }
 }
 
 struct PodPage {
@@ -62,16 +102,19 @@ impl Port for Targets {
             conflicts: Conflicts::PageHolds,
             source: Arc::new(Rendered(move || log.render())),
         };
-        let pods = pod_targets(&self.pods.all())
-            .into_iter()
-            .map(|target| Target {
-                labels: target.labels.clone(),
-                conflicts: Conflicts::TargetHolds,
-                source: Arc::new(PodPage {
-                    target,
-                    reach: self.reach.clone(),
-                }),
-            });
+        let pods = self
+            .pods
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .newest();
+        let pods = pods.into_iter().map(|target| Target {
+            labels: target.labels.clone(),
+            conflicts: Conflicts::TargetHolds,
+            source: Arc::new(PodPage {
+                target,
+                reach: self.reach.clone(),
+            }),
+        });
         std::iter::once(gateway).chain(pods).collect()
     }
 }

@@ -42,11 +42,7 @@ pub(crate) fn start(
 
     let telemetry = Telemetry::new(parts.clock.clone(), Limits::default());
     let pods = parts.ctx.caches.of::<Pod>();
-    let targets = Targets {
-        requests: Arc::clone(&requests),
-        pods,
-        reach,
-    };
+    let targets = Targets::new(Arc::clone(&requests), &pods, reach);
     tasks.spawn(seatrial_telemetry::scrape::run(
         telemetry.clone(),
         Arc::new(targets),

@@ -1,7 +1,5 @@
 //! Which pods ask to be scraped, by the annotations that most charts use.
 
-use std::sync::Arc;
-
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::labels::Labels;
@@ -27,14 +25,10 @@ pub struct PodTarget {
     pub path: String,
 }
 
-/// The running pods with the annotation `prometheus.io/scrape: "true"`. The port is that of
-/// `prometheus.io/port`, else the first of the pod's container ports; the path is that of
+/// How to scrape a pod, where it runs and has the annotation `prometheus.io/scrape: "true"`. The port
+/// is that of `prometheus.io/port`, else the first of the pod's container ports; the path is that of
 /// `prometheus.io/path`, else `/metrics`. A pod with an unreadable or missing port is left out.
-pub fn pod_targets<'p>(pods: impl IntoIterator<Item = &'p Arc<Pod>>) -> Vec<PodTarget> {
-    pods.into_iter().filter_map(|pod| pod_target(pod)).collect()
-}
-
-fn pod_target(pod: &Pod) -> Option<PodTarget> {
+pub fn pod_target(pod: &Pod) -> Option<PodTarget> {
     let annotations = pod.metadata.annotations.as_ref()?;
     let annotation = |name: &str| annotations.get(&format!("prometheus.io/{name}"));
     let status = pod.status.as_ref()?;

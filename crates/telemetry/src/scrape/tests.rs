@@ -154,8 +154,9 @@ fn annotated_pods_are_targets() {
         pod(json!({"prometheus.io/scrape": "false"})),
         pod(json!({"prometheus.io/scrape": "true", "prometheus.io/port": "none"})),
     ];
-    let found: Vec<String> = pod_targets(&pods)
+    let found: Vec<String> = pods
         .iter()
+        .filter_map(|pod| pod_target(pod))
         .map(|target| {
             format!(
                 "{} {}:{}{}",
