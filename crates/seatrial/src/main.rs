@@ -44,7 +44,11 @@ fn main() -> ExitCode {
         _ => arguments::Arguments::parse(),
     };
     arguments.log();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(memory::give_back_now_and_then)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start: {error}");

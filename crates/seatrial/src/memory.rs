@@ -1,5 +1,8 @@
 //! Where memory comes from, and when it goes back.
 
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
 /// Objects are allocated by whoever serves a request and freed by whoever commits it; the system's
 /// allocator spends a quarter of a write's time on that. This one starts no thread.
 #[global_allocator]
@@ -28,4 +31,29 @@ pub(crate) fn give_back_soon() {
 pub(crate) fn give_back() {
     // SAFETY: it takes nothing that is in use, and may be called at any time by any thread.
     unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
+/// How often a thread that has nothing to do gives memory back at most.
+const RHYTHM: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// For a thread that is about to rest: what others freed of its memory goes back only by its own doing.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long memory lies idle is no business of the cluster's clock"
+)]
+pub(crate) fn give_back_now_and_then() {
+    let now = Instant::now();
+    LAST.with(|last| {
+        if last
+            .get()
+            .is_none_or(|last| now.duration_since(last) >= RHYTHM)
+        {
+            last.set(Some(now));
+            give_back();
+        }
+    });
 }
