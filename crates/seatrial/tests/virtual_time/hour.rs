@@ -91,7 +91,7 @@ async fn run(seed: u64) -> Hour {
 }
 
 /// Everything that `seatrial up` runs, but on simulated nodes and without sockets.
-fn start_parts(cluster: &Cluster, gateway: &Gateway) -> JoinSet<()> {
+pub(crate) fn start_parts(cluster: &Cluster, gateway: &Gateway) -> JoinSet<()> {
     let ctx = Context::with_identities(
         cluster.controllers(),
         cluster.clock.clone(),
