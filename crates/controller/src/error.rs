@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use kube::core::Status;
+
 /// What to do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -44,7 +46,8 @@ impl Classify for std::convert::Infallible {
 
 /// Prints an error with all its sources: `bind pod: create binding: connection refused`.
 ///
-/// A source whose text its parent already ends with is left out, since some libraries repeat it.
+/// A source whose text its parent already ends with is left out, since some libraries repeat it. Of a
+/// refusal by the server its own words are shown, which name the object.
 ///
 /// ```
 /// use seatrial_controller::Chain;
@@ -55,17 +58,65 @@ pub struct Chain<'a>(pub &'a (dyn Error + 'a));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(words) = refusal(self.0) {
+            return formatter.write_str(words);
+        }
         let mut said = self.0.to_string();
         formatter.write_str(&said)?;
         let mut next = self.0.source();
         while let Some(error) = next {
+            next = error.source();
+            if let Some(words) = refusal(error) {
+                return write!(formatter, ": {words}");
+            }
+            // A refusal names the object by itself.
+            if next.is_some_and(|source| refusal(source).is_some()) {
+                continue;
+            }
             let text = error.to_string();
             if !said.contains(&text) {
                 write!(formatter, ": {text}")?;
                 said = text;
             }
-            next = error.source();
         }
         Ok(())
+    }
+}
+
+/// The server's own words, where an error is its refusal: that error's text would show how the client
+/// represents them.
+fn refusal<'a>(error: &'a (dyn Error + 'a)) -> Option<&'a str> {
+    let source = error.source()?;
+    let status = source
+        .downcast_ref::<Status>()
+        .or_else(|| source.downcast_ref::<Box<Status>>().map(|status| &**status))?;
+    (!status.message.is_empty()).then_some(status.message.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Failed {
+        #[error("Error creating")]
+        Create(#[source] Box<Failed>),
+        #[error("create pods default/a")]
+        Ask(#[source] kube::Error),
+    }
+
+    #[test]
+    fn of_a_refusal_the_servers_words_are_shown() {
+        let words = r#"pods "a" is forbidden: exceeded quota"#;
+        let refused =
+            || kube::Error::Api(Box::new(Status::failure(words, "Forbidden").with_code(403)));
+        assert_eq!(Chain(&refused()).to_string(), words);
+        let one = Failed::Ask(refused());
+        assert_eq!(
+            Chain(&one).to_string(),
+            format!("create pods default/a: {words}")
+        );
+        let two = Failed::Create(Box::new(one));
+        assert_eq!(Chain(&two).to_string(), format!("Error creating: {words}"));
     }
 }
