@@ -83,20 +83,20 @@ pub(super) fn failed(
         .status
         .as_ref()
         .and_then(|status| status.conditions.as_ref());
-    let since = before
-        .into_iter()
-        .flatten()
-        .find(|condition| condition.type_ == FAILURE && condition.status == "True")
-        .and_then(|condition| condition.last_transition_time.clone());
-    status
-        .conditions
-        .get_or_insert_default()
-        .push(ReplicaSetCondition {
-            type_: FAILURE.to_owned(),
-            status: "True".to_owned(),
-            reason: Some(error.reason().to_owned()),
-            message: Some(Chain(error).to_string()),
-            last_transition_time: Some(since.unwrap_or(Time(now))),
-        });
+    // As upstream, the first failure stays until it is over: each names another pod, and to tell every one
+    // would be a change that leads to the next attempt at once.
+    let known = before.into_iter().flatten().find(|condition| {
+        condition.type_ == FAILURE
+            && condition.status == "True"
+            && condition.reason.as_deref() == Some(error.reason())
+    });
+    let condition = known.cloned().unwrap_or_else(|| ReplicaSetCondition {
+        type_: FAILURE.to_owned(),
+        status: "True".to_owned(),
+        reason: Some(error.reason().to_owned()),
+        message: Some(Chain(error).to_string()),
+        last_transition_time: Some(Time(now)),
+    });
+    status.conditions.get_or_insert_default().push(condition);
     serde_json::to_value(status).ok()
 }

@@ -168,6 +168,11 @@ fn a_failure_is_reported_beside_what_works() {
     object.status = serde_json::from_value(first.clone()).unwrap();
     let again = failed(&object, &world, &super::Error::NoSpec, at(30)).unwrap();
     assert_eq!(again, first, "the same failure writes nothing new");
+    let mut other = first;
+    other["conditions"][0]["message"] = "it names another pod".into();
+    object.status = serde_json::from_value(other.clone()).unwrap();
+    let again = failed(&object, &world, &super::Error::NoSpec, at(30)).unwrap();
+    assert_eq!(again, other, "nor does the next of its kind");
     let (recovered, _) = status(&object, &world, at(40));
     assert_eq!(recovered.conditions, None);
 }
