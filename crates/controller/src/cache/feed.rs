@@ -131,7 +131,8 @@ async fn follow(
                 *position = Some(from);
                 events
             }
-            Err(Error::NoStreams) => {
+            // Some that do not know the parameter watch as always, and never say that the beginning is over.
+            Err(Error::NoStreams | Error::Silent) => {
                 let from = position.insert(list(client, cache).await?);
                 watch(client, cache, &WatchParams::default(), from).await?
             }
