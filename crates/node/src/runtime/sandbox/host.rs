@@ -3,7 +3,7 @@
 //! ```text
 //!   skeleton/   etc (a selection, generated users), tmp, var, bin -> usr/bin, usr/local/bin/python3 -> …
 //!   /usr …      the machine's, by overlay: an image's files lie above, nothing is written below
-//!   /opt/languages/python-3 …        where the machine's python3 or git lives outside /usr
+//!   /opt/languages/python-3 …  where the machine's python3 or git lives outside /usr
 //! ```
 
 use std::fs;
