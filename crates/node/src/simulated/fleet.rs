@@ -234,13 +234,14 @@ impl Fleet {
         };
         let waits = entry.simulation.due().is_none_or(|due| due > now);
         if waits && !resumed && !is_terminating(&**pod) {
+            let notices = entry.simulation.refusal().into_iter().collect();
             // Whatever takes time is seen as `ContainerCreating` (or as refused) meanwhile.
             Self::write(
                 &mut self.effects,
                 &mut entry,
                 Turn {
                     status: Write::Status,
-                    notices: Vec::new(),
+                    notices,
                 },
                 now,
             );

@@ -372,6 +372,17 @@ impl Simulation {
         };
     }
 
+    /// What is wrong with the pod's annotations, as an event: `kubectl describe` shows no message of a
+    /// container that waits.
+    pub(super) fn refusal(&self) -> Option<Notice> {
+        match &self.stage {
+            Stage::Refused { message } => {
+                Some(Notice::warning("Failed", format!("Error: {message}")))
+            }
+            _ => None,
+        }
+    }
+
     fn pull_failed(&self, pod: &Pod) -> Vec<Notice> {
         let message = self.behaviour.pull_error.as_deref().unwrap_or_default();
         let failed = |container: &Container| {

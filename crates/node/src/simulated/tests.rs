@@ -236,6 +236,7 @@ fn a_bad_annotation_is_said_in_the_status() {
         90,
         expect![[r#"
         at     0s Pending, Ready=False, CreateContainerConfigError (annotation simulated.seatrial.dev/crash-afer: "5s" is set, but no such annotation is known; known are pull-delay, start-delay, ready-delay, stop-delay, never-ready, image-pull-error, crash-after, crash-code, complete-after, exit-code, cpu-usage and memory-usage), 0 restarts, 10.244.0.1
+            event Failed: Error: annotation simulated.seatrial.dev/crash-afer: "5s" is set, but no such annotation is known; known are pull-delay, start-delay, ready-delay, stop-delay, never-ready, image-pull-error, crash-after, crash-code, complete-after, exit-code, cpu-usage and memory-usage
     "#]],
     );
 }
