@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::accept::media_types;
 use crate::failure::Failure;
+use crate::metrics::{Family, Page};
 use crate::openapi::served;
 use crate::registry::{Kind, Registry, Subresource, Verbs, Version, api_version};
 use crate::reply;
@@ -21,13 +22,17 @@ fn ok(body: &Value) -> Response {
     reply::json(StatusCode::OK, body.to_string())
 }
 
+fn git_version() -> String {
+    format!("v1.{MINOR}.0+seatrial.{}", env!("CARGO_PKG_VERSION"))
+}
+
 pub(crate) async fn version() -> Response {
     ok(&json!({
         "major": "1",
         "minor": MINOR,
         "emulationMajor": "1",
         "emulationMinor": MINOR,
-        "gitVersion": format!("v1.{MINOR}.0+seatrial.{}", env!("CARGO_PKG_VERSION")),
+        "gitVersion": git_version(),
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",
@@ -35,6 +40,22 @@ pub(crate) async fn version() -> Response {
         "compiler": "rustc",
         "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
     }))
+}
+
+/// Which version this is, for those who read figures.
+pub(crate) fn build(page: &mut Page) {
+    page.family(
+        Family::Gauge,
+        "kubernetes_build_info",
+        "Always 1; the version whose behaviour the server follows.",
+    );
+    let version = git_version();
+    let labels = [
+        ("git_version", version.as_str()),
+        ("major", "1"),
+        ("minor", MINOR),
+    ];
+    page.sample(&labels, 1);
 }
 
 pub(crate) async fn health(uri: Uri) -> Response {

@@ -39,6 +39,7 @@ mod facts;
 pub mod failure;
 mod gate;
 mod identity;
+pub mod metrics;
 mod name;
 pub mod object;
 mod openapi;

@@ -19,6 +19,7 @@ use crate::call::{BODY_LIMIT, Call, Target};
 use crate::discovery;
 use crate::failure::{Failure, Reason};
 use crate::identity::Identity;
+use crate::metrics::Underway;
 use crate::registry::Verbs;
 use crate::state::{State, query};
 use crate::stream::Streaming;
@@ -34,6 +35,7 @@ pub fn router(state: Arc<State>) -> Router {
         .route("/healthz", get(discovery::health))
         .route("/livez", get(discovery::health))
         .route("/readyz", get(discovery::health))
+        .route("/metrics", get(crate::metrics::show))
         .route("/healthz/ping", get(discovery::health))
         .route("/livez/ping", get(discovery::health))
         .route("/readyz/ping", get(discovery::health))
@@ -73,6 +75,10 @@ pub fn router(state: Arc<State>) -> Router {
             Arc::clone(&state),
             crate::gate::pass,
         ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&state),
+            crate::metrics::count,
+        ))
         .layer(middleware::from_fn(log))
         .with_state(state)
 }
@@ -94,7 +100,8 @@ async fn resource(Shared(state): Shared<Arc<State>>, request: Request) -> Respon
 async fn take_apart(state: Arc<State>, request: Request) -> Result<Call, Failure> {
     let (mut parts, body) = request.into_parts();
     let upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
-    let streaming = Streaming::new(upgrade, parts.uri.query());
+    let underway = parts.extensions.remove::<Arc<Underway>>();
+    let streaming = Streaming::new(upgrade, parts.uri.query(), underway);
     let identity = parts
         .extensions
         .get::<Identity>()

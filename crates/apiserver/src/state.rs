@@ -13,6 +13,7 @@ use crate::admission::{Admission, Chain};
 use crate::allocation::Allocation;
 use crate::audit::Audit;
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::object::Object;
 use crate::openapi::Documents;
 use crate::registry::{Kind, Registry};
@@ -37,6 +38,8 @@ pub struct State {
     pub(crate) access: Access,
     /// What is written down about requests.
     pub audit: Audit,
+    /// What the server did.
+    pub metrics: Metrics,
     /// Addresses and ports of services.
     pub allocation: Allocation,
     /// OpenAPI documents made so far.
@@ -72,6 +75,7 @@ impl State {
             authentication: Authentication::default(),
             access,
             audit: Audit::default(),
+            metrics: Metrics::default(),
             allocation: Allocation::default(),
             documents: Documents::default(),
             registry: RwLock::new(Arc::new(Registry::built_in())),

@@ -184,14 +184,15 @@ where
     F: FnOnce(TokioIo<hyper::upgrade::Upgraded>) -> Carried + Send + 'static,
     Carried: Future<Output = ()> + Send,
 {
-    let Some(upgraded) = call.streaming.take() else {
+    let Some(turning) = call.streaming.take() else {
         return Err(Failure::bad_request(
             "this connection cannot change its protocol: use HTTP/1.1",
         ));
     };
     let stopping = call.state.stopping.clone();
     tokio::spawn(async move {
-        match upgraded.await {
+        let _underway = turning.underway;
+        match turning.upgrade.await {
             Ok(stream) => {
                 tokio::select! {
                     biased;

@@ -42,10 +42,11 @@ pub(crate) fn carry(
     events: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Result<Response, Failure> {
     let protocol = upgrade::wanted(&call.headers)?;
-    let upgraded = call.streaming.take();
-    let upgraded = upgraded.ok_or_else(|| Failure::bad_request("Upgrade request required"))?;
+    let turning = call.streaming.take();
+    let turning = turning.ok_or_else(|| Failure::bad_request("Upgrade request required"))?;
     tokio::spawn(async move {
-        let stream = match upgraded.await {
+        let _underway = turning.underway;
+        let stream = match turning.upgrade.await {
             Ok(stream) => TokioIo::new(stream),
             Err(error) => return tracing::debug!(%error, "a client did not change its protocol"),
         };

@@ -1,6 +1,6 @@
 //! From an HTTP request to a connection that speaks something else.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -9,6 +9,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::websocket;
 use crate::failure::{Failure, Reason};
+use crate::metrics::Underway;
 use crate::state::pairs;
 
 /// What a session needs of a request beyond what other requests need.
@@ -17,13 +18,27 @@ pub(crate) struct Streaming {
     /// The connection, for the first who takes it; absent where it cannot change its protocol.
     upgrade: Mutex<Option<OnUpgrade>>,
     query: String,
+    underway: Option<Arc<Underway>>,
+}
+
+/// A connection that is about to change its protocol.
+pub(super) struct Turning {
+    /// What becomes of it.
+    pub(super) upgrade: OnUpgrade,
+    /// The request, which goes on for as long as this is held.
+    pub(super) underway: Option<Arc<Underway>>,
 }
 
 impl Streaming {
-    pub(crate) fn new(upgrade: Option<OnUpgrade>, query: Option<&str>) -> Self {
+    pub(crate) fn new(
+        upgrade: Option<OnUpgrade>,
+        query: Option<&str>,
+        underway: Option<Arc<Underway>>,
+    ) -> Self {
         Self {
             upgrade: Mutex::new(upgrade),
             query: query.unwrap_or_default().to_owned(),
+            underway,
         }
     }
 
@@ -35,11 +50,12 @@ impl Streaming {
             .collect()
     }
 
-    pub(super) fn take(&self) -> Option<OnUpgrade> {
-        self.upgrade
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+    pub(super) fn take(&self) -> Option<Turning> {
+        let mut upgrade = self.upgrade.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Turning {
+            upgrade: upgrade.take()?,
+            underway: self.underway.clone(),
+        })
     }
 }
 

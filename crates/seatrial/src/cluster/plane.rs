@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Auditing, Data, Parts, compaction};
-use crate::adapter::ClusterAuthority;
+use crate::adapter::{ClusterAuthority, ProcessFigures};
 
 /// The running API server.
 pub(crate) struct Plane {
@@ -97,6 +97,7 @@ pub(crate) async fn start(
     })?;
     let state = seatrial_apiserver::State::new(store, clock.clone(), random.clone());
     state.authentication.sign_with(data.token_key()?);
+    state.metrics.gather_from(Arc::new(ProcessFigures));
     if let Some((policy, log)) = audit.open()? {
         state.audit.start(policy, Arc::new(log));
     }
