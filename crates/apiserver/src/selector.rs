@@ -97,7 +97,7 @@ fn renamed<'a>(record: &'a Record, field: &str) -> &'a str {
         .iter()
         .filter(|(name, _)| *name == field)
         .flat_map(|(_, places)| *places)
-        .find_map(|place| record.metadata.fields.get(*place))
+        .find_map(|place| record.metadata.fields.get(place))
         .unwrap_or_default()
 }
 

@@ -4,6 +4,7 @@
 //! A rule that names `oldSelf` applies to changes only, and only where the old value can be told: not below lists without keys.
 
 mod compile;
+mod cost;
 mod follow;
 
 use std::collections::BTreeMap;
@@ -78,13 +79,13 @@ impl Rules {
     /// is left out here.
     pub(crate) fn of(schema: &Value) -> Self {
         Self {
-            root: compile::compile(schema, "").0,
+            root: compile::compile(schema),
         }
     }
 
     /// What is wrong with the rules of an `openAPIV3Schema` that stands at `path` of a definition.
     pub(crate) fn check(schema: &Value, path: &str) -> Vec<Cause> {
-        compile::compile(schema, path).1
+        compile::check(schema, path)
     }
 
     /// What the rules find wrong with an object, and with its change from `old`.

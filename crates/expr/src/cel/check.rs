@@ -38,20 +38,29 @@ pub(super) const TYPES: &[&str] = &[
     "optional_type",
 ];
 
+/// The type of each node of a tree.
+pub(super) fn types(
+    environment: &Environment,
+    text: &str,
+    root: &Node,
+) -> Result<BTreeMap<u32, Type>, Vec<Issue>> {
+    let mut checker = Checker::new(environment, text);
+    checker.types = Some(BTreeMap::new());
+    checker.node(root);
+    if checker.issues.is_empty() {
+        Ok(checker.types.unwrap_or_default())
+    } else {
+        Err(checker.issues)
+    }
+}
+
 /// Checks a tree.
 pub(super) fn check(
     environment: &Environment,
     text: &str,
     root: &Node,
 ) -> Result<Checked, Vec<Issue>> {
-    let mut checker = Checker {
-        environment,
-        text,
-        scopes: Vec::new(),
-        issues: Vec::new(),
-        patterns: BTreeMap::new(),
-        names: BTreeSet::new(),
-    };
+    let mut checker = Checker::new(environment, text);
     let of = checker.node(root);
     if checker.issues.is_empty() {
         let Checker {
@@ -74,6 +83,22 @@ struct Checker<'a> {
     issues: Vec<Issue>,
     patterns: BTreeMap<String, Regex>,
     names: BTreeSet<String>,
+    /// The types of all nodes, where somebody wants them.
+    types: Option<BTreeMap<u32, Type>>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(environment: &'a Environment, text: &'a str) -> Self {
+        Self {
+            environment,
+            text,
+            scopes: Vec::new(),
+            issues: Vec::new(),
+            patterns: BTreeMap::new(),
+            names: BTreeSet::new(),
+            types: None,
+        }
+    }
 }
 
 impl Checker<'_> {
@@ -100,6 +125,14 @@ impl Checker<'_> {
     }
 
     fn node(&mut self, node: &Node) -> Type {
+        let of = self.part(node);
+        if let Some(types) = &mut self.types {
+            types.insert(node.id, of.clone());
+        }
+        of
+    }
+
+    fn part(&mut self, node: &Node) -> Type {
         let at = node.at;
         match &node.part {
             Part::Literal(value) => literal(value),

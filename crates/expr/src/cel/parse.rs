@@ -2,6 +2,7 @@
 
 mod macros;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::error::Issue;
@@ -63,6 +64,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Issue> {
         tokens: tokens(text)?,
         next: 0,
         depth: 0,
+        nodes: Cell::new(0),
     };
     let node = parser.expression()?;
     match parser.peek() {
@@ -76,6 +78,8 @@ struct Parser<'a> {
     tokens: Vec<Placed>,
     next: usize,
     depth: usize,
+    /// How many nodes were made so far.
+    nodes: Cell<u32>,
 }
 
 type Parsed = Result<Node, Issue>;
@@ -143,7 +147,14 @@ impl Parser<'_> {
                 format!("expression recursion limit exceeded: {DEEPEST}"),
             ));
         }
-        Ok(Node { at, height, part })
+        let id = self.nodes.get();
+        self.nodes.set(id.wrapping_add(1));
+        Ok(Node {
+            id,
+            at,
+            height,
+            part,
+        })
     }
 
     fn call(&self, at: usize, function: &str, style: Style, arguments: Vec<Node>) -> Parsed {

@@ -7,6 +7,8 @@ use super::value::Value;
 /// A part of an expression, and the byte of the text where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
+    /// No other node of the same text has it.
+    pub(super) id: u32,
     pub(super) at: usize,
     /// How many nodes are below this one at most, which bounds the recursion over the tree.
     pub(super) height: usize,

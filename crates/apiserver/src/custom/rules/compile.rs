@@ -1,43 +1,69 @@
 //! From a schema to its rules.
 
-use seatrial_expr::cel::{Environment, Error, ListKind, Type};
+use seatrial_expr::cel::{Declared, Environment, Error, ListKind, Program, Type};
 use serde_json::Value;
 
+use super::cost::{Costs, Extent};
 use super::{Correlation, Old, Place, Reason, Rule};
 use crate::failure::Cause;
 
 /// The longest path of a schema that is looked at; definitions nest far less.
 const DEEPEST: usize = 128;
 
-pub(super) fn compile(schema: &Value, path: &str) -> (Option<Place>, Vec<Cause>) {
-    let mut compiler = Compiler { causes: Vec::new() };
-    let spot = Spot {
-        path: path.to_owned(),
-        depth: 0,
-        correlated: true,
+/// The rules of a schema.
+pub(super) fn compile(schema: &Value) -> Option<Place> {
+    let mut compiler = Compiler {
+        causes: Vec::new(),
+        costs: None,
     };
-    let place = compiler.place(schema, Type::from_root_schema(schema), &spot);
-    (place, compiler.causes)
+    let spot = Spot::root("", None);
+    compiler.place(schema, Type::from_root_schema(schema), &spot)
+}
+
+/// What is wrong with the rules of a schema, also what they would cost.
+pub(super) fn check(schema: &Value, path: &str) -> Vec<Cause> {
+    let declared = Declared::from_root_schema(schema);
+    let mut compiler = Compiler {
+        causes: Vec::new(),
+        costs: Some(Costs::default()),
+    };
+    let spot = Spot::root(path, declared.as_ref());
+    compiler.place(schema, Type::from_root_schema(schema), &spot);
+    let all = compiler.costs.unwrap_or_default().causes(path);
+    compiler.causes.into_iter().chain(all).collect()
 }
 
 struct Compiler {
     causes: Vec<Cause>,
+    /// Where it matters what rules cost.
+    costs: Option<Costs>,
 }
 
 /// Where in the schema.
-struct Spot {
+struct Spot<'a> {
     path: String,
     depth: usize,
     /// Whether old values are known here.
     correlated: bool,
+    extent: Extent<'a>,
 }
 
-impl Spot {
-    fn below(&self, step: &str, correlated: bool) -> Self {
+impl<'a> Spot<'a> {
+    fn root(path: &str, declared: Option<&'a Declared>) -> Self {
+        Self {
+            path: path.to_owned(),
+            depth: 0,
+            correlated: true,
+            extent: Extent::root(declared),
+        }
+    }
+
+    fn below(&self, step: &str, correlated: bool, extent: Extent<'a>) -> Self {
         Self {
             path: format!("{}{step}", self.path),
             depth: self.depth + 1,
             correlated: self.correlated && correlated,
+            extent,
         }
     }
 }
@@ -48,7 +74,7 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 
 impl Compiler {
     /// The place of a schema whose values have the type `of`; `None` where there are no rules here and below.
-    fn place(&mut self, schema: &Value, of: Type, spot: &Spot) -> Option<Place> {
+    fn place(&mut self, schema: &Value, of: Type, spot: &Spot<'_>) -> Option<Place> {
         if spot.depth > DEEPEST {
             return None;
         }
@@ -75,13 +101,14 @@ impl Compiler {
             of,
         };
         let properties = schema.get("properties").and_then(Value::as_object);
-        for (name, schema) in properties.into_iter().flatten() {
+        for (name, inside) in properties.into_iter().flatten() {
             let of = match &place.of {
                 Type::Object(object) => object.fields.get(name).cloned().unwrap_or(Type::Dyn),
                 _ => Type::Dyn,
             };
-            let spot = spot.below(&format!(".properties[{name}]"), by_part);
-            if let Some(inner) = self.place(schema, of, &spot) {
+            let extent = spot.extent.field(schema, name);
+            let spot = spot.below(&format!(".properties[{name}]"), by_part, extent);
+            if let Some(inner) = self.place(inside, of, &spot) {
                 place.properties.insert(name.clone(), inner);
             }
         }
@@ -93,18 +120,18 @@ impl Compiler {
                 Type::Map(_, values) => (**values).clone(),
                 _ => Type::Dyn,
             };
-            place.additional = self
-                .place(values, of, &spot.below(".additionalProperties", by_part))
-                .map(Box::new);
+            let extent = spot.extent.item(schema);
+            let spot = spot.below(".additionalProperties", by_part, extent);
+            place.additional = self.place(values, of, &spot).map(Box::new);
         }
         if let Some(items) = schema.get("items") {
             let of = match &place.of {
                 Type::List(items, _) => (**items).clone(),
                 _ => Type::Dyn,
             };
-            place.items = self
-                .place(items, of, &spot.below(".items", by_part))
-                .map(Box::new);
+            let extent = spot.extent.item(schema);
+            let spot = spot.below(".items", by_part, extent);
+            place.items = self.place(items, of, &spot).map(Box::new);
         }
         let nothing = place.rules.is_empty()
             && place.properties.is_empty()
@@ -113,7 +140,7 @@ impl Compiler {
         (!nothing).then_some(place)
     }
 
-    fn rules(&mut self, schema: &Value, of: &Type, spot: &Spot) -> Vec<Rule> {
+    fn rules(&mut self, schema: &Value, of: &Type, spot: &Spot<'_>) -> Vec<Rule> {
         let rules = schema
             .get("x-kubernetes-validations")
             .and_then(Value::as_array);
@@ -130,7 +157,7 @@ impl Compiler {
         rule: &Value,
         schema: &Value,
         of: &Type,
-        spot: &Spot,
+        spot: &Spot<'_>,
         path: &str,
     ) -> Option<Rule> {
         let body = text(rule, "rule");
@@ -163,6 +190,11 @@ impl Compiler {
                 return None;
             }
         };
+        if let Some(costs) = &mut self.costs {
+            let path = format!("{path}.rule");
+            self.causes
+                .extend(costs.rule(&environment, body, spot.extent, path));
+        }
         let uses_old = program.uses("oldSelf");
         if uses_old && !spot.correlated {
             let detail = "oldSelf cannot be used on the uncorrelatable portion of the schema";
@@ -177,24 +209,7 @@ impl Compiler {
                 detail,
             ));
         }
-        let message_expression = match text(rule, "messageExpression") {
-            "" => None,
-            expression => match environment.compile(expression, &Type::String) {
-                Ok(program) => Some(program),
-                Err(error) => {
-                    let message = shown(&own_words(
-                        &error,
-                        "messageExpression must evaluate to a string",
-                    ));
-                    self.causes.push(Cause::invalid(
-                        format!("{path}.messageExpression"),
-                        rule.clone(),
-                        &message,
-                    ));
-                    None
-                }
-            },
-        };
+        let message_expression = self.message(rule, &environment, spot, path);
         let message = Some(text(rule, "message"))
             .filter(|message| !message.is_empty())
             .map(str::to_owned);
@@ -216,6 +231,36 @@ impl Compiler {
                 (true, false) => Old::Needed,
             },
         })
+    }
+
+    fn message(
+        &mut self,
+        rule: &Value,
+        environment: &Environment,
+        spot: &Spot<'_>,
+        path: &str,
+    ) -> Option<Program> {
+        let expression = text(rule, "messageExpression");
+        if expression.is_empty() {
+            return None;
+        }
+        let path = format!("{path}.messageExpression");
+        match environment.compile(expression, &Type::String) {
+            Ok(program) => {
+                if let Some(costs) = &mut self.costs {
+                    self.causes
+                        .extend(costs.message(environment, expression, spot.extent, path));
+                }
+                Some(program)
+            }
+            Err(error) => {
+                let why = own_words(&error, "messageExpression must evaluate to a string");
+                let detail = format!("compilation failed: {why}");
+                self.causes
+                    .push(Cause::invalid(path, rule.clone(), &detail));
+                None
+            }
+        }
     }
 
     fn reason(&mut self, rule: &Value, path: &str) -> Reason {

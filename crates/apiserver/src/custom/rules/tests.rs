@@ -131,3 +131,70 @@ fn rules_that_are_none_are_told() {
         spec.versions[0].schema.openAPIV3Schema.properties[l].items.x-kubernetes-validations[0].rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema
     "#]].assert_eq(&lines.concat());
 }
+
+#[test]
+fn rules_that_may_cost_too_much_are_refused() {
+    let list = |limits: Value| {
+        let mut list = json!({"type": "array", "items": {"type": "string"}});
+        list.as_object_mut()
+            .unwrap()
+            .extend(limits.as_object().unwrap().clone());
+        list
+    };
+    let rules = |list: Value, rules: &[Value]| {
+        let schema = json!({"type": "object", "properties": {"spec": {
+            "type": "object",
+            "properties": {"names": list, "min": {"type": "integer"}},
+            "x-kubernetes-validations": rules,
+        }}});
+        let causes = Rules::check(&schema, "schema").into_iter();
+        causes
+            .map(|cause| format!("{}: {}\n", cause.field, cause.message))
+            .collect::<String>()
+    };
+    let open = || list(json!({}));
+    let limited = || list(json!({"maxItems": 10}));
+    let all = json!({"rule": "self.names.all(x, self.names.exists(y, x == y))"});
+    let mut shown = rules(open(), std::slice::from_ref(&all));
+    shown += "--- with maxItems\n";
+    shown += &rules(limited(), &[all]);
+    shown += "--- the message\n";
+    shown += &rules(
+        limited(),
+        &[json!({"rule": "self.min > 1", "messageExpression": "'min is ' + string(self.min)"})],
+    );
+    shown += &rules(
+        limited(),
+        &[json!({"rule": "self.min > 1", "messageExpression": "'min is %d'.format([self.min])"})],
+    );
+    expect![[r#"
+        schema.properties[spec].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)
+        schema.properties[spec].x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema
+        schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)
+        --- with maxItems
+        schema.properties[spec].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of 3.1x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)
+        --- the message
+        schema.properties[spec].x-kubernetes-validations[0].messageExpression: Forbidden: estimated messageExpression cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)
+        schema.properties[spec].x-kubernetes-validations[0].messageExpression: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema
+        schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)
+    "#]].assert_eq(&shown);
+}
+
+#[test]
+fn each_rule_may_be_affordable_and_all_together_not() {
+    let rule = json!({"rule": format!("self.contains('{}')", "x".repeat(300))});
+    let schema = json!({"type": "object", "properties": {
+        "text": {"type": "string", "x-kubernetes-validations": vec![rule; 12]},
+    }});
+    let causes = Rules::check(&schema, "schema").into_iter();
+    let shown: String = causes
+        .map(|cause| format!("{}: {}\n", cause.field, cause.message))
+        .collect();
+    expect![[r#"
+        schema.properties[text].x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema
+        schema.properties[text].x-kubernetes-validations[1].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema
+        schema.properties[text].x-kubernetes-validations[2].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema
+        schema.properties[text].x-kubernetes-validations[3].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema
+        schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of 1.132463x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)
+    "#]].assert_eq(&shown);
+}
