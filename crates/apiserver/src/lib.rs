@@ -54,6 +54,7 @@ pub mod seal;
 mod selector;
 mod serve;
 mod server;
+mod skim;
 mod state;
 mod strategy;
 pub mod stream;

@@ -1,5 +1,7 @@
 //! From what a verb found to the bytes of a response, in the form that the client accepts.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -8,14 +10,19 @@ use seatrial_store::Revision;
 use serde_json::{Value, json};
 
 use crate::accept::{Encoding, Form, Shape};
+use crate::call::Call;
 use crate::failure::Failure;
 use crate::object::Object;
 use crate::registry::{Conversion, Kind, Version};
+use crate::skim::{self, Wanted};
 use crate::table;
+use crate::table::rows::Rows;
 
 mod pieces;
+mod shaped;
 
 use pieces::Pieces;
+use shaped::{Shaped, Shaper};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -118,27 +125,32 @@ pub(crate) fn object(
     now: jiff::Timestamp,
 ) -> Result<Bytes, Failure> {
     let bytes = served(kind, version, bytes)?;
-    let shaped = match &form.shape {
+    let (shaper, head, tail) = match &form.shape {
         Shape::Plain => return Ok(bytes),
+        Shape::Metadata => (Shaper::Metadata, String::new(), ""),
         Shape::Table {
             version: table_version,
         } => {
-            let object = Object::decode(&bytes).map_err(Failure::internal)?;
-            let revision = object.text(&["metadata", "resourceVersion"]).to_owned();
-            let columns = table::with_name(&version.columns);
-            let list = json!({ "resourceVersion": revision });
-            table::table(
-                table_version,
-                &columns,
-                &mut [object],
-                &list,
-                form.rows,
-                now,
-            )
+            let rows = Rows::new(table::with_name(&version.columns), form.rows, now);
+            let list = json!({ "resourceVersion": revision(&bytes)? });
+            let head = rows.head(table_version, &list);
+            (Shaper::Row(rows), head, "]}")
         }
-        Shape::Metadata => table::partial(&Object::decode(&bytes).map_err(Failure::internal)?),
     };
-    Ok(shaped.to_string().into())
+    let mut text = Vec::with_capacity(head.len() + bytes.len() + tail.len());
+    text.extend_from_slice(head.as_bytes());
+    shaper.write(&bytes, &mut text)?;
+    text.extend_from_slice(tail.as_bytes());
+    Ok(text.into())
+}
+
+/// The revision of an object, "" where it has none.
+fn revision(bytes: &[u8]) -> Result<String, Failure> {
+    let mut wanted = Wanted::nothing();
+    wanted.add(["metadata", "resourceVersion"]);
+    let read = skim::skim(bytes, &wanted).map_err(Failure::internal)?;
+    let revision = read.object.text(&["metadata", "resourceVersion"]);
+    Ok(revision.to_owned())
 }
 
 /// What a list found.
@@ -150,7 +162,7 @@ pub(crate) struct Listed {
     /// How many objects follow this page, where known.
     pub remaining: Option<usize>,
     /// The objects, as stored.
-    pub items: Vec<std::sync::Arc<seatrial_store::Record>>,
+    pub items: Vec<Arc<seatrial_store::Record>>,
 }
 
 impl Listed {
@@ -169,14 +181,9 @@ impl Listed {
     ///
     /// # Errors
     /// Internal, where stored bytes cannot be read; not acceptable, where there is no such form.
-    pub(crate) fn reply(
-        &self,
-        form: &Form,
-        kind: &Kind,
-        version: &Version,
-        now: jiff::Timestamp,
-    ) -> Result<Response, Failure> {
-        let shaped = match &form.shape {
+    pub(crate) async fn reply(self, call: &Call) -> Result<Response, Failure> {
+        let (form, kind, version) = (&call.form, call.kind(), call.version());
+        let (shaper, head, tail) = match &form.shape {
             Shape::Plain => {
                 let pieces = self.pieces(kind, version)?;
                 return match form.encoding {
@@ -187,37 +194,31 @@ impl Listed {
             Shape::Table {
                 version: table_version,
             } => {
-                let mut objects = self.objects(kind, version)?;
                 let columns = table::with_name(&version.columns);
-                let metadata = self.metadata();
-                table::table(
-                    table_version,
-                    &columns,
-                    &mut objects,
-                    &metadata,
-                    form.rows,
-                    now,
-                )
+                let rows = Rows::new(columns, form.rows, call.state.now());
+                let head = rows.head(table_version, &self.metadata());
+                (Shaper::Row(rows), head, "]}".to_owned())
             }
             Shape::Metadata => {
-                let objects = self.objects(kind, version)?;
-                json!({
-                    "kind": "PartialObjectMetadataList",
-                    "apiVersion": "meta.k8s.io/v1",
-                    "metadata": self.metadata(),
-                    "items": objects.iter().map(table::partial).collect::<Vec<_>>(),
-                })
+                let head = r#"{"apiVersion":"meta.k8s.io/v1","items":["#.to_owned();
+                let metadata = self.metadata();
+                let tail =
+                    format!(r#"],"kind":"PartialObjectMetadataList","metadata":{metadata}}}"#);
+                (Shaper::Metadata, head, tail)
             }
         };
-        encoded(form, StatusCode::OK, shaped.to_string().into())
-    }
-
-    fn objects(&self, kind: &Kind, version: &Version) -> Result<Vec<Object>, Failure> {
-        let decode = |record: &std::sync::Arc<seatrial_store::Record>| {
-            let bytes = served(kind, version, &record.bytes)?;
-            Object::decode(&bytes).map_err(Failure::internal)
+        let shaped = Shaped {
+            kind: Arc::clone(&call.target.kind),
+            version: call.target.version,
+            shaper,
+            records: self.items,
+            head,
+            tail,
         };
-        self.items.iter().map(decode).collect()
+        match form.encoding {
+            Encoding::Json => shaped.reply().await,
+            Encoding::Protobuf => encoded(form, StatusCode::OK, shaped.whole()?),
+        }
     }
 
     fn pieces(&self, kind: &Kind, version: &Version) -> Result<Pieces, Failure> {

@@ -4,6 +4,9 @@ pub(crate) mod built_in;
 mod network;
 mod pod;
 mod policy;
+pub(crate) mod rows;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use seatrial_expr::json_path::Path;
 use serde_json::{Value, json};
 
 use crate::object::Object;
+use crate::skim::Wanted;
 
 /// A column of a kind's table.
 #[derive(Debug, Clone)]
@@ -29,6 +33,8 @@ pub struct Column {
     pub priority: i64,
     /// Where its cells come from.
     pub cell: Cell,
+    /// What of an object its cells are made of.
+    wanted: Wanted,
 }
 
 /// Where the cells of a column come from.
@@ -43,7 +49,7 @@ pub enum Cell {
 }
 
 impl Column {
-    /// A column whose cells are worked out.
+    /// A column whose cells are worked out, of all of an object unless [`Column::reads`] says what of it.
     pub fn computed(name: &str, kind: &str, cell: fn(&Object, Timestamp) -> Value) -> Self {
         Self {
             name: name.to_owned(),
@@ -52,14 +58,38 @@ impl Column {
             description: name.to_owned(),
             priority: 0,
             cell: Cell::Compute(cell),
+            wanted: Wanted::all_but_ownership(),
         }
+    }
+
+    /// Says what of an object the cells are made of: paths of fields, which go through lists; a path that ends in `*`
+    /// stands for the names of the fields only. What is not named here, the column does not see.
+    #[must_use]
+    pub fn reads(mut self, paths: &[&str]) -> Self {
+        self.wanted = Wanted::nothing();
+        for path in paths {
+            match path.strip_suffix(".*") {
+                Some(path) => self.wanted.add_names(path.split('.')),
+                None => self.wanted.add(path.split('.')),
+            }
+        }
+        self
+    }
+
+    /// Takes its cells from a path, and reads what that can reach.
+    fn from_path(mut self, cell: Cell) -> Self {
+        self.wanted = Wanted::nothing();
+        if let Cell::Path(Some(path)) | Cell::PathOr(Some(path), _) = &cell {
+            self.wanted.add(path.beginning());
+        }
+        self.cell = cell;
+        self
     }
 
     /// A column of the values at `path`; `absent` stands for none.
     pub(crate) fn at(name: &str, kind: &str, path: &str, absent: &'static str) -> Self {
-        let mut column = Self::computed(name, kind, |_, _| Value::Null);
-        column.cell = Cell::PathOr(Path::parse(path).ok(), absent);
-        column
+        let column = Self::computed(name, kind, |_, _| Value::Null);
+        column.from_path(Cell::PathOr(Path::parse(path).ok(), absent))
     }
 
     /// Shown by `-o wide` only.
@@ -71,7 +101,8 @@ impl Column {
 
     /// The name of the object, the first column of every table.
     pub fn name() -> Self {
-        let mut column = Self::computed("Name", "string", |object, _| json!(object.name()));
+        let mut column = Self::computed("Name", "string", |object, _| json!(object.name()))
+            .reads(&["metadata.name"]);
         "name".clone_into(&mut column.format);
         column
     }
@@ -81,6 +112,7 @@ impl Column {
         Self::computed("Age", "string", |object, now| {
             json!(age(object.text(&["metadata", "creationTimestamp"]), now))
         })
+        .reads(&["metadata.creationTimestamp"])
     }
 
     /// An entry of `additionalPrinterColumns`.
@@ -92,17 +124,14 @@ impl Column {
                 .unwrap_or_default()
                 .to_owned()
         };
-        Self {
-            name: text("name"),
-            kind: text("type"),
-            format: text("format"),
-            description: text("description"),
-            priority: definition
-                .get("priority")
-                .and_then(Value::as_i64)
-                .unwrap_or_default(),
-            cell: Cell::Path(Path::parse(&text("jsonPath")).ok()),
-        }
+        let mut column = Self::computed(&text("name"), &text("type"), |_, _| Value::Null);
+        column.format = text("format");
+        column.description = text("description");
+        column.priority = definition
+            .get("priority")
+            .and_then(Value::as_i64)
+            .unwrap_or_default();
+        column.from_path(Cell::Path(Path::parse(&text("jsonPath")).ok()))
     }
 
     fn definition(&self) -> Value {
@@ -178,45 +207,6 @@ pub(crate) enum RowObject {
     Nothing,
 }
 
-/// A `meta.k8s.io` table of `objects`; `list` is the list's metadata.
-pub(crate) fn table(
-    version: &str,
-    columns: &[Column],
-    objects: &mut [Object],
-    list: &Value,
-    with: RowObject,
-    now: Timestamp,
-) -> Value {
-    let rows: Vec<Value> = objects
-        .iter_mut()
-        .map(|object| {
-            let mut row = json!({ "cells": cells(columns, object, now) });
-            match with {
-                RowObject::Metadata => row["object"] = partial(object),
-                RowObject::Whole => row["object"] = Value::Object(object.0.clone()),
-                RowObject::Nothing => {}
-            }
-            row
-        })
-        .collect();
-    json!({
-        "kind": "Table",
-        "apiVersion": format!("meta.k8s.io/{version}"),
-        "metadata": list,
-        "columnDefinitions": columns.iter().map(Column::definition).collect::<Vec<_>>(),
-        "rows": rows,
-    })
-}
-
-/// The `PartialObjectMetadata` of an object.
-pub(crate) fn partial(object: &Object) -> Value {
-    json!({
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": object.at(&["metadata"]).cloned().unwrap_or_default(),
-    })
-}
-
 /// How long ago `moment` was, as kubectl shows ages: two units where the larger one is small.
 pub(crate) fn age(moment: &str, now: Timestamp) -> String {
     match moment.parse::<Timestamp>() {
@@ -250,30 +240,5 @@ pub(crate) fn duration(seconds: i64) -> String {
         () if days < 365 * 2 => format!("{days}d"),
         () if days < 365 * 8 => two(days / 365, "y", days % 365, "d"),
         () => format!("{}y", days / 365),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_are_written_as_kubectl_writes_them() {
-        let cases = [
-            (5, "5s"),
-            (119, "119s"),
-            (120, "2m"),
-            (125, "2m5s"),
-            (3600, "60m"),
-            (4 * 3600 + 60, "4h1m"),
-            (30 * 3600, "30h"),
-            (3 * 86400, "3d"),
-            (3 * 86400 + 3600, "3d1h"),
-            (400 * 86400, "400d"),
-            (800 * 86400, "2y70d"),
-        ];
-        for (seconds, text) in cases {
-            assert_eq!(duration(seconds), text);
-        }
     }
 }

@@ -98,6 +98,15 @@ impl Path {
     pub fn first<'a>(&self, root: &'a Value) -> Option<&'a Value> {
         self.find(root).into_iter().next()
     }
+
+    /// The fields through which every way of the path begins: all that it can reach lies below the last of them.
+    /// None where it may reach anything.
+    pub fn beginning(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().map_while(|step| match step {
+            Step::Field(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
 }
 
 fn take<'a>(step: &Step, value: &'a Value, found: &mut Vec<&'a Value>) {

@@ -28,16 +28,19 @@ fn core(plural: &str) -> Vec<Column> {
             Column::at("Status", "string", ".status.phase", ""),
             Column::age(),
         ],
-        "configmaps" => vec![Column::computed("Data", "string", data), Column::age()],
+        "configmaps" => vec![
+            Column::computed("Data", "string", data).reads(&["data.*", "binaryData.*"]),
+            Column::age(),
+        ],
         "secrets" => vec![
             Column::at("Type", "string", ".type", "Opaque"),
-            Column::computed("Data", "string", data),
+            Column::computed("Data", "string", data).reads(&["data.*", "binaryData.*"]),
             Column::age(),
         ],
         "serviceaccounts" => {
             let secrets = |object: &Object, _| json!(length(object, &["secrets"]));
             vec![
-                Column::computed("Secrets", "string", secrets),
+                Column::computed("Secrets", "string", secrets).reads(&["secrets.name"]),
                 Column::age(),
             ]
         }
@@ -109,23 +112,44 @@ fn events(group: &str) -> Vec<Column> {
     let mut columns = vec![
         Column::computed("Last Seen", "string", |event, now| {
             json!(super::age(&last_seen(event), now))
-        }),
+        })
+        .reads(&[
+            "series",
+            "lastTimestamp",
+            "deprecatedLastTimestamp",
+            "eventTime",
+            "metadata.creationTimestamp",
+        ]),
         Column::at("Type", "string", ".type", ""),
         Column::at("Reason", "string", ".reason", ""),
-        Column::computed("Object", "string", object),
+        Column::computed("Object", "string", object).reads(&["involvedObject", "regarding"]),
     ];
     if group.is_empty() {
         columns.push(Column::at("Subobject", "string", ".involvedObject.fieldPath", "").wide());
-        columns.push(Column::computed("Source", "string", |event, _| json!(source(event))).wide());
+        columns.push(
+            Column::computed("Source", "string", |event, _| json!(source(event)))
+                .reads(&["source", "reportingComponent"])
+                .wide(),
+        );
     }
     columns.push(Column::at("Message", "string", message, ""));
     columns.push(
         Column::computed("First Seen", "string", |event, now| {
             json!(super::age(&first_seen(event), now))
         })
+        .reads(&[
+            "firstTimestamp",
+            "deprecatedFirstTimestamp",
+            "eventTime",
+            "metadata.creationTimestamp",
+        ])
         .wide(),
     );
-    columns.push(Column::computed("Count", "string", |event, _| json!(count(event))).wide());
+    columns.push(
+        Column::computed("Count", "string", |event, _| json!(count(event)))
+            .reads(&["series", "count", "deprecatedCount"])
+            .wide(),
+    );
     columns
 }
 

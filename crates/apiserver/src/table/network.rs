@@ -17,21 +17,25 @@ pub(super) fn columns(plural: &str) -> Vec<Column> {
                     ("", _) => json!("<none>"),
                     (kind, name) => json!(format!("{kind}/{name}")),
                 }
-            }),
+            })
+            .reads(&["spec.parameters"]),
             Column::age(),
         ],
         "networkpolicies" => vec![
             Column::computed("Pod-Selector", "string", |policy, _| {
                 json!(selector(policy.at(&["spec", "podSelector"])))
-            }),
+            })
+            .reads(&["spec.podSelector"]),
             Column::age(),
         ],
         "endpointslices" => vec![
             Column::at("AddressType", "string", ".addressType", ""),
-            Column::computed("Ports", "string", |slice, _| json!(slice_ports(slice))),
+            Column::computed("Ports", "string", |slice, _| json!(slice_ports(slice)))
+                .reads(&["ports.port"]),
             Column::computed("Endpoints", "string", |slice, _| {
                 json!(slice_addresses(slice))
-            }),
+            })
+            .reads(&["endpoints.addresses"]),
             Column::age(),
         ],
         _ => vec![Column::age()],
@@ -52,14 +56,22 @@ pub(super) fn services() -> Vec<Column> {
         Column::at("Cluster-IP", "string", ".spec.clusterIP", "<none>"),
         Column::computed("External-IP", "string", |service, _| {
             json!(external(service))
-        }),
+        })
+        .reads(&[
+            "spec.externalIPs",
+            "spec.externalName",
+            "spec.type",
+            "status.loadBalancer",
+        ]),
         Column::computed("Port(s)", "string", |service, _| {
             json!(service_ports(service))
-        }),
+        })
+        .reads(&["spec.ports"]),
         Column::age(),
         Column::computed("Selector", "string", |service, _| {
             json!(labels(service.at(&["spec", "selector"])))
         })
+        .reads(&["spec.selector"])
         .wide(),
     ]
 }
@@ -126,7 +138,8 @@ pub(super) fn endpoints() -> Vec<Column> {
                 }
             }
             json!(first_three(&all))
-        }),
+        })
+        .reads(&["subsets"]),
         Column::age(),
     ]
 }
@@ -171,7 +184,8 @@ fn ingresses() -> Vec<Column> {
             } else {
                 json!(first_three(&hosts))
             }
-        }),
+        })
+        .reads(&["spec.rules.host"]),
         Column::computed("Address", "string", |ingress, _| {
             let all: Vec<&str> = list(ingress.at(&["status", "loadBalancer", "ingress"]))
                 .map(|one| match text(one, "ip") {
@@ -180,11 +194,13 @@ fn ingresses() -> Vec<Column> {
                 })
                 .collect();
             json!(all.join(","))
-        }),
+        })
+        .reads(&["status.loadBalancer"]),
         Column::computed("Ports", "string", |ingress, _| {
             let secure = list(ingress.at(&["spec", "tls"])).next().is_some();
             json!(if secure { "80, 443" } else { "80" })
-        }),
+        })
+        .reads(&["spec.tls"]),
         Column::age(),
     ]
 }

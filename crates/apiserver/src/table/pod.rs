@@ -7,14 +7,49 @@ use super::Column;
 use super::built_in::or_none;
 use crate::object::Object;
 
+/// What says how the containers of a pod are.
+const CONTAINERS: &[&str] = &[
+    "metadata.deletionTimestamp",
+    "spec.containers.name",
+    "spec.initContainers.name",
+    "spec.initContainers.restartPolicy",
+    "status.conditions.reason",
+    "status.conditions.status",
+    "status.conditions.type",
+    "status.containerStatuses.lastState.terminated.finishedAt",
+    "status.containerStatuses.name",
+    "status.containerStatuses.ready",
+    "status.containerStatuses.restartCount",
+    "status.containerStatuses.started",
+    "status.containerStatuses.state.running.startedAt",
+    "status.containerStatuses.state.terminated.exitCode",
+    "status.containerStatuses.state.terminated.reason",
+    "status.containerStatuses.state.terminated.signal",
+    "status.containerStatuses.state.waiting.reason",
+    "status.initContainerStatuses.lastState.terminated.finishedAt",
+    "status.initContainerStatuses.name",
+    "status.initContainerStatuses.ready",
+    "status.initContainerStatuses.restartCount",
+    "status.initContainerStatuses.started",
+    "status.initContainerStatuses.state.running.startedAt",
+    "status.initContainerStatuses.state.terminated.exitCode",
+    "status.initContainerStatuses.state.terminated.reason",
+    "status.initContainerStatuses.state.terminated.signal",
+    "status.initContainerStatuses.state.waiting.reason",
+    "status.phase",
+    "status.reason",
+];
+
 pub(super) fn pods() -> Vec<Column> {
     vec![
         Column::computed("Ready", "string", |pod, _| {
             let (ready, total) = ready(pod);
             json!(format!("{ready}/{total}"))
-        }),
-        Column::computed("Status", "string", |pod, _| json!(status(pod))),
-        Column::computed("Restarts", "string", |pod, now| json!(restarts(pod, now))),
+        })
+        .reads(CONTAINERS),
+        Column::computed("Status", "string", |pod, _| json!(status(pod))).reads(CONTAINERS),
+        Column::computed("Restarts", "string", |pod, now| json!(restarts(pod, now)))
+            .reads(CONTAINERS),
         Column::age(),
         Column::at("IP", "string", ".status.podIP", "<none>").wide(),
         Column::at("Node", "string", ".spec.nodeName", "<none>").wide(),
@@ -25,7 +60,13 @@ pub(super) fn pods() -> Vec<Column> {
             "<none>",
         )
         .wide(),
-        Column::computed("Readiness Gates", "string", |pod, _| json!(gates(pod))).wide(),
+        Column::computed("Readiness Gates", "string", |pod, _| json!(gates(pod)))
+            .reads(&[
+                "spec.readinessGates.conditionType",
+                "status.conditions.type",
+                "status.conditions.status",
+            ])
+            .wide(),
     ]
 }
 
@@ -217,17 +258,24 @@ fn gates(pod: &Object) -> String {
 
 pub(super) fn nodes() -> Vec<Column> {
     vec![
-        Column::computed("Status", "string", |node, _| json!(node_status(node))),
-        Column::computed("Roles", "string", |node, _| json!(roles(node))),
+        Column::computed("Status", "string", |node, _| json!(node_status(node))).reads(&[
+            "status.conditions.type",
+            "status.conditions.status",
+            "spec.unschedulable",
+        ]),
+        Column::computed("Roles", "string", |node, _| json!(roles(node)))
+            .reads(&["metadata.labels"]),
         Column::age(),
         Column::at("Version", "string", ".status.nodeInfo.kubeletVersion", ""),
         Column::computed("Internal-IP", "string", |node, _| {
             json!(address(node, "InternalIP"))
         })
+        .reads(&["status.addresses"])
         .wide(),
         Column::computed("External-IP", "string", |node, _| {
             json!(address(node, "ExternalIP"))
         })
+        .reads(&["status.addresses"])
         .wide(),
         Column::at(
             "OS-Image",

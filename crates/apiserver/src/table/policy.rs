@@ -60,7 +60,8 @@ pub(super) fn columns(plural: &str) -> Vec<Column> {
         "mutatingwebhookconfigurations" | "validatingwebhookconfigurations" => vec![
             Column::computed("Webhooks", "integer", |configuration, _| {
                 json!(super::built_in::length(configuration, &["webhooks"]))
-            }),
+            })
+            .reads(&["webhooks.name"]),
             Column::age(),
         ],
         _ => vec![Column::age()],
@@ -72,19 +73,23 @@ fn bindings() -> Vec<Column> {
         Column::computed("Role", "string", |binding, _| {
             let text = |field: &str| binding.text(&["roleRef", field]);
             json!(format!("{}/{}", text("kind"), text("name")))
-        }),
+        })
+        .reads(&["roleRef"]),
         Column::age(),
         Column::computed("Users", "string", |binding, _| {
             subject_names(binding, "User")
         })
+        .reads(&["subjects"])
         .wide(),
         Column::computed("Groups", "string", |binding, _| {
             subject_names(binding, "Group")
         })
+        .reads(&["subjects"])
         .wide(),
         Column::computed("ServiceAccounts", "string", |binding, _| {
             subject_names(binding, "ServiceAccount")
         })
+        .reads(&["subjects"])
         .wide(),
     ]
 }
@@ -136,7 +141,8 @@ pub(super) fn claims() -> Vec<Column> {
         Column::at("Capacity", "string", ".status.capacity.storage", ""),
         Column::computed("Access Modes", "string", |claim, _| {
             modes(claim, &["status", "accessModes"])
-        }),
+        })
+        .reads(&["status.accessModes"]),
         Column::at("StorageClass", "string", ".spec.storageClassName", ""),
         Column::at(
             "VolumeAttributesClass",
@@ -154,7 +160,8 @@ pub(super) fn volumes() -> Vec<Column> {
         Column::at("Capacity", "string", ".spec.capacity.storage", ""),
         Column::computed("Access Modes", "string", |volume, _| {
             modes(volume, &["spec", "accessModes"])
-        }),
+        })
+        .reads(&["spec.accessModes"]),
         Column::at(
             "Reclaim Policy",
             "string",
@@ -168,7 +175,8 @@ pub(super) fn volumes() -> Vec<Column> {
                 "" => json!(""),
                 name => json!(format!("{}/{name}", text("namespace"))),
             }
-        }),
+        })
+        .reads(&["spec.claimRef"]),
         Column::at("StorageClass", "string", ".spec.storageClassName", ""),
         Column::at(
             "VolumeAttributesClass",
@@ -185,10 +193,12 @@ pub(super) fn quotas() -> Vec<Column> {
     vec![
         Column::computed("Request", "string", |quota, _| {
             json!(used(quota, Part::Requests))
-        }),
+        })
+        .reads(&["status.hard", "status.used"]),
         Column::computed("Limit", "string", |quota, _| {
             json!(used(quota, Part::Limits))
-        }),
+        })
+        .reads(&["status.hard", "status.used"]),
         Column::age(),
     ]
 }

@@ -15,7 +15,8 @@ pub(super) fn columns(plural: &str) -> Vec<Column> {
             let mut columns = vec![
                 Column::computed("Ready", "string", |set, _| {
                     json!(ratio(set, &["status", "readyReplicas"]))
-                }),
+                })
+                .reads(&["spec.replicas", "status.readyReplicas"]),
                 Column::age(),
             ];
             columns.extend(template_columns());
@@ -38,7 +39,8 @@ pub(super) fn columns(plural: &str) -> Vec<Column> {
                     "" => json!("<none>"),
                     name => json!(format!("{}/{name}", text("kind").to_ascii_lowercase())),
                 }
-            }),
+            })
+            .reads(&["metadata.ownerReferences"]),
             Column::at("Revision", "integer", ".revision", "0"),
             Column::age(),
         ],
@@ -82,8 +84,12 @@ fn selector_cell(object: &Object, _: Timestamp) -> Value {
 
 fn template_columns() -> Vec<Column> {
     vec![
-        Column::computed("Containers", "string", names).wide(),
-        Column::computed("Images", "string", images).wide(),
+        Column::computed("Containers", "string", names)
+            .reads(&["spec.template.spec.containers.name"])
+            .wide(),
+        Column::computed("Images", "string", images)
+            .reads(&["spec.template.spec.containers.image"])
+            .wide(),
     ]
 }
 
@@ -91,26 +97,36 @@ fn deployments() -> Vec<Column> {
     let mut columns = vec![
         Column::computed("Ready", "string", |deployment, _| {
             json!(ratio(deployment, &["status", "readyReplicas"]))
-        }),
+        })
+        .reads(&["spec.replicas", "status.readyReplicas"]),
         Column::at("Up-to-date", "string", ".status.updatedReplicas", "0"),
         Column::at("Available", "string", ".status.availableReplicas", "0"),
         Column::age(),
     ];
     columns.extend(template_columns());
-    columns.push(Column::computed("Selector", "string", selector_cell).wide());
+    columns.push(
+        Column::computed("Selector", "string", selector_cell)
+            .reads(&["spec.selector"])
+            .wide(),
+    );
     columns
 }
 
 /// The columns of a replica set or replication controller.
 pub(super) fn replica_columns() -> Vec<Column> {
     let mut columns = vec![
-        Column::computed("Desired", "integer", |set, _| json!(wanted(set))),
+        Column::computed("Desired", "integer", |set, _| json!(wanted(set)))
+            .reads(&["spec.replicas"]),
         Column::at("Current", "integer", ".status.replicas", "0"),
         Column::at("Ready", "integer", ".status.readyReplicas", "0"),
         Column::age(),
     ];
     columns.extend(template_columns());
-    columns.push(Column::computed("Selector", "string", selector_cell).wide());
+    columns.push(
+        Column::computed("Selector", "string", selector_cell)
+            .reads(&["spec.selector"])
+            .wide(),
+    );
     columns
 }
 
@@ -133,17 +149,26 @@ fn daemon_sets() -> Vec<Column> {
                 "spec",
                 "nodeSelector"
             ])))
-        }),
+        })
+        .reads(&["spec.template.spec.nodeSelector"]),
         Column::age(),
     ];
     columns.extend(template_columns());
-    columns.push(Column::computed("Selector", "string", selector_cell).wide());
+    columns.push(
+        Column::computed("Selector", "string", selector_cell)
+            .reads(&["spec.selector"])
+            .wide(),
+    );
     columns
 }
 
 fn jobs() -> Vec<Column> {
     let mut columns = vec![
-        Column::computed("Status", "string", |job, _| json!(job_status(job))),
+        Column::computed("Status", "string", |job, _| json!(job_status(job))).reads(&[
+            "metadata.deletionTimestamp",
+            "status.conditions.type",
+            "status.conditions.status",
+        ]),
         Column::computed("Completions", "string", |job, _| {
             let done = number(job, &["status", "succeeded"]);
             let parallel = number(job, &["spec", "parallelism"]);
@@ -152,7 +177,8 @@ fn jobs() -> Vec<Column> {
                 None if parallel > 1 => json!(format!("{done}/1 of {parallel}")),
                 None => json!(format!("{done}/1")),
             }
-        }),
+        })
+        .reads(&["spec.completions", "spec.parallelism", "status.succeeded"]),
         Column::computed("Duration", "string", |job, now| {
             let second = |field: &str| {
                 job.text(&["status", field])
@@ -167,11 +193,16 @@ fn jobs() -> Vec<Column> {
                     json!(duration(end - start))
                 }
             }
-        }),
+        })
+        .reads(&["status.startTime", "status.completionTime"]),
         Column::age(),
     ];
     columns.extend(template_columns());
-    columns.push(Column::computed("Selector", "string", selector_cell).wide());
+    columns.push(
+        Column::computed("Selector", "string", selector_cell)
+            .reads(&["spec.selector"])
+            .wide(),
+    );
     columns
 }
 
@@ -201,16 +232,19 @@ fn cron_jobs() -> Vec<Column> {
         Column::computed("Suspend", "string", |job, _| {
             let suspended = job.at(&["spec", "suspend"]) == Some(&json!(true));
             json!(if suspended { "True" } else { "False" })
-        }),
+        })
+        .reads(&["spec.suspend"]),
         Column::computed("Active", "integer", |job, _| {
             json!(super::built_in::length(job, &["status", "active"]))
-        }),
+        })
+        .reads(&["status.active.name"]),
         Column::computed("Last Schedule", "string", |job, now| {
             match job.text(&["status", "lastScheduleTime"]) {
                 "" => json!("<none>"),
                 moment => json!(super::age(moment, now)),
             }
-        }),
+        })
+        .reads(&["status.lastScheduleTime"]),
         Column::age(),
     ]
 }
@@ -220,14 +254,17 @@ fn autoscalers() -> Vec<Column> {
         Column::computed("Reference", "string", |scaler, _| {
             let text = |field: &str| scaler.text(&["spec", "scaleTargetRef", field]);
             json!(format!("{}/{}", text("kind"), text("name")))
-        }),
-        Column::computed("Targets", "string", |scaler, _| json!(targets(scaler))),
+        })
+        .reads(&["spec.scaleTargetRef"]),
+        Column::computed("Targets", "string", |scaler, _| json!(targets(scaler)))
+            .reads(&["spec.metrics", "status.currentMetrics"]),
         Column::computed("MinPods", "string", |scaler, _| {
             match scaler.at(&["spec", "minReplicas"]).and_then(Value::as_i64) {
                 Some(least) => json!(least.to_string()),
                 None => json!("<unset>"),
             }
-        }),
+        })
+        .reads(&["spec.minReplicas"]),
         Column::at("MaxPods", "integer", ".spec.maxReplicas", "0"),
         Column::at("Replicas", "integer", ".status.currentReplicas", "0"),
         Column::age(),

@@ -194,7 +194,7 @@ pub(super) async fn delete_collection(call: &Call) -> Result<Response, Failure> 
         }
     }
     listed.items = crate::custom::conversion::served_records(call, listed.items).await?;
-    listed.reply(&call.form, call.kind(), call.version(), call.state.now())
+    listed.reply(call).await
 }
 
 /// Deletes the object `name` of the call's kind and namespace, as far as it can be deleted now.

@@ -47,7 +47,7 @@ impl Continue {
 pub(super) async fn list(call: &Call) -> Result<Response, Failure> {
     let mut listed = select(call).await?;
     listed.items = crate::custom::conversion::served_records(call, listed.items).await?;
-    listed.reply(&call.form, call.kind(), call.version(), call.state.now())
+    listed.reply(call).await
 }
 
 /// The objects that a list request selects.

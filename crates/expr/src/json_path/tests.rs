@@ -128,3 +128,23 @@ fn large_and_deep_paths_are_refused() {
     assert!(Path::parse(&".a".repeat(5000)).is_err());
     assert!(Path::parse(&".a[?(@".repeat(5000)).is_err());
 }
+
+#[test]
+fn a_path_says_where_everything_lies_that_it_can_reach() {
+    let cases = [
+        (".status.phase", "status phase"),
+        (
+            ".status.conditions[?(@.type==\"Ready\")].status",
+            "status conditions",
+        ),
+        (".metadata.labels['a.b/c']", "metadata labels a.b/c"),
+        (".spec..name", "spec"),
+        ("..name", ""),
+        ("[*].name", ""),
+    ];
+    for (path, expected) in cases {
+        let path = Path::parse(path).unwrap();
+        let fields: Vec<&str> = path.beginning().collect();
+        assert_eq!(fields.join(" "), expected);
+    }
+}
