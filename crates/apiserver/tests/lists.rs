@@ -301,3 +301,55 @@ async fn openapi_documents_describe_every_group_version() {
     let old = api.get("/openapi/v2").await.expect(200);
     assert_eq!(old["swagger"], "2.0");
 }
+
+#[tokio::test]
+async fn long_lists_are_whole_in_every_form() {
+    let api = Api::start().await;
+    let names: Vec<String> = (0..300).map(|number| format!("m-{number:03}")).collect();
+    for name in &names {
+        let mut map = config_map(name);
+        map["data"]["key"] = json!("x".repeat(1 << 10));
+        api.post(MAPS, map).await.expect(201);
+    }
+    let plain = api.get(MAPS).await.expect(200);
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    let partial = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+    for query in ["", "&includeObject=Object", "&includeObject=None"] {
+        let path = format!("{MAPS}?limit=299{query}");
+        let list = api.get_as(&path, table).await.expect(200);
+        assert_eq!(list["metadata"]["remainingItemCount"], 1);
+        let rows = list["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 299);
+        for ((row, name), stored) in rows
+            .iter()
+            .zip(&names)
+            .zip(plain["items"].as_array().unwrap())
+        {
+            assert_eq!(row["cells"], json!([name, 1, "0s"]));
+            match query {
+                "" => {
+                    assert_eq!(row["object"]["kind"], "PartialObjectMetadata");
+                    assert_eq!(row["object"]["metadata"], stored["metadata"]);
+                }
+                "&includeObject=Object" => assert_eq!(&row["object"], stored),
+                _ => assert_eq!(row.get("object"), None),
+            }
+        }
+    }
+    let list = api.get_as(MAPS, partial).await.expect(200);
+    assert_eq!(list["kind"], "PartialObjectMetadataList");
+    assert_eq!(list["metadata"], plain["metadata"]);
+    let metadata = |list: &Value| -> Vec<Value> {
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|item| item["metadata"].clone()).collect()
+    };
+    assert_eq!(metadata(&list), metadata(&plain));
+    let request = http::Request::builder()
+        .uri(format!("{MAPS}?includeObject=Object"))
+        .header("accept", table)
+        .header("accept-encoding", "gzip");
+    let shrunk = api
+        .send(request.body(axum::body::Body::empty()).unwrap())
+        .await;
+    assert_eq!(shrunk.headers["content-encoding"], "gzip");
+}

@@ -160,24 +160,27 @@ impl<'a> Reader<'a> {
     /// Passes an object or a list without entering it: only how many are open is counted.
     fn skip_nested(&mut self) -> Result<(), Error> {
         let mut open = 0_usize;
-        while let Some(&byte) = self.text.get(self.at) {
+        let mut at = self.at;
+        while let Some(&byte) = self.text.get(at) {
+            at += 1;
             match byte {
                 b'"' => {
+                    self.at = at - 1;
                     self.string()?;
-                    continue;
+                    at = self.at;
                 }
                 b'{' | b'[' => open += 1,
                 b'}' | b']' => {
                     open -= 1;
                     if open == 0 {
-                        self.at += 1;
+                        self.at = at;
                         return Ok(());
                     }
                 }
                 _ => {}
             }
-            self.at += 1;
         }
+        self.at = at;
         self.unexpected()
     }
 
@@ -185,21 +188,42 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Result<Escapes, Error> {
         self.take(b'"')?;
         let mut escapes = Escapes::None;
-        while let Some(&byte) = self.text.get(self.at) {
-            match byte {
-                b'"' => {
+        loop {
+            self.at += ordinary(self.text.get(self.at..).unwrap_or_default());
+            match self.text.get(self.at) {
+                Some(b'"') => {
                     self.at += 1;
                     return Ok(escapes);
                 }
-                b'\\' => {
+                Some(_) => {
                     escapes = Escapes::Some;
                     self.at += 2;
                 }
-                _ => self.at += 1,
+                None => return self.unexpected(),
             }
         }
-        self.unexpected()
     }
+}
+
+/// How many bytes there are before the first quotation mark or backslash. Eight are looked at together: a
+/// byte that is sought becomes zero by its exclusive or, and only a zero (or what comes after one) borrows from its highest bit.
+fn ordinary(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    let found = |word: u64, byte: u8| {
+        let word = word ^ (ONES * u64::from(byte));
+        word.wrapping_sub(ONES) & !word & HIGHEST
+    };
+    let (eights, rest) = text.as_chunks::<8>();
+    for (index, eight) in eights.iter().enumerate() {
+        let word = u64::from_le_bytes(*eight);
+        let found = found(word, b'"') | found(word, b'\\');
+        if found != 0 {
+            return 8 * index + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let sought = |byte: &u8| matches!(byte, b'"' | b'\\');
+    text.len() - rest.len() + rest.iter().position(sought).unwrap_or(rest.len())
 }
 
 /// Whether a text has any.
@@ -207,4 +231,26 @@ impl<'a> Reader<'a> {
 enum Escapes {
     None,
     Some,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_bytes_are_counted_wherever_they_end() {
+        // Beside what is sought: neighbours of it, and bytes with the highest bit.
+        for filler in [b'a', b'!', b'#', b'[', b']', 0, 0x80, 0xa2, 0xdc, 0xff] {
+            for length in 0..40 {
+                let mut text = vec![filler; 40];
+                for sought in [b'"', b'\\'] {
+                    text[length] = sought;
+                    assert_eq!(ordinary(&text), length, "{filler}");
+                    text[length..].fill(sought);
+                    assert_eq!(ordinary(&text), length, "{filler}");
+                }
+                assert_eq!(ordinary(&vec![filler; length]), length, "{filler}");
+            }
+        }
+    }
 }

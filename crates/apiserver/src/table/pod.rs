@@ -78,16 +78,20 @@ fn list<'a>(object: &'a Object, path: &[&str]) -> &'a [Value] {
         .unwrap_or_default()
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
+/// What lies at a path of fields.
+fn below<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('/')
+        .try_fold(value, |value, field| value.get(field))
+}
+
+fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    below(value, path)
         .and_then(Value::as_str)
         .unwrap_or_default()
 }
 
-fn number(value: &Value, pointer: &str) -> i64 {
-    value
-        .pointer(pointer)
+fn number(value: &Value, path: &str) -> i64 {
+    below(value, path)
         .and_then(Value::as_i64)
         .unwrap_or_default()
 }
@@ -103,8 +107,8 @@ fn flag(value: &Value, field: &str) -> bool {
 fn sidecars(pod: &Object) -> Vec<&str> {
     list(pod, &["spec", "initContainers"])
         .iter()
-        .filter(|container| text(container, "/restartPolicy") == "Always")
-        .map(|container| text(container, "/name"))
+        .filter(|container| text(container, "restartPolicy") == "Always")
+        .map(|container| text(container, "name"))
         .collect()
 }
 
@@ -112,9 +116,9 @@ fn ready(pod: &Object) -> (usize, usize) {
     let sidecars = sidecars(pod);
     let total = list(pod, &["spec", "containers"]).len() + sidecars.len();
     let init = list(pod, &["status", "initContainerStatuses"]).iter();
-    let beside = init.filter(|status| sidecars.contains(&text(status, "/name")));
+    let beside = init.filter(|status| sidecars.contains(&text(status, "name")));
     let running =
-        |status: &&Value| flag(status, "ready") && status.pointer("/state/running").is_some();
+        |status: &&Value| flag(status, "ready") && below(status, "state/running").is_some();
     let ready = list(pod, &["status", "containerStatuses"])
         .iter()
         .chain(beside)
@@ -134,8 +138,8 @@ fn status(pod: &Object) -> String {
     let gated = list(pod, &["status", "conditions"])
         .iter()
         .any(|condition| {
-            text(condition, "/type") == "PodScheduled"
-                && text(condition, "/reason") == "SchedulingGated"
+            text(condition, "type") == "PodScheduled"
+                && text(condition, "reason") == "SchedulingGated"
         });
     if gated {
         "SchedulingGated".clone_into(&mut word);
@@ -150,7 +154,7 @@ fn status(pod: &Object) -> String {
         let is_ready = list(pod, &["status", "conditions"])
             .iter()
             .any(|condition| {
-                text(condition, "/type") == "Ready" && text(condition, "/status") == "True"
+                text(condition, "type") == "Ready" && text(condition, "status") == "True"
             });
         if is_ready { "Running" } else { "NotReady" }.clone_into(&mut word);
     }
@@ -162,9 +166,9 @@ fn status(pod: &Object) -> String {
 }
 
 fn ended(status: &Value) -> String {
-    let reason = text(status, "/state/terminated/reason");
-    match (reason, number(status, "/state/terminated/signal")) {
-        ("", 0) => format!("ExitCode:{}", number(status, "/state/terminated/exitCode")),
+    let reason = text(status, "state/terminated/reason");
+    match (reason, number(status, "state/terminated/signal")) {
+        ("", 0) => format!("ExitCode:{}", number(status, "state/terminated/exitCode")),
         ("", signal) => format!("Signal:{signal}"),
         (reason, _) => reason.to_owned(),
     }
@@ -177,14 +181,14 @@ fn init_word(pod: &Object) -> Option<String> {
         .iter()
         .enumerate()
     {
-        let terminated = status.pointer("/state/terminated");
-        if terminated.is_some() && number(status, "/state/terminated/exitCode") == 0 {
+        let terminated = below(status, "state/terminated");
+        if terminated.is_some() && number(status, "state/terminated/exitCode") == 0 {
             continue;
         }
-        if sidecars.contains(&text(status, "/name")) && flag(status, "started") {
+        if sidecars.contains(&text(status, "name")) && flag(status, "started") {
             continue;
         }
-        let waiting = text(status, "/state/waiting/reason");
+        let waiting = text(status, "state/waiting/reason");
         return Some(if terminated.is_some() {
             format!("Init:{}", ended(status))
         } else if !waiting.is_empty() && waiting != "PodInitializing" {
@@ -201,12 +205,11 @@ fn container_word(pod: &Object) -> Option<String> {
     list(pod, &["status", "containerStatuses"])
         .iter()
         .find_map(|status| {
-            let waiting = text(status, "/state/waiting/reason");
+            let waiting = text(status, "state/waiting/reason");
             if !waiting.is_empty() {
                 return Some(waiting.to_owned());
             }
-            status
-                .pointer("/state/terminated")
+            below(status, "state/terminated")
                 .is_some()
                 .then(|| ended(status))
         })
@@ -215,7 +218,7 @@ fn container_word(pod: &Object) -> Option<String> {
 fn has_running(pod: &Object) -> bool {
     list(pod, &["status", "containerStatuses"])
         .iter()
-        .any(|status| flag(status, "ready") && status.pointer("/state/running").is_some())
+        .any(|status| flag(status, "ready") && below(status, "state/running").is_some())
 }
 
 fn restarts(pod: &Object, now: Timestamp) -> String {
@@ -223,14 +226,14 @@ fn restarts(pod: &Object, now: Timestamp) -> String {
     let initializing = init_word(pod).is_some();
     let init = list(pod, &["status", "initContainerStatuses"])
         .iter()
-        .filter(|status| initializing || sidecars.contains(&text(status, "/name")));
+        .filter(|status| initializing || sidecars.contains(&text(status, "name")));
     let own = list(pod, &["status", "containerStatuses"])
         .iter()
         .filter(|_| !initializing);
     let (mut count, mut last) = (0, String::new());
     for status in init.chain(own) {
-        count += number(status, "/restartCount");
-        let ended = text(status, "/lastState/terminated/finishedAt");
+        count += number(status, "restartCount");
+        let ended = text(status, "lastState/terminated/finishedAt");
         if ended > last.as_str() {
             ended.clone_into(&mut last);
         }
@@ -249,8 +252,8 @@ fn gates(pod: &Object) -> String {
     let conditions = list(pod, &["status", "conditions"]);
     let open = gates.iter().filter(|gate| {
         conditions.iter().any(|condition| {
-            text(condition, "/type") == text(gate, "/conditionType")
-                && text(condition, "/status") == "True"
+            text(condition, "type") == text(gate, "conditionType")
+                && text(condition, "status") == "True"
         })
     });
     format!("{}/{}", open.count(), gates.len())
@@ -305,8 +308,8 @@ fn node_status(node: &Object) -> String {
     let conditions = list(node, &["status", "conditions"]);
     let ready = conditions
         .iter()
-        .find(|condition| text(condition, "/type") == "Ready");
-    let word = match ready.map(|condition| text(condition, "/status")) {
+        .find(|condition| text(condition, "type") == "Ready");
+    let word = match ready.map(|condition| text(condition, "status")) {
         Some("True") => "Ready",
         Some(_) => "NotReady",
         None => "Unknown",
@@ -336,11 +339,11 @@ fn roles(node: &Object) -> String {
 
 fn address(node: &Object, kind: &str) -> String {
     let addresses = list(node, &["status", "addresses"]).iter();
-    let mut matching = addresses.filter(|address| text(address, "/type") == kind);
+    let mut matching = addresses.filter(|address| text(address, "type") == kind);
     or_none(
         matching
             .next()
-            .map(|address| text(address, "/address").to_owned())
+            .map(|address| text(address, "address").to_owned())
             .unwrap_or_default(),
     )
 }
