@@ -77,7 +77,7 @@ impl Column {
     }
 
     /// Takes its cells from a path, and reads what that can reach.
-    fn from_path(mut self, cell: Cell) -> Self {
+    fn by_path(mut self, cell: Cell) -> Self {
         self.wanted = Wanted::nothing();
         if let Cell::Path(Some(path)) | Cell::PathOr(Some(path), _) = &cell {
             self.wanted.add(path.beginning());
@@ -89,7 +89,7 @@ impl Column {
     /// A column of the values at `path`; `absent` stands for none.
     pub(crate) fn at(name: &str, kind: &str, path: &str, absent: &'static str) -> Self {
         let column = Self::computed(name, kind, |_, _| Value::Null);
-        column.from_path(Cell::PathOr(Path::parse(path).ok(), absent))
+        column.by_path(Cell::PathOr(Path::parse(path).ok(), absent))
     }
 
     /// Shown by `-o wide` only.
@@ -131,7 +131,7 @@ impl Column {
             .get("priority")
             .and_then(Value::as_i64)
             .unwrap_or_default();
-        column.from_path(Cell::Path(Path::parse(&text("jsonPath")).ok()))
+        column.by_path(Cell::Path(Path::parse(&text("jsonPath")).ok()))
     }
 
     fn definition(&self) -> Value {
