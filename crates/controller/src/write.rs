@@ -289,4 +289,37 @@ impl<K: Object> Objects<K> {
             Err(error) => Err(error),
         }
     }
+
+    /// Evicts exactly this pod: a deletion that the budgets which cover the pod may refuse.
+    pub async fn evict(&self, pod: &K) -> Result<Eviction, Error> {
+        let key = key_of(pod);
+        let uid = pod.meta().uid.clone();
+        let body = serde_json::json!({
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": { "name": key.name, "namespace": key.namespace },
+            "deleteOptions": { "preconditions": { "uid": uid } },
+        });
+        match self.create_subresource(&key, "eviction", &body).await {
+            Ok(_) => {
+                let path = K::url_path(&self.kind, None);
+                self.journal.deleted(Deletion { path, key, uid });
+                Ok(Eviction::Begun)
+            }
+            Err(error) if error.is_not_found() || error.is_conflict() => Ok(Eviction::Begun),
+            Err(error) if error.status().is_some_and(|status| status.code == 429) => {
+                Ok(Eviction::Refused)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What became of an eviction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eviction {
+    /// The pod goes, or is gone.
+    Begun,
+    /// A budget has nothing left now; it may later.
+    Refused,
 }

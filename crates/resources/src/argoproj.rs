@@ -7,6 +7,7 @@
 mod analysis;
 mod application;
 mod application_status;
+mod experiment;
 mod project;
 mod rollout;
 mod rollout_status;
@@ -19,6 +20,7 @@ use kube::CustomResourceExt as _;
 pub use analysis::*;
 pub use application::*;
 pub use application_status::*;
+pub use experiment::*;
 pub use project::*;
 pub use rollout::*;
 pub use rollout_status::*;
@@ -35,6 +37,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         AnalysisTemplate::crd(),
         ClusterAnalysisTemplate::crd(),
         AnalysisRun::crd(),
+        Experiment::crd(),
         Application::crd(),
         AppProject::crd(),
     ]

@@ -26,6 +26,7 @@ const WRITTEN: &[&str] = &[
     include_str!("../definitions/analysistemplates.argoproj.io.json"),
     include_str!("../definitions/clusteranalysistemplates.argoproj.io.json"),
     include_str!("../definitions/analysisruns.argoproj.io.json"),
+    include_str!("../definitions/experiments.argoproj.io.json"),
     include_str!("../definitions/applications.argoproj.io.json"),
     include_str!("../definitions/appprojects.argoproj.io.json"),
     include_str!("../definitions/virtualservices.networking.istio.io.json"),

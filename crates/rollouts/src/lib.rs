@@ -15,6 +15,7 @@
 //! gives all traffic back to the stable version before it takes a pod away.
 
 pub mod analysis_run;
+pub mod experiment;
 pub mod metrics;
 pub mod rollout;
 
@@ -22,6 +23,7 @@ use futures::future::BoxFuture;
 use seatrial_controller::{Context, Reconciler as _};
 
 pub use analysis_run::AnalysisRuns;
+pub use experiment::Experiments;
 pub use metrics::Metrics;
 pub use rollout::Rollouts;
 
@@ -39,6 +41,10 @@ pub fn controllers(
         (
             AnalysisRuns::NAME,
             Box::pin(seatrial_controller::run(runs, ctx.clone())),
+        ),
+        (
+            Experiments::NAME,
+            Box::pin(seatrial_controller::run(Experiments, ctx.clone())),
         ),
     ]
 }

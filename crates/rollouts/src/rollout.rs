@@ -18,6 +18,7 @@ mod fleet;
 mod observe;
 mod phase;
 mod plan;
+mod restart;
 mod routing;
 mod scale;
 mod spec;

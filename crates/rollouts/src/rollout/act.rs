@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Error;
 use super::fleet::{HASH, REVISION, SCALE_DOWN_DEADLINE};
 use super::plan::Plan;
+use super::restart;
 
 pub(super) async fn act(rollout: &Rollout, plan: &Plan, ctx: &Context) -> Result<(), Error> {
     let key = key_of(rollout);
@@ -51,6 +52,7 @@ pub(super) async fn act(rollout: &Rollout, plan: &Plan, ctx: &Context) -> Result
         let patch = json!({"metadata": {"annotations": {SCALE_DOWN_DEADLINE: moment.to_string()}}});
         change_set(&key, name, patch, ctx).await?;
     }
+    restart::evict(plan, ctx).await?;
     clean_up(plan, ctx).await
 }
 

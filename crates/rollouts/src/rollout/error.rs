@@ -45,6 +45,9 @@ pub enum Error {
     /// An analysis run could not be stopped.
     #[error("stop the analysis run {0}")]
     StopAnalysis(String, #[source] write::Error),
+    /// A pod could not be taken away for a restart.
+    #[error("evict the pod {0}")]
+    Evict(String, #[source] write::Error),
     /// Something old could not be removed.
     #[error("remove {0}")]
     CleanUp(String, #[source] write::Error),

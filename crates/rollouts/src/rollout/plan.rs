@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use seatrial_controller::Notice;
 use seatrial_resources::argoproj::{AnalysisRun, Rollout, RolloutStatus};
@@ -18,7 +19,7 @@ use super::observe::World;
 use super::routing::Routes;
 use super::spec::Spec;
 use super::step::{self, Progress, Reached, Standing};
-use super::{Error, phase, scale, status};
+use super::{Error, phase, restart, scale, status};
 
 /// What shall be done, in this order.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ pub(super) struct Plan {
     pub(super) shrink: Vec<(String, i32)>,
     /// Replica sets that are told when they may lose their pods.
     pub(super) deadlines: Vec<(String, Timestamp)>,
+    /// Pods that a restart takes away now.
+    pub(super) evict: Vec<Arc<Pod>>,
     /// Old replica sets to remove.
     pub(super) forget_sets: Vec<Arc<ReplicaSet>>,
     /// Old analysis runs to remove.
@@ -54,7 +57,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn wait(&mut self, until: Timestamp, now: Timestamp) {
+    pub(super) fn wait(&mut self, until: Timestamp, now: Timestamp) {
         let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
         self.next = Some(self.next.map_or(wait, |next| next.min(wait)));
     }
@@ -90,6 +93,7 @@ pub(super) fn decide(rollout: &Rollout, world: &World, now: Timestamp) -> Result
     let Analyses { start, stop } =
         analysis::plan(&spec, rollout, world, &mut plan.status, standing, revision)?;
     (plan.start, plan.stop) = (start, stop);
+    restart::plan(rollout, &spec, world, &mut plan, now);
     clean_up(rollout, world, &fleet, &mut plan);
     status::count(rollout, &fleet, &mut plan.status);
     if let Some(deadline) = phase::conclude(rollout, &spec, &fleet, standing, &mut plan.status, now)

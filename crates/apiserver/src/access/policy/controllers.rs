@@ -465,12 +465,21 @@ pub(super) const CONTROLLERS: &[(&str, &[Grant])] = &[
                 "replicasets",
             ),
             may(READ, "core", "pods"),
+            may("create", "core", "pods/eviction"),
             may("get list patch update watch", "core", "services"),
             may(
                 "get list patch update watch",
                 "networking.istio.io",
                 "virtualservices",
             ),
+            EVENTS,
+        ],
+    ),
+    (
+        "experiment-controller",
+        &[
+            may("get list patch update watch", "argoproj.io", "experiments"),
+            may("patch update", "argoproj.io", "experiments/status"),
             EVENTS,
         ],
     ),

@@ -146,7 +146,7 @@ const VIEW: &[Grant] = &[
 ];
 
 /// What our own kinds add for people: who may deploy may deploy by them.
-const DELIVERY: &str = "analysisruns analysistemplates applications appprojects rollouts \
+const DELIVERY: &str = "analysisruns analysistemplates applications appprojects experiments rollouts \
     rollouts/scale virtualservices pipelineruns pushes repositories";
 const DELIVERY_GROUPS: &str = "argoproj.io networking.istio.io seatrial.dev";
 
