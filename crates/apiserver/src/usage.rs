@@ -150,7 +150,7 @@ pub(crate) async fn answer(call: &Call) -> Result<Response, Failure> {
             "items": items,
         }),
     };
-    Ok(reply::json(StatusCode::OK, body.to_string()))
+    reply::encoded(&call.form, StatusCode::OK, body.to_string().into())
 }
 
 fn records(call: &Call, plural: &str, namespace: Option<&str>) -> Vec<std::sync::Arc<Record>> {

@@ -373,13 +373,8 @@ async fn every_built_in_kind_speaks_protobuf() {
     }
     assert!(spoken > 50, "{spoken}");
     expect![[r#"
-        /apis/admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicies: 406 application/json, 400
-        /apis/admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicybindings: 406 application/json, 400
-        /apis/admissionregistration.k8s.io/v1alpha1/mutatingadmissionpolicies: 406 application/json, 400
-        /apis/admissionregistration.k8s.io/v1alpha1/mutatingadmissionpolicybindings: 406 application/json, 400
-        /apis/apiregistration.k8s.io/v1/apiservices: 406 application/json, 400
-        /apis/metrics.k8s.io/v1beta1/nodes: 406 application/json, 405
-        /apis/metrics.k8s.io/v1beta1/pods: 406 application/json, 405"#]].assert_eq(&others.join("\n"));
+        /apis/metrics.k8s.io/v1beta1/nodes: 503 application/json, 405
+        /apis/metrics.k8s.io/v1beta1/pods: 503 application/json, 405"#]].assert_eq(&others.join("\n"));
 }
 
 #[tokio::test]

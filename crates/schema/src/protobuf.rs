@@ -10,6 +10,8 @@
 //! out where they are nil; the bytes do not tell which is which. So an empty value of an optional field is
 //! dropped here, unless the field is known to be a pointer ([`pointer`]).
 
+mod duration;
+mod further;
 mod pointer;
 mod reader;
 mod value;
@@ -126,10 +128,11 @@ fn message(api_version: &str, kind: &str) -> Option<&'static Message> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     // Options are sent in the group of the request, or in that of the options themselves.
     let group = if group == "meta.k8s.io" { "" } else { group };
-    let index = KINDS
-        .binary_search_by(|(key, _)| key.cmp(&(group, version, kind)))
-        .ok()?;
-    KINDS.get(index).map(|(_, message)| *message)
+    let find = |table: &'static [((&str, &str, &str), &'static Message)]| {
+        let index = table.binary_search_by(|(key, _)| key.cmp(&(group, version, kind)));
+        table.get(index.ok()?).map(|(_, message)| *message)
+    };
+    find(KINDS).or_else(|| find(further::KINDS))
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub enum Form {
     IntOrString,
     Time,
     MicroTime,
+    /// A message with billionths of a second.
+    Duration,
     /// A message with bytes of JSON.
     Raw,
     /// A message that wraps a list of texts.

@@ -3,26 +3,26 @@
 
 use crate::fact::wire::{Form, Label, Message, field, inline};
 
-static API_ADMISSIONREGISTRATION_V1_AUDITANNOTATION: Message = Message { name: "api.admissionregistration.v1.AuditAnnotation", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_AUDITANNOTATION: Message = Message { name: "api.admissionregistration.v1.AuditAnnotation", fields: &[
     field(1, "key", Label::Single, Form::Text).required(),
     field(2, "valueExpression", Label::Single, Form::Text).required(),
 ] };
-static API_ADMISSIONREGISTRATION_V1_EXPRESSIONWARNING: Message = Message { name: "api.admissionregistration.v1.ExpressionWarning", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_EXPRESSIONWARNING: Message = Message { name: "api.admissionregistration.v1.ExpressionWarning", fields: &[
     field(2, "fieldRef", Label::Single, Form::Text).required(),
     field(3, "warning", Label::Single, Form::Text).required(),
 ] };
-static API_ADMISSIONREGISTRATION_V1_MATCHCONDITION: Message = Message { name: "api.admissionregistration.v1.MatchCondition", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_MATCHCONDITION: Message = Message { name: "api.admissionregistration.v1.MatchCondition", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "expression", Label::Single, Form::Text).required(),
 ] };
-static API_ADMISSIONREGISTRATION_V1_MATCHRESOURCES: Message = Message { name: "api.admissionregistration.v1.MatchResources", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_MATCHRESOURCES: Message = Message { name: "api.admissionregistration.v1.MatchResources", fields: &[
     field(1, "namespaceSelector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(2, "objectSelector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(3, "resourceRules", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_NAMEDRULEWITHOPERATIONS)),
     field(4, "excludeResourceRules", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_NAMEDRULEWITHOPERATIONS)),
     field(7, "matchPolicy", Label::Single, Form::Text),
 ] };
-static API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOK: Message = Message { name: "api.admissionregistration.v1.MutatingWebhook", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOK: Message = Message { name: "api.admissionregistration.v1.MutatingWebhook", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "clientConfig", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_WEBHOOKCLIENTCONFIG)).required(),
     field(3, "rules", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_RULEWITHOPERATIONS)),
@@ -36,71 +36,71 @@ static API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOK: Message = Message { name: "
     field(10, "reinvocationPolicy", Label::Single, Form::Text),
     field(12, "matchConditions", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_MATCHCONDITION)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOKCONFIGURATION: Message = Message { name: "api.admissionregistration.v1.MutatingWebhookConfiguration", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOKCONFIGURATION: Message = Message { name: "api.admissionregistration.v1.MutatingWebhookConfiguration", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "webhooks", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOK)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOKCONFIGURATIONLIST: Message = Message { name: "api.admissionregistration.v1.MutatingWebhookConfigurationList", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOKCONFIGURATIONLIST: Message = Message { name: "api.admissionregistration.v1.MutatingWebhookConfigurationList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_MUTATINGWEBHOOKCONFIGURATION)).required(),
 ] };
-static API_ADMISSIONREGISTRATION_V1_NAMEDRULEWITHOPERATIONS: Message = Message { name: "api.admissionregistration.v1.NamedRuleWithOperations", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_NAMEDRULEWITHOPERATIONS: Message = Message { name: "api.admissionregistration.v1.NamedRuleWithOperations", fields: &[
     field(1, "resourceNames", Label::Repeated, Form::Text),
     inline(2, Form::Message(&API_ADMISSIONREGISTRATION_V1_RULEWITHOPERATIONS)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_PARAMKIND: Message = Message { name: "api.admissionregistration.v1.ParamKind", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_PARAMKIND: Message = Message { name: "api.admissionregistration.v1.ParamKind", fields: &[
     field(1, "apiVersion", Label::Single, Form::Text),
     field(2, "kind", Label::Single, Form::Text),
 ] };
-static API_ADMISSIONREGISTRATION_V1_PARAMREF: Message = Message { name: "api.admissionregistration.v1.ParamRef", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_PARAMREF: Message = Message { name: "api.admissionregistration.v1.ParamRef", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "namespace", Label::Single, Form::Text),
     field(3, "selector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(4, "parameterNotFoundAction", Label::Single, Form::Text),
 ] };
-static API_ADMISSIONREGISTRATION_V1_RULE: Message = Message { name: "api.admissionregistration.v1.Rule", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_RULE: Message = Message { name: "api.admissionregistration.v1.Rule", fields: &[
     field(1, "apiGroups", Label::Repeated, Form::Text),
     field(2, "apiVersions", Label::Repeated, Form::Text),
     field(3, "resources", Label::Repeated, Form::Text),
     field(4, "scope", Label::Single, Form::Text),
 ] };
-static API_ADMISSIONREGISTRATION_V1_RULEWITHOPERATIONS: Message = Message { name: "api.admissionregistration.v1.RuleWithOperations", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_RULEWITHOPERATIONS: Message = Message { name: "api.admissionregistration.v1.RuleWithOperations", fields: &[
     field(1, "operations", Label::Repeated, Form::Text),
     inline(2, Form::Message(&API_ADMISSIONREGISTRATION_V1_RULE)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_SERVICEREFERENCE: Message = Message { name: "api.admissionregistration.v1.ServiceReference", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_SERVICEREFERENCE: Message = Message { name: "api.admissionregistration.v1.ServiceReference", fields: &[
     field(1, "namespace", Label::Single, Form::Text).required(),
     field(2, "name", Label::Single, Form::Text).required(),
     field(3, "path", Label::Single, Form::Text),
     field(4, "port", Label::Single, Form::Integer),
 ] };
-static API_ADMISSIONREGISTRATION_V1_TYPECHECKING: Message = Message { name: "api.admissionregistration.v1.TypeChecking", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_TYPECHECKING: Message = Message { name: "api.admissionregistration.v1.TypeChecking", fields: &[
     field(1, "expressionWarnings", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_EXPRESSIONWARNING)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICY: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicy", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICY: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicy", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYSTATUS)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYBINDING: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyBinding", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYBINDING: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyBinding", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYBINDINGSPEC)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYBINDINGLIST: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyBindingList", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYBINDINGLIST: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyBindingList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYBINDING)).required(),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYBINDINGSPEC: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYBINDINGSPEC: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec", fields: &[
     field(1, "policyName", Label::Single, Form::Text),
     field(2, "paramRef", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_PARAMREF)),
     field(3, "matchResources", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_MATCHRESOURCES)),
     field(4, "validationActions", Label::Repeated, Form::Text),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYLIST: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyList", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYLIST: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICY)).required(),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYSPEC: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicySpec", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYSPEC: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicySpec", fields: &[
     field(1, "paramKind", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_PARAMKIND)),
     field(2, "matchConstraints", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_MATCHRESOURCES)),
     field(3, "validations", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_VALIDATION)),
@@ -109,12 +109,12 @@ static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYSPEC: Message = Mes
     field(6, "matchConditions", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_MATCHCONDITION)),
     field(7, "variables", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_VARIABLE)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYSTATUS: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyStatus", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGADMISSIONPOLICYSTATUS: Message = Message { name: "api.admissionregistration.v1.ValidatingAdmissionPolicyStatus", fields: &[
     field(1, "observedGeneration", Label::Single, Form::Integer),
     field(2, "typeChecking", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_TYPECHECKING)),
     field(3, "conditions", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_CONDITION)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOK: Message = Message { name: "api.admissionregistration.v1.ValidatingWebhook", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOK: Message = Message { name: "api.admissionregistration.v1.ValidatingWebhook", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "clientConfig", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_WEBHOOKCLIENTCONFIG)).required(),
     field(3, "rules", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_RULEWITHOPERATIONS)),
@@ -127,62 +127,62 @@ static API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOK: Message = Message { name:
     field(8, "admissionReviewVersions", Label::Repeated, Form::Text).required(),
     field(11, "matchConditions", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_MATCHCONDITION)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOKCONFIGURATION: Message = Message { name: "api.admissionregistration.v1.ValidatingWebhookConfiguration", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOKCONFIGURATION: Message = Message { name: "api.admissionregistration.v1.ValidatingWebhookConfiguration", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "webhooks", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOK)),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOKCONFIGURATIONLIST: Message = Message { name: "api.admissionregistration.v1.ValidatingWebhookConfigurationList", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOKCONFIGURATIONLIST: Message = Message { name: "api.admissionregistration.v1.ValidatingWebhookConfigurationList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_ADMISSIONREGISTRATION_V1_VALIDATINGWEBHOOKCONFIGURATION)).required(),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VALIDATION: Message = Message { name: "api.admissionregistration.v1.Validation", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VALIDATION: Message = Message { name: "api.admissionregistration.v1.Validation", fields: &[
     field(1, "expression", Label::Single, Form::Text).required(),
     field(2, "message", Label::Single, Form::Text),
     field(3, "reason", Label::Single, Form::Text),
     field(4, "messageExpression", Label::Single, Form::Text),
 ] };
-static API_ADMISSIONREGISTRATION_V1_VARIABLE: Message = Message { name: "api.admissionregistration.v1.Variable", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_VARIABLE: Message = Message { name: "api.admissionregistration.v1.Variable", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "expression", Label::Single, Form::Text).required(),
 ] };
-static API_ADMISSIONREGISTRATION_V1_WEBHOOKCLIENTCONFIG: Message = Message { name: "api.admissionregistration.v1.WebhookClientConfig", fields: &[
+pub(crate) static API_ADMISSIONREGISTRATION_V1_WEBHOOKCLIENTCONFIG: Message = Message { name: "api.admissionregistration.v1.WebhookClientConfig", fields: &[
     field(3, "url", Label::Single, Form::Text),
     field(1, "service", Label::Single, Form::Message(&API_ADMISSIONREGISTRATION_V1_SERVICEREFERENCE)),
     field(2, "caBundle", Label::Single, Form::Bytes),
 ] };
-static API_APPS_V1_CONTROLLERREVISION: Message = Message { name: "api.apps.v1.ControllerRevision", fields: &[
+pub(crate) static API_APPS_V1_CONTROLLERREVISION: Message = Message { name: "api.apps.v1.ControllerRevision", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "data", Label::Single, Form::Raw),
     field(3, "revision", Label::Single, Form::Integer).required(),
 ] };
-static API_APPS_V1_CONTROLLERREVISIONLIST: Message = Message { name: "api.apps.v1.ControllerRevisionList", fields: &[
+pub(crate) static API_APPS_V1_CONTROLLERREVISIONLIST: Message = Message { name: "api.apps.v1.ControllerRevisionList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_APPS_V1_CONTROLLERREVISION)).required(),
 ] };
-static API_APPS_V1_DAEMONSET: Message = Message { name: "api.apps.v1.DaemonSet", fields: &[
+pub(crate) static API_APPS_V1_DAEMONSET: Message = Message { name: "api.apps.v1.DaemonSet", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_APPS_V1_DAEMONSETSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_APPS_V1_DAEMONSETSTATUS)),
 ] };
-static API_APPS_V1_DAEMONSETCONDITION: Message = Message { name: "api.apps.v1.DaemonSetCondition", fields: &[
+pub(crate) static API_APPS_V1_DAEMONSETCONDITION: Message = Message { name: "api.apps.v1.DaemonSetCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastTransitionTime", Label::Single, Form::Time),
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static API_APPS_V1_DAEMONSETLIST: Message = Message { name: "api.apps.v1.DaemonSetList", fields: &[
+pub(crate) static API_APPS_V1_DAEMONSETLIST: Message = Message { name: "api.apps.v1.DaemonSetList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_APPS_V1_DAEMONSET)).required(),
 ] };
-static API_APPS_V1_DAEMONSETSPEC: Message = Message { name: "api.apps.v1.DaemonSetSpec", fields: &[
+pub(crate) static API_APPS_V1_DAEMONSETSPEC: Message = Message { name: "api.apps.v1.DaemonSetSpec", fields: &[
     field(1, "selector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)).required(),
     field(2, "template", Label::Single, Form::Message(&API_CORE_V1_PODTEMPLATESPEC)).required(),
     field(3, "updateStrategy", Label::Single, Form::Message(&API_APPS_V1_DAEMONSETUPDATESTRATEGY)),
     field(4, "minReadySeconds", Label::Single, Form::Integer),
     field(6, "revisionHistoryLimit", Label::Single, Form::Integer),
 ] };
-static API_APPS_V1_DAEMONSETSTATUS: Message = Message { name: "api.apps.v1.DaemonSetStatus", fields: &[
+pub(crate) static API_APPS_V1_DAEMONSETSTATUS: Message = Message { name: "api.apps.v1.DaemonSetStatus", fields: &[
     field(1, "currentNumberScheduled", Label::Single, Form::Integer).required(),
     field(2, "numberMisscheduled", Label::Single, Form::Integer).required(),
     field(3, "desiredNumberScheduled", Label::Single, Form::Integer).required(),
@@ -194,16 +194,16 @@ static API_APPS_V1_DAEMONSETSTATUS: Message = Message { name: "api.apps.v1.Daemo
     field(9, "collisionCount", Label::Single, Form::Integer),
     field(10, "conditions", Label::Repeated, Form::Message(&API_APPS_V1_DAEMONSETCONDITION)),
 ] };
-static API_APPS_V1_DAEMONSETUPDATESTRATEGY: Message = Message { name: "api.apps.v1.DaemonSetUpdateStrategy", fields: &[
+pub(crate) static API_APPS_V1_DAEMONSETUPDATESTRATEGY: Message = Message { name: "api.apps.v1.DaemonSetUpdateStrategy", fields: &[
     field(1, "type", Label::Single, Form::Text),
     field(2, "rollingUpdate", Label::Single, Form::Message(&API_APPS_V1_ROLLINGUPDATEDAEMONSET)),
 ] };
-static API_APPS_V1_DEPLOYMENT: Message = Message { name: "api.apps.v1.Deployment", fields: &[
+pub(crate) static API_APPS_V1_DEPLOYMENT: Message = Message { name: "api.apps.v1.Deployment", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_APPS_V1_DEPLOYMENTSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_APPS_V1_DEPLOYMENTSTATUS)),
 ] };
-static API_APPS_V1_DEPLOYMENTCONDITION: Message = Message { name: "api.apps.v1.DeploymentCondition", fields: &[
+pub(crate) static API_APPS_V1_DEPLOYMENTCONDITION: Message = Message { name: "api.apps.v1.DeploymentCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(6, "lastUpdateTime", Label::Single, Form::Time),
@@ -211,11 +211,11 @@ static API_APPS_V1_DEPLOYMENTCONDITION: Message = Message { name: "api.apps.v1.D
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static API_APPS_V1_DEPLOYMENTLIST: Message = Message { name: "api.apps.v1.DeploymentList", fields: &[
+pub(crate) static API_APPS_V1_DEPLOYMENTLIST: Message = Message { name: "api.apps.v1.DeploymentList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_APPS_V1_DEPLOYMENT)).required(),
 ] };
-static API_APPS_V1_DEPLOYMENTSPEC: Message = Message { name: "api.apps.v1.DeploymentSpec", fields: &[
+pub(crate) static API_APPS_V1_DEPLOYMENTSPEC: Message = Message { name: "api.apps.v1.DeploymentSpec", fields: &[
     field(1, "replicas", Label::Single, Form::Integer),
     field(2, "selector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)).required(),
     field(3, "template", Label::Single, Form::Message(&API_CORE_V1_PODTEMPLATESPEC)).required(),
@@ -225,7 +225,7 @@ static API_APPS_V1_DEPLOYMENTSPEC: Message = Message { name: "api.apps.v1.Deploy
     field(7, "paused", Label::Single, Form::Boolean),
     field(9, "progressDeadlineSeconds", Label::Single, Form::Integer),
 ] };
-static API_APPS_V1_DEPLOYMENTSTATUS: Message = Message { name: "api.apps.v1.DeploymentStatus", fields: &[
+pub(crate) static API_APPS_V1_DEPLOYMENTSTATUS: Message = Message { name: "api.apps.v1.DeploymentStatus", fields: &[
     field(1, "observedGeneration", Label::Single, Form::Integer),
     field(2, "replicas", Label::Single, Form::Integer),
     field(3, "updatedReplicas", Label::Single, Form::Integer),
@@ -236,33 +236,33 @@ static API_APPS_V1_DEPLOYMENTSTATUS: Message = Message { name: "api.apps.v1.Depl
     field(6, "conditions", Label::Repeated, Form::Message(&API_APPS_V1_DEPLOYMENTCONDITION)),
     field(8, "collisionCount", Label::Single, Form::Integer),
 ] };
-static API_APPS_V1_DEPLOYMENTSTRATEGY: Message = Message { name: "api.apps.v1.DeploymentStrategy", fields: &[
+pub(crate) static API_APPS_V1_DEPLOYMENTSTRATEGY: Message = Message { name: "api.apps.v1.DeploymentStrategy", fields: &[
     field(1, "type", Label::Single, Form::Text),
     field(2, "rollingUpdate", Label::Single, Form::Message(&API_APPS_V1_ROLLINGUPDATEDEPLOYMENT)),
 ] };
-static API_APPS_V1_REPLICASET: Message = Message { name: "api.apps.v1.ReplicaSet", fields: &[
+pub(crate) static API_APPS_V1_REPLICASET: Message = Message { name: "api.apps.v1.ReplicaSet", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_APPS_V1_REPLICASETSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_APPS_V1_REPLICASETSTATUS)),
 ] };
-static API_APPS_V1_REPLICASETCONDITION: Message = Message { name: "api.apps.v1.ReplicaSetCondition", fields: &[
+pub(crate) static API_APPS_V1_REPLICASETCONDITION: Message = Message { name: "api.apps.v1.ReplicaSetCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastTransitionTime", Label::Single, Form::Time),
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static API_APPS_V1_REPLICASETLIST: Message = Message { name: "api.apps.v1.ReplicaSetList", fields: &[
+pub(crate) static API_APPS_V1_REPLICASETLIST: Message = Message { name: "api.apps.v1.ReplicaSetList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_APPS_V1_REPLICASET)).required(),
 ] };
-static API_APPS_V1_REPLICASETSPEC: Message = Message { name: "api.apps.v1.ReplicaSetSpec", fields: &[
+pub(crate) static API_APPS_V1_REPLICASETSPEC: Message = Message { name: "api.apps.v1.ReplicaSetSpec", fields: &[
     field(1, "replicas", Label::Single, Form::Integer),
     field(4, "minReadySeconds", Label::Single, Form::Integer),
     field(2, "selector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)).required(),
     field(3, "template", Label::Single, Form::Message(&API_CORE_V1_PODTEMPLATESPEC)),
 ] };
-static API_APPS_V1_REPLICASETSTATUS: Message = Message { name: "api.apps.v1.ReplicaSetStatus", fields: &[
+pub(crate) static API_APPS_V1_REPLICASETSTATUS: Message = Message { name: "api.apps.v1.ReplicaSetStatus", fields: &[
     field(1, "replicas", Label::Single, Form::Integer).required(),
     field(2, "fullyLabeledReplicas", Label::Single, Form::Integer),
     field(4, "readyReplicas", Label::Single, Form::Integer),
@@ -271,42 +271,42 @@ static API_APPS_V1_REPLICASETSTATUS: Message = Message { name: "api.apps.v1.Repl
     field(3, "observedGeneration", Label::Single, Form::Integer),
     field(6, "conditions", Label::Repeated, Form::Message(&API_APPS_V1_REPLICASETCONDITION)),
 ] };
-static API_APPS_V1_ROLLINGUPDATEDAEMONSET: Message = Message { name: "api.apps.v1.RollingUpdateDaemonSet", fields: &[
+pub(crate) static API_APPS_V1_ROLLINGUPDATEDAEMONSET: Message = Message { name: "api.apps.v1.RollingUpdateDaemonSet", fields: &[
     field(1, "maxUnavailable", Label::Single, Form::IntOrString),
     field(2, "maxSurge", Label::Single, Form::IntOrString),
 ] };
-static API_APPS_V1_ROLLINGUPDATEDEPLOYMENT: Message = Message { name: "api.apps.v1.RollingUpdateDeployment", fields: &[
+pub(crate) static API_APPS_V1_ROLLINGUPDATEDEPLOYMENT: Message = Message { name: "api.apps.v1.RollingUpdateDeployment", fields: &[
     field(1, "maxUnavailable", Label::Single, Form::IntOrString),
     field(2, "maxSurge", Label::Single, Form::IntOrString),
 ] };
-static API_APPS_V1_ROLLINGUPDATESTATEFULSETSTRATEGY: Message = Message { name: "api.apps.v1.RollingUpdateStatefulSetStrategy", fields: &[
+pub(crate) static API_APPS_V1_ROLLINGUPDATESTATEFULSETSTRATEGY: Message = Message { name: "api.apps.v1.RollingUpdateStatefulSetStrategy", fields: &[
     field(1, "partition", Label::Single, Form::Integer),
     field(2, "maxUnavailable", Label::Single, Form::IntOrString),
 ] };
-static API_APPS_V1_STATEFULSET: Message = Message { name: "api.apps.v1.StatefulSet", fields: &[
+pub(crate) static API_APPS_V1_STATEFULSET: Message = Message { name: "api.apps.v1.StatefulSet", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_APPS_V1_STATEFULSETSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_APPS_V1_STATEFULSETSTATUS)),
 ] };
-static API_APPS_V1_STATEFULSETCONDITION: Message = Message { name: "api.apps.v1.StatefulSetCondition", fields: &[
+pub(crate) static API_APPS_V1_STATEFULSETCONDITION: Message = Message { name: "api.apps.v1.StatefulSetCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastTransitionTime", Label::Single, Form::Time),
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static API_APPS_V1_STATEFULSETLIST: Message = Message { name: "api.apps.v1.StatefulSetList", fields: &[
+pub(crate) static API_APPS_V1_STATEFULSETLIST: Message = Message { name: "api.apps.v1.StatefulSetList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_APPS_V1_STATEFULSET)).required(),
 ] };
-static API_APPS_V1_STATEFULSETORDINALS: Message = Message { name: "api.apps.v1.StatefulSetOrdinals", fields: &[
+pub(crate) static API_APPS_V1_STATEFULSETORDINALS: Message = Message { name: "api.apps.v1.StatefulSetOrdinals", fields: &[
     field(1, "start", Label::Single, Form::Integer),
 ] };
-static API_APPS_V1_STATEFULSETPERSISTENTVOLUMECLAIMRETENTIONPOLICY: Message = Message { name: "api.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy", fields: &[
+pub(crate) static API_APPS_V1_STATEFULSETPERSISTENTVOLUMECLAIMRETENTIONPOLICY: Message = Message { name: "api.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy", fields: &[
     field(1, "whenDeleted", Label::Single, Form::Text),
     field(2, "whenScaled", Label::Single, Form::Text),
 ] };
-static API_APPS_V1_STATEFULSETSPEC: Message = Message { name: "api.apps.v1.StatefulSetSpec", fields: &[
+pub(crate) static API_APPS_V1_STATEFULSETSPEC: Message = Message { name: "api.apps.v1.StatefulSetSpec", fields: &[
     field(1, "replicas", Label::Single, Form::Integer),
     field(2, "selector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)).required(),
     field(3, "template", Label::Single, Form::Message(&API_CORE_V1_PODTEMPLATESPEC)).required(),
@@ -319,7 +319,7 @@ static API_APPS_V1_STATEFULSETSPEC: Message = Message { name: "api.apps.v1.State
     field(10, "persistentVolumeClaimRetentionPolicy", Label::Single, Form::Message(&API_APPS_V1_STATEFULSETPERSISTENTVOLUMECLAIMRETENTIONPOLICY)),
     field(11, "ordinals", Label::Single, Form::Message(&API_APPS_V1_STATEFULSETORDINALS)),
 ] };
-static API_APPS_V1_STATEFULSETSTATUS: Message = Message { name: "api.apps.v1.StatefulSetStatus", fields: &[
+pub(crate) static API_APPS_V1_STATEFULSETSTATUS: Message = Message { name: "api.apps.v1.StatefulSetStatus", fields: &[
     field(1, "observedGeneration", Label::Single, Form::Integer),
     field(2, "replicas", Label::Single, Form::Integer).required(),
     field(3, "readyReplicas", Label::Single, Form::Integer),
@@ -331,80 +331,80 @@ static API_APPS_V1_STATEFULSETSTATUS: Message = Message { name: "api.apps.v1.Sta
     field(10, "conditions", Label::Repeated, Form::Message(&API_APPS_V1_STATEFULSETCONDITION)),
     field(11, "availableReplicas", Label::Single, Form::Integer),
 ] };
-static API_APPS_V1_STATEFULSETUPDATESTRATEGY: Message = Message { name: "api.apps.v1.StatefulSetUpdateStrategy", fields: &[
+pub(crate) static API_APPS_V1_STATEFULSETUPDATESTRATEGY: Message = Message { name: "api.apps.v1.StatefulSetUpdateStrategy", fields: &[
     field(1, "type", Label::Single, Form::Text),
     field(2, "rollingUpdate", Label::Single, Form::Message(&API_APPS_V1_ROLLINGUPDATESTATEFULSETSTRATEGY)),
 ] };
-static API_AUTHENTICATION_V1_BOUNDOBJECTREFERENCE: Message = Message { name: "api.authentication.v1.BoundObjectReference", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_BOUNDOBJECTREFERENCE: Message = Message { name: "api.authentication.v1.BoundObjectReference", fields: &[
     field(1, "kind", Label::Single, Form::Text),
     field(2, "apiVersion", Label::Single, Form::Text),
     field(3, "name", Label::Single, Form::Text),
     field(4, "uid", Label::Single, Form::Text),
 ] };
-static API_AUTHENTICATION_V1_SELFSUBJECTREVIEW: Message = Message { name: "api.authentication.v1.SelfSubjectReview", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_SELFSUBJECTREVIEW: Message = Message { name: "api.authentication.v1.SelfSubjectReview", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "status", Label::Single, Form::Message(&API_AUTHENTICATION_V1_SELFSUBJECTREVIEWSTATUS)),
 ] };
-static API_AUTHENTICATION_V1_SELFSUBJECTREVIEWSTATUS: Message = Message { name: "api.authentication.v1.SelfSubjectReviewStatus", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_SELFSUBJECTREVIEWSTATUS: Message = Message { name: "api.authentication.v1.SelfSubjectReviewStatus", fields: &[
     field(1, "userInfo", Label::Single, Form::Message(&API_AUTHENTICATION_V1_USERINFO)),
 ] };
-static API_AUTHENTICATION_V1_TOKENREQUEST: Message = Message { name: "api.authentication.v1.TokenRequest", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_TOKENREQUEST: Message = Message { name: "api.authentication.v1.TokenRequest", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTHENTICATION_V1_TOKENREQUESTSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_AUTHENTICATION_V1_TOKENREQUESTSTATUS)),
 ] };
-static API_AUTHENTICATION_V1_TOKENREQUESTSPEC: Message = Message { name: "api.authentication.v1.TokenRequestSpec", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_TOKENREQUESTSPEC: Message = Message { name: "api.authentication.v1.TokenRequestSpec", fields: &[
     field(1, "audiences", Label::Repeated, Form::Text).required(),
     field(4, "expirationSeconds", Label::Single, Form::Integer),
     field(3, "boundObjectRef", Label::Single, Form::Message(&API_AUTHENTICATION_V1_BOUNDOBJECTREFERENCE)),
 ] };
-static API_AUTHENTICATION_V1_TOKENREQUESTSTATUS: Message = Message { name: "api.authentication.v1.TokenRequestStatus", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_TOKENREQUESTSTATUS: Message = Message { name: "api.authentication.v1.TokenRequestStatus", fields: &[
     field(1, "token", Label::Single, Form::Text).required(),
     field(2, "expirationTimestamp", Label::Single, Form::Time).required(),
 ] };
-static API_AUTHENTICATION_V1_TOKENREVIEW: Message = Message { name: "api.authentication.v1.TokenReview", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_TOKENREVIEW: Message = Message { name: "api.authentication.v1.TokenReview", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTHENTICATION_V1_TOKENREVIEWSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_AUTHENTICATION_V1_TOKENREVIEWSTATUS)),
 ] };
-static API_AUTHENTICATION_V1_TOKENREVIEWSPEC: Message = Message { name: "api.authentication.v1.TokenReviewSpec", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_TOKENREVIEWSPEC: Message = Message { name: "api.authentication.v1.TokenReviewSpec", fields: &[
     field(1, "token", Label::Single, Form::Text),
     field(2, "audiences", Label::Repeated, Form::Text),
 ] };
-static API_AUTHENTICATION_V1_TOKENREVIEWSTATUS: Message = Message { name: "api.authentication.v1.TokenReviewStatus", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_TOKENREVIEWSTATUS: Message = Message { name: "api.authentication.v1.TokenReviewStatus", fields: &[
     field(1, "authenticated", Label::Single, Form::Boolean),
     field(2, "user", Label::Single, Form::Message(&API_AUTHENTICATION_V1_USERINFO)),
     field(4, "audiences", Label::Repeated, Form::Text),
     field(3, "error", Label::Single, Form::Text),
 ] };
-static API_AUTHENTICATION_V1_USERINFO: Message = Message { name: "api.authentication.v1.UserInfo", fields: &[
+pub(crate) static API_AUTHENTICATION_V1_USERINFO: Message = Message { name: "api.authentication.v1.UserInfo", fields: &[
     field(1, "username", Label::Single, Form::Text),
     field(2, "uid", Label::Single, Form::Text),
     field(3, "groups", Label::Repeated, Form::Text),
     field(4, "extra", Label::Map, Form::Items),
 ] };
-static API_AUTHORIZATION_V1_FIELDSELECTORATTRIBUTES: Message = Message { name: "api.authorization.v1.FieldSelectorAttributes", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_FIELDSELECTORATTRIBUTES: Message = Message { name: "api.authorization.v1.FieldSelectorAttributes", fields: &[
     field(1, "rawSelector", Label::Single, Form::Text),
     field(2, "requirements", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_FIELDSELECTORREQUIREMENT)),
 ] };
-static API_AUTHORIZATION_V1_LABELSELECTORATTRIBUTES: Message = Message { name: "api.authorization.v1.LabelSelectorAttributes", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_LABELSELECTORATTRIBUTES: Message = Message { name: "api.authorization.v1.LabelSelectorAttributes", fields: &[
     field(1, "rawSelector", Label::Single, Form::Text),
     field(2, "requirements", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTORREQUIREMENT)),
 ] };
-static API_AUTHORIZATION_V1_LOCALSUBJECTACCESSREVIEW: Message = Message { name: "api.authorization.v1.LocalSubjectAccessReview", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_LOCALSUBJECTACCESSREVIEW: Message = Message { name: "api.authorization.v1.LocalSubjectAccessReview", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSTATUS)),
 ] };
-static API_AUTHORIZATION_V1_NONRESOURCEATTRIBUTES: Message = Message { name: "api.authorization.v1.NonResourceAttributes", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_NONRESOURCEATTRIBUTES: Message = Message { name: "api.authorization.v1.NonResourceAttributes", fields: &[
     field(1, "path", Label::Single, Form::Text),
     field(2, "verb", Label::Single, Form::Text),
 ] };
-static API_AUTHORIZATION_V1_NONRESOURCERULE: Message = Message { name: "api.authorization.v1.NonResourceRule", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_NONRESOURCERULE: Message = Message { name: "api.authorization.v1.NonResourceRule", fields: &[
     field(1, "verbs", Label::Repeated, Form::Text).required(),
     field(2, "nonResourceURLs", Label::Repeated, Form::Text),
 ] };
-static API_AUTHORIZATION_V1_RESOURCEATTRIBUTES: Message = Message { name: "api.authorization.v1.ResourceAttributes", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_RESOURCEATTRIBUTES: Message = Message { name: "api.authorization.v1.ResourceAttributes", fields: &[
     field(1, "namespace", Label::Single, Form::Text),
     field(2, "verb", Label::Single, Form::Text),
     field(3, "group", Label::Single, Form::Text),
@@ -415,35 +415,35 @@ static API_AUTHORIZATION_V1_RESOURCEATTRIBUTES: Message = Message { name: "api.a
     field(8, "fieldSelector", Label::Single, Form::Message(&API_AUTHORIZATION_V1_FIELDSELECTORATTRIBUTES)),
     field(9, "labelSelector", Label::Single, Form::Message(&API_AUTHORIZATION_V1_LABELSELECTORATTRIBUTES)),
 ] };
-static API_AUTHORIZATION_V1_RESOURCERULE: Message = Message { name: "api.authorization.v1.ResourceRule", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_RESOURCERULE: Message = Message { name: "api.authorization.v1.ResourceRule", fields: &[
     field(1, "verbs", Label::Repeated, Form::Text).required(),
     field(2, "apiGroups", Label::Repeated, Form::Text),
     field(3, "resources", Label::Repeated, Form::Text),
     field(4, "resourceNames", Label::Repeated, Form::Text),
 ] };
-static API_AUTHORIZATION_V1_SELFSUBJECTACCESSREVIEW: Message = Message { name: "api.authorization.v1.SelfSubjectAccessReview", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_SELFSUBJECTACCESSREVIEW: Message = Message { name: "api.authorization.v1.SelfSubjectAccessReview", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTHORIZATION_V1_SELFSUBJECTACCESSREVIEWSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSTATUS)),
 ] };
-static API_AUTHORIZATION_V1_SELFSUBJECTACCESSREVIEWSPEC: Message = Message { name: "api.authorization.v1.SelfSubjectAccessReviewSpec", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_SELFSUBJECTACCESSREVIEWSPEC: Message = Message { name: "api.authorization.v1.SelfSubjectAccessReviewSpec", fields: &[
     field(1, "resourceAttributes", Label::Single, Form::Message(&API_AUTHORIZATION_V1_RESOURCEATTRIBUTES)),
     field(2, "nonResourceAttributes", Label::Single, Form::Message(&API_AUTHORIZATION_V1_NONRESOURCEATTRIBUTES)),
 ] };
-static API_AUTHORIZATION_V1_SELFSUBJECTRULESREVIEW: Message = Message { name: "api.authorization.v1.SelfSubjectRulesReview", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_SELFSUBJECTRULESREVIEW: Message = Message { name: "api.authorization.v1.SelfSubjectRulesReview", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTHORIZATION_V1_SELFSUBJECTRULESREVIEWSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_AUTHORIZATION_V1_SUBJECTRULESREVIEWSTATUS)),
 ] };
-static API_AUTHORIZATION_V1_SELFSUBJECTRULESREVIEWSPEC: Message = Message { name: "api.authorization.v1.SelfSubjectRulesReviewSpec", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_SELFSUBJECTRULESREVIEWSPEC: Message = Message { name: "api.authorization.v1.SelfSubjectRulesReviewSpec", fields: &[
     field(1, "namespace", Label::Single, Form::Text),
 ] };
-static API_AUTHORIZATION_V1_SUBJECTACCESSREVIEW: Message = Message { name: "api.authorization.v1.SubjectAccessReview", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_SUBJECTACCESSREVIEW: Message = Message { name: "api.authorization.v1.SubjectAccessReview", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSTATUS)),
 ] };
-static API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSPEC: Message = Message { name: "api.authorization.v1.SubjectAccessReviewSpec", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSPEC: Message = Message { name: "api.authorization.v1.SubjectAccessReviewSpec", fields: &[
     field(1, "resourceAttributes", Label::Single, Form::Message(&API_AUTHORIZATION_V1_RESOURCEATTRIBUTES)),
     field(2, "nonResourceAttributes", Label::Single, Form::Message(&API_AUTHORIZATION_V1_NONRESOURCEATTRIBUTES)),
     field(3, "user", Label::Single, Form::Text),
@@ -451,119 +451,119 @@ static API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSPEC: Message = Message { name: "
     field(5, "extra", Label::Map, Form::Items),
     field(6, "uid", Label::Single, Form::Text),
 ] };
-static API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSTATUS: Message = Message { name: "api.authorization.v1.SubjectAccessReviewStatus", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_SUBJECTACCESSREVIEWSTATUS: Message = Message { name: "api.authorization.v1.SubjectAccessReviewStatus", fields: &[
     field(1, "allowed", Label::Single, Form::Boolean).required(),
     field(4, "denied", Label::Single, Form::Boolean),
     field(2, "reason", Label::Single, Form::Text),
     field(3, "evaluationError", Label::Single, Form::Text),
 ] };
-static API_AUTHORIZATION_V1_SUBJECTRULESREVIEWSTATUS: Message = Message { name: "api.authorization.v1.SubjectRulesReviewStatus", fields: &[
+pub(crate) static API_AUTHORIZATION_V1_SUBJECTRULESREVIEWSTATUS: Message = Message { name: "api.authorization.v1.SubjectRulesReviewStatus", fields: &[
     field(1, "resourceRules", Label::Repeated, Form::Message(&API_AUTHORIZATION_V1_RESOURCERULE)).required(),
     field(2, "nonResourceRules", Label::Repeated, Form::Message(&API_AUTHORIZATION_V1_NONRESOURCERULE)).required(),
     field(3, "incomplete", Label::Single, Form::Boolean).required(),
     field(4, "evaluationError", Label::Single, Form::Text),
 ] };
-static API_AUTOSCALING_V1_CROSSVERSIONOBJECTREFERENCE: Message = Message { name: "api.autoscaling.v1.CrossVersionObjectReference", fields: &[
+pub(crate) static API_AUTOSCALING_V1_CROSSVERSIONOBJECTREFERENCE: Message = Message { name: "api.autoscaling.v1.CrossVersionObjectReference", fields: &[
     field(1, "kind", Label::Single, Form::Text).required(),
     field(2, "name", Label::Single, Form::Text).required(),
     field(3, "apiVersion", Label::Single, Form::Text),
 ] };
-static API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALER: Message = Message { name: "api.autoscaling.v1.HorizontalPodAutoscaler", fields: &[
+pub(crate) static API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALER: Message = Message { name: "api.autoscaling.v1.HorizontalPodAutoscaler", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALERSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALERSTATUS)),
 ] };
-static API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALERLIST: Message = Message { name: "api.autoscaling.v1.HorizontalPodAutoscalerList", fields: &[
+pub(crate) static API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALERLIST: Message = Message { name: "api.autoscaling.v1.HorizontalPodAutoscalerList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALER)).required(),
 ] };
-static API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALERSPEC: Message = Message { name: "api.autoscaling.v1.HorizontalPodAutoscalerSpec", fields: &[
+pub(crate) static API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALERSPEC: Message = Message { name: "api.autoscaling.v1.HorizontalPodAutoscalerSpec", fields: &[
     field(1, "scaleTargetRef", Label::Single, Form::Message(&API_AUTOSCALING_V1_CROSSVERSIONOBJECTREFERENCE)).required(),
     field(2, "minReplicas", Label::Single, Form::Integer),
     field(3, "maxReplicas", Label::Single, Form::Integer).required(),
     field(4, "targetCPUUtilizationPercentage", Label::Single, Form::Integer),
 ] };
-static API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALERSTATUS: Message = Message { name: "api.autoscaling.v1.HorizontalPodAutoscalerStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V1_HORIZONTALPODAUTOSCALERSTATUS: Message = Message { name: "api.autoscaling.v1.HorizontalPodAutoscalerStatus", fields: &[
     field(1, "observedGeneration", Label::Single, Form::Integer),
     field(2, "lastScaleTime", Label::Single, Form::Time),
     field(3, "currentReplicas", Label::Single, Form::Integer).required(),
     field(4, "desiredReplicas", Label::Single, Form::Integer).required(),
     field(5, "currentCPUUtilizationPercentage", Label::Single, Form::Integer),
 ] };
-static API_AUTOSCALING_V1_SCALE: Message = Message { name: "api.autoscaling.v1.Scale", fields: &[
+pub(crate) static API_AUTOSCALING_V1_SCALE: Message = Message { name: "api.autoscaling.v1.Scale", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTOSCALING_V1_SCALESPEC)),
     field(3, "status", Label::Single, Form::Message(&API_AUTOSCALING_V1_SCALESTATUS)),
 ] };
-static API_AUTOSCALING_V1_SCALESPEC: Message = Message { name: "api.autoscaling.v1.ScaleSpec", fields: &[
+pub(crate) static API_AUTOSCALING_V1_SCALESPEC: Message = Message { name: "api.autoscaling.v1.ScaleSpec", fields: &[
     field(1, "replicas", Label::Single, Form::Integer),
 ] };
-static API_AUTOSCALING_V1_SCALESTATUS: Message = Message { name: "api.autoscaling.v1.ScaleStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V1_SCALESTATUS: Message = Message { name: "api.autoscaling.v1.ScaleStatus", fields: &[
     field(1, "replicas", Label::Single, Form::Integer).required(),
     field(2, "selector", Label::Single, Form::Text),
 ] };
-static API_AUTOSCALING_V2_CONTAINERRESOURCEMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.ContainerResourceMetricSource", fields: &[
+pub(crate) static API_AUTOSCALING_V2_CONTAINERRESOURCEMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.ContainerResourceMetricSource", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "target", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICTARGET)).required(),
     field(3, "container", Label::Single, Form::Text).required(),
 ] };
-static API_AUTOSCALING_V2_CONTAINERRESOURCEMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.ContainerResourceMetricStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V2_CONTAINERRESOURCEMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.ContainerResourceMetricStatus", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "current", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICVALUESTATUS)).required(),
     field(3, "container", Label::Single, Form::Text).required(),
 ] };
-static API_AUTOSCALING_V2_CROSSVERSIONOBJECTREFERENCE: Message = Message { name: "api.autoscaling.v2.CrossVersionObjectReference", fields: &[
+pub(crate) static API_AUTOSCALING_V2_CROSSVERSIONOBJECTREFERENCE: Message = Message { name: "api.autoscaling.v2.CrossVersionObjectReference", fields: &[
     field(1, "kind", Label::Single, Form::Text).required(),
     field(2, "name", Label::Single, Form::Text).required(),
     field(3, "apiVersion", Label::Single, Form::Text),
 ] };
-static API_AUTOSCALING_V2_EXTERNALMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.ExternalMetricSource", fields: &[
+pub(crate) static API_AUTOSCALING_V2_EXTERNALMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.ExternalMetricSource", fields: &[
     field(1, "metric", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICIDENTIFIER)).required(),
     field(2, "target", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICTARGET)).required(),
 ] };
-static API_AUTOSCALING_V2_EXTERNALMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.ExternalMetricStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V2_EXTERNALMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.ExternalMetricStatus", fields: &[
     field(1, "metric", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICIDENTIFIER)).required(),
     field(2, "current", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICVALUESTATUS)).required(),
 ] };
-static API_AUTOSCALING_V2_HPASCALINGPOLICY: Message = Message { name: "api.autoscaling.v2.HPAScalingPolicy", fields: &[
+pub(crate) static API_AUTOSCALING_V2_HPASCALINGPOLICY: Message = Message { name: "api.autoscaling.v2.HPAScalingPolicy", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "value", Label::Single, Form::Integer).required(),
     field(3, "periodSeconds", Label::Single, Form::Integer).required(),
 ] };
-static API_AUTOSCALING_V2_HPASCALINGRULES: Message = Message { name: "api.autoscaling.v2.HPAScalingRules", fields: &[
+pub(crate) static API_AUTOSCALING_V2_HPASCALINGRULES: Message = Message { name: "api.autoscaling.v2.HPAScalingRules", fields: &[
     field(3, "stabilizationWindowSeconds", Label::Single, Form::Integer),
     field(1, "selectPolicy", Label::Single, Form::Text),
     field(2, "policies", Label::Repeated, Form::Message(&API_AUTOSCALING_V2_HPASCALINGPOLICY)),
     field(4, "tolerance", Label::Single, Form::Quantity),
 ] };
-static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALER: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscaler", fields: &[
+pub(crate) static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALER: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscaler", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERSTATUS)),
 ] };
-static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERBEHAVIOR: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerBehavior", fields: &[
+pub(crate) static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERBEHAVIOR: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerBehavior", fields: &[
     field(1, "scaleUp", Label::Single, Form::Message(&API_AUTOSCALING_V2_HPASCALINGRULES)),
     field(2, "scaleDown", Label::Single, Form::Message(&API_AUTOSCALING_V2_HPASCALINGRULES)),
 ] };
-static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERCONDITION: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerCondition", fields: &[
+pub(crate) static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERCONDITION: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastTransitionTime", Label::Single, Form::Time),
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERLIST: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerList", fields: &[
+pub(crate) static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERLIST: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALER)).required(),
 ] };
-static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERSPEC: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerSpec", fields: &[
+pub(crate) static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERSPEC: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerSpec", fields: &[
     field(1, "scaleTargetRef", Label::Single, Form::Message(&API_AUTOSCALING_V2_CROSSVERSIONOBJECTREFERENCE)).required(),
     field(2, "minReplicas", Label::Single, Form::Integer),
     field(3, "maxReplicas", Label::Single, Form::Integer).required(),
     field(4, "metrics", Label::Repeated, Form::Message(&API_AUTOSCALING_V2_METRICSPEC)),
     field(5, "behavior", Label::Single, Form::Message(&API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERBEHAVIOR)),
 ] };
-static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERSTATUS: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERSTATUS: Message = Message { name: "api.autoscaling.v2.HorizontalPodAutoscalerStatus", fields: &[
     field(1, "observedGeneration", Label::Single, Form::Integer),
     field(2, "lastScaleTime", Label::Single, Form::Time),
     field(3, "currentReplicas", Label::Single, Form::Integer),
@@ -571,11 +571,11 @@ static API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERSTATUS: Message = Message { nam
     field(5, "currentMetrics", Label::Repeated, Form::Message(&API_AUTOSCALING_V2_METRICSTATUS)),
     field(6, "conditions", Label::Repeated, Form::Message(&API_AUTOSCALING_V2_HORIZONTALPODAUTOSCALERCONDITION)),
 ] };
-static API_AUTOSCALING_V2_METRICIDENTIFIER: Message = Message { name: "api.autoscaling.v2.MetricIdentifier", fields: &[
+pub(crate) static API_AUTOSCALING_V2_METRICIDENTIFIER: Message = Message { name: "api.autoscaling.v2.MetricIdentifier", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "selector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
 ] };
-static API_AUTOSCALING_V2_METRICSPEC: Message = Message { name: "api.autoscaling.v2.MetricSpec", fields: &[
+pub(crate) static API_AUTOSCALING_V2_METRICSPEC: Message = Message { name: "api.autoscaling.v2.MetricSpec", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "object", Label::Single, Form::Message(&API_AUTOSCALING_V2_OBJECTMETRICSOURCE)),
     field(3, "pods", Label::Single, Form::Message(&API_AUTOSCALING_V2_PODSMETRICSOURCE)),
@@ -583,7 +583,7 @@ static API_AUTOSCALING_V2_METRICSPEC: Message = Message { name: "api.autoscaling
     field(7, "containerResource", Label::Single, Form::Message(&API_AUTOSCALING_V2_CONTAINERRESOURCEMETRICSOURCE)),
     field(5, "external", Label::Single, Form::Message(&API_AUTOSCALING_V2_EXTERNALMETRICSOURCE)),
 ] };
-static API_AUTOSCALING_V2_METRICSTATUS: Message = Message { name: "api.autoscaling.v2.MetricStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V2_METRICSTATUS: Message = Message { name: "api.autoscaling.v2.MetricStatus", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "object", Label::Single, Form::Message(&API_AUTOSCALING_V2_OBJECTMETRICSTATUS)),
     field(3, "pods", Label::Single, Form::Message(&API_AUTOSCALING_V2_PODSMETRICSTATUS)),
@@ -591,53 +591,53 @@ static API_AUTOSCALING_V2_METRICSTATUS: Message = Message { name: "api.autoscali
     field(7, "containerResource", Label::Single, Form::Message(&API_AUTOSCALING_V2_CONTAINERRESOURCEMETRICSTATUS)),
     field(5, "external", Label::Single, Form::Message(&API_AUTOSCALING_V2_EXTERNALMETRICSTATUS)),
 ] };
-static API_AUTOSCALING_V2_METRICTARGET: Message = Message { name: "api.autoscaling.v2.MetricTarget", fields: &[
+pub(crate) static API_AUTOSCALING_V2_METRICTARGET: Message = Message { name: "api.autoscaling.v2.MetricTarget", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "value", Label::Single, Form::Quantity),
     field(3, "averageValue", Label::Single, Form::Quantity),
     field(4, "averageUtilization", Label::Single, Form::Integer),
 ] };
-static API_AUTOSCALING_V2_METRICVALUESTATUS: Message = Message { name: "api.autoscaling.v2.MetricValueStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V2_METRICVALUESTATUS: Message = Message { name: "api.autoscaling.v2.MetricValueStatus", fields: &[
     field(1, "value", Label::Single, Form::Quantity),
     field(2, "averageValue", Label::Single, Form::Quantity),
     field(3, "averageUtilization", Label::Single, Form::Integer),
 ] };
-static API_AUTOSCALING_V2_OBJECTMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.ObjectMetricSource", fields: &[
+pub(crate) static API_AUTOSCALING_V2_OBJECTMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.ObjectMetricSource", fields: &[
     field(1, "describedObject", Label::Single, Form::Message(&API_AUTOSCALING_V2_CROSSVERSIONOBJECTREFERENCE)).required(),
     field(2, "target", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICTARGET)).required(),
     field(3, "metric", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICIDENTIFIER)).required(),
 ] };
-static API_AUTOSCALING_V2_OBJECTMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.ObjectMetricStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V2_OBJECTMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.ObjectMetricStatus", fields: &[
     field(1, "metric", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICIDENTIFIER)).required(),
     field(2, "current", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICVALUESTATUS)).required(),
     field(3, "describedObject", Label::Single, Form::Message(&API_AUTOSCALING_V2_CROSSVERSIONOBJECTREFERENCE)).required(),
 ] };
-static API_AUTOSCALING_V2_PODSMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.PodsMetricSource", fields: &[
+pub(crate) static API_AUTOSCALING_V2_PODSMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.PodsMetricSource", fields: &[
     field(1, "metric", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICIDENTIFIER)).required(),
     field(2, "target", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICTARGET)).required(),
 ] };
-static API_AUTOSCALING_V2_PODSMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.PodsMetricStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V2_PODSMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.PodsMetricStatus", fields: &[
     field(1, "metric", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICIDENTIFIER)).required(),
     field(2, "current", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICVALUESTATUS)).required(),
 ] };
-static API_AUTOSCALING_V2_RESOURCEMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.ResourceMetricSource", fields: &[
+pub(crate) static API_AUTOSCALING_V2_RESOURCEMETRICSOURCE: Message = Message { name: "api.autoscaling.v2.ResourceMetricSource", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "target", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICTARGET)).required(),
 ] };
-static API_AUTOSCALING_V2_RESOURCEMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.ResourceMetricStatus", fields: &[
+pub(crate) static API_AUTOSCALING_V2_RESOURCEMETRICSTATUS: Message = Message { name: "api.autoscaling.v2.ResourceMetricStatus", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "current", Label::Single, Form::Message(&API_AUTOSCALING_V2_METRICVALUESTATUS)).required(),
 ] };
-static API_BATCH_V1_CRONJOB: Message = Message { name: "api.batch.v1.CronJob", fields: &[
+pub(crate) static API_BATCH_V1_CRONJOB: Message = Message { name: "api.batch.v1.CronJob", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_BATCH_V1_CRONJOBSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_BATCH_V1_CRONJOBSTATUS)),
 ] };
-static API_BATCH_V1_CRONJOBLIST: Message = Message { name: "api.batch.v1.CronJobList", fields: &[
+pub(crate) static API_BATCH_V1_CRONJOBLIST: Message = Message { name: "api.batch.v1.CronJobList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_BATCH_V1_CRONJOB)).required(),
 ] };
-static API_BATCH_V1_CRONJOBSPEC: Message = Message { name: "api.batch.v1.CronJobSpec", fields: &[
+pub(crate) static API_BATCH_V1_CRONJOBSPEC: Message = Message { name: "api.batch.v1.CronJobSpec", fields: &[
     field(1, "schedule", Label::Single, Form::Text).required(),
     field(8, "timeZone", Label::Single, Form::Text),
     field(2, "startingDeadlineSeconds", Label::Single, Form::Integer),
@@ -647,17 +647,17 @@ static API_BATCH_V1_CRONJOBSPEC: Message = Message { name: "api.batch.v1.CronJob
     field(6, "successfulJobsHistoryLimit", Label::Single, Form::Integer),
     field(7, "failedJobsHistoryLimit", Label::Single, Form::Integer),
 ] };
-static API_BATCH_V1_CRONJOBSTATUS: Message = Message { name: "api.batch.v1.CronJobStatus", fields: &[
+pub(crate) static API_BATCH_V1_CRONJOBSTATUS: Message = Message { name: "api.batch.v1.CronJobStatus", fields: &[
     field(1, "active", Label::Repeated, Form::Message(&API_CORE_V1_OBJECTREFERENCE)),
     field(4, "lastScheduleTime", Label::Single, Form::Time),
     field(5, "lastSuccessfulTime", Label::Single, Form::Time),
 ] };
-static API_BATCH_V1_JOB: Message = Message { name: "api.batch.v1.Job", fields: &[
+pub(crate) static API_BATCH_V1_JOB: Message = Message { name: "api.batch.v1.Job", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_BATCH_V1_JOBSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_BATCH_V1_JOBSTATUS)),
 ] };
-static API_BATCH_V1_JOBCONDITION: Message = Message { name: "api.batch.v1.JobCondition", fields: &[
+pub(crate) static API_BATCH_V1_JOBCONDITION: Message = Message { name: "api.batch.v1.JobCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastProbeTime", Label::Single, Form::Time),
@@ -665,11 +665,11 @@ static API_BATCH_V1_JOBCONDITION: Message = Message { name: "api.batch.v1.JobCon
     field(5, "reason", Label::Single, Form::Text),
     field(6, "message", Label::Single, Form::Text),
 ] };
-static API_BATCH_V1_JOBLIST: Message = Message { name: "api.batch.v1.JobList", fields: &[
+pub(crate) static API_BATCH_V1_JOBLIST: Message = Message { name: "api.batch.v1.JobList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_BATCH_V1_JOB)).required(),
 ] };
-static API_BATCH_V1_JOBSPEC: Message = Message { name: "api.batch.v1.JobSpec", fields: &[
+pub(crate) static API_BATCH_V1_JOBSPEC: Message = Message { name: "api.batch.v1.JobSpec", fields: &[
     field(1, "parallelism", Label::Single, Form::Integer),
     field(2, "completions", Label::Single, Form::Integer),
     field(3, "activeDeadlineSeconds", Label::Single, Form::Integer),
@@ -687,7 +687,7 @@ static API_BATCH_V1_JOBSPEC: Message = Message { name: "api.batch.v1.JobSpec", f
     field(14, "podReplacementPolicy", Label::Single, Form::Text),
     field(15, "managedBy", Label::Single, Form::Text),
 ] };
-static API_BATCH_V1_JOBSTATUS: Message = Message { name: "api.batch.v1.JobStatus", fields: &[
+pub(crate) static API_BATCH_V1_JOBSTATUS: Message = Message { name: "api.batch.v1.JobStatus", fields: &[
     field(1, "conditions", Label::Repeated, Form::Message(&API_BATCH_V1_JOBCONDITION)),
     field(2, "startTime", Label::Single, Form::Time),
     field(3, "completionTime", Label::Single, Form::Time),
@@ -700,44 +700,44 @@ static API_BATCH_V1_JOBSTATUS: Message = Message { name: "api.batch.v1.JobStatus
     field(8, "uncountedTerminatedPods", Label::Single, Form::Message(&API_BATCH_V1_UNCOUNTEDTERMINATEDPODS)),
     field(9, "ready", Label::Single, Form::Integer),
 ] };
-static API_BATCH_V1_JOBTEMPLATESPEC: Message = Message { name: "api.batch.v1.JobTemplateSpec", fields: &[
+pub(crate) static API_BATCH_V1_JOBTEMPLATESPEC: Message = Message { name: "api.batch.v1.JobTemplateSpec", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_BATCH_V1_JOBSPEC)),
 ] };
-static API_BATCH_V1_PODFAILUREPOLICY: Message = Message { name: "api.batch.v1.PodFailurePolicy", fields: &[
+pub(crate) static API_BATCH_V1_PODFAILUREPOLICY: Message = Message { name: "api.batch.v1.PodFailurePolicy", fields: &[
     field(1, "rules", Label::Repeated, Form::Message(&API_BATCH_V1_PODFAILUREPOLICYRULE)).required(),
 ] };
-static API_BATCH_V1_PODFAILUREPOLICYONEXITCODESREQUIREMENT: Message = Message { name: "api.batch.v1.PodFailurePolicyOnExitCodesRequirement", fields: &[
+pub(crate) static API_BATCH_V1_PODFAILUREPOLICYONEXITCODESREQUIREMENT: Message = Message { name: "api.batch.v1.PodFailurePolicyOnExitCodesRequirement", fields: &[
     field(1, "containerName", Label::Single, Form::Text),
     field(2, "operator", Label::Single, Form::Text).required(),
     field(3, "values", Label::Repeated, Form::Integer).required(),
 ] };
-static API_BATCH_V1_PODFAILUREPOLICYONPODCONDITIONSPATTERN: Message = Message { name: "api.batch.v1.PodFailurePolicyOnPodConditionsPattern", fields: &[
+pub(crate) static API_BATCH_V1_PODFAILUREPOLICYONPODCONDITIONSPATTERN: Message = Message { name: "api.batch.v1.PodFailurePolicyOnPodConditionsPattern", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
 ] };
-static API_BATCH_V1_PODFAILUREPOLICYRULE: Message = Message { name: "api.batch.v1.PodFailurePolicyRule", fields: &[
+pub(crate) static API_BATCH_V1_PODFAILUREPOLICYRULE: Message = Message { name: "api.batch.v1.PodFailurePolicyRule", fields: &[
     field(1, "action", Label::Single, Form::Text).required(),
     field(2, "onExitCodes", Label::Single, Form::Message(&API_BATCH_V1_PODFAILUREPOLICYONEXITCODESREQUIREMENT)),
     field(3, "onPodConditions", Label::Repeated, Form::Message(&API_BATCH_V1_PODFAILUREPOLICYONPODCONDITIONSPATTERN)),
 ] };
-static API_BATCH_V1_SUCCESSPOLICY: Message = Message { name: "api.batch.v1.SuccessPolicy", fields: &[
+pub(crate) static API_BATCH_V1_SUCCESSPOLICY: Message = Message { name: "api.batch.v1.SuccessPolicy", fields: &[
     field(1, "rules", Label::Repeated, Form::Message(&API_BATCH_V1_SUCCESSPOLICYRULE)).required(),
 ] };
-static API_BATCH_V1_SUCCESSPOLICYRULE: Message = Message { name: "api.batch.v1.SuccessPolicyRule", fields: &[
+pub(crate) static API_BATCH_V1_SUCCESSPOLICYRULE: Message = Message { name: "api.batch.v1.SuccessPolicyRule", fields: &[
     field(1, "succeededIndexes", Label::Single, Form::Text),
     field(2, "succeededCount", Label::Single, Form::Integer),
 ] };
-static API_BATCH_V1_UNCOUNTEDTERMINATEDPODS: Message = Message { name: "api.batch.v1.UncountedTerminatedPods", fields: &[
+pub(crate) static API_BATCH_V1_UNCOUNTEDTERMINATEDPODS: Message = Message { name: "api.batch.v1.UncountedTerminatedPods", fields: &[
     field(1, "succeeded", Label::Repeated, Form::Text),
     field(2, "failed", Label::Repeated, Form::Text),
 ] };
-static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUEST: Message = Message { name: "api.certificates.v1.CertificateSigningRequest", fields: &[
+pub(crate) static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUEST: Message = Message { name: "api.certificates.v1.CertificateSigningRequest", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTSTATUS)),
 ] };
-static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTCONDITION: Message = Message { name: "api.certificates.v1.CertificateSigningRequestCondition", fields: &[
+pub(crate) static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTCONDITION: Message = Message { name: "api.certificates.v1.CertificateSigningRequestCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(6, "status", Label::Single, Form::Text).required(),
     field(2, "reason", Label::Single, Form::Text),
@@ -745,11 +745,11 @@ static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTCONDITION: Message = Message
     field(4, "lastUpdateTime", Label::Single, Form::Time),
     field(5, "lastTransitionTime", Label::Single, Form::Time),
 ] };
-static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTLIST: Message = Message { name: "api.certificates.v1.CertificateSigningRequestList", fields: &[
+pub(crate) static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTLIST: Message = Message { name: "api.certificates.v1.CertificateSigningRequestList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUEST)).required(),
 ] };
-static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTSPEC: Message = Message { name: "api.certificates.v1.CertificateSigningRequestSpec", fields: &[
+pub(crate) static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTSPEC: Message = Message { name: "api.certificates.v1.CertificateSigningRequestSpec", fields: &[
     field(1, "request", Label::Single, Form::Bytes).required(),
     field(7, "signerName", Label::Single, Form::Text).required(),
     field(8, "expirationSeconds", Label::Single, Form::Integer),
@@ -759,19 +759,19 @@ static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTSPEC: Message = Message { na
     field(4, "groups", Label::Repeated, Form::Text),
     field(6, "extra", Label::Map, Form::Items),
 ] };
-static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTSTATUS: Message = Message { name: "api.certificates.v1.CertificateSigningRequestStatus", fields: &[
+pub(crate) static API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTSTATUS: Message = Message { name: "api.certificates.v1.CertificateSigningRequestStatus", fields: &[
     field(1, "conditions", Label::Repeated, Form::Message(&API_CERTIFICATES_V1_CERTIFICATESIGNINGREQUESTCONDITION)),
     field(2, "certificate", Label::Single, Form::Bytes),
 ] };
-static API_COORDINATION_V1_LEASE: Message = Message { name: "api.coordination.v1.Lease", fields: &[
+pub(crate) static API_COORDINATION_V1_LEASE: Message = Message { name: "api.coordination.v1.Lease", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_COORDINATION_V1_LEASESPEC)),
 ] };
-static API_COORDINATION_V1_LEASELIST: Message = Message { name: "api.coordination.v1.LeaseList", fields: &[
+pub(crate) static API_COORDINATION_V1_LEASELIST: Message = Message { name: "api.coordination.v1.LeaseList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_COORDINATION_V1_LEASE)).required(),
 ] };
-static API_COORDINATION_V1_LEASESPEC: Message = Message { name: "api.coordination.v1.LeaseSpec", fields: &[
+pub(crate) static API_COORDINATION_V1_LEASESPEC: Message = Message { name: "api.coordination.v1.LeaseSpec", fields: &[
     field(1, "holderIdentity", Label::Single, Form::Text),
     field(2, "leaseDurationSeconds", Label::Single, Form::Integer),
     field(3, "acquireTime", Label::Single, Form::MicroTime),
@@ -780,26 +780,26 @@ static API_COORDINATION_V1_LEASESPEC: Message = Message { name: "api.coordinatio
     field(6, "strategy", Label::Single, Form::Text),
     field(7, "preferredHolder", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_AWSELASTICBLOCKSTOREVOLUMESOURCE: Message = Message { name: "api.core.v1.AWSElasticBlockStoreVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_AWSELASTICBLOCKSTOREVOLUMESOURCE: Message = Message { name: "api.core.v1.AWSElasticBlockStoreVolumeSource", fields: &[
     field(1, "volumeID", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
     field(3, "partition", Label::Single, Form::Integer),
     field(4, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_AFFINITY: Message = Message { name: "api.core.v1.Affinity", fields: &[
+pub(crate) static API_CORE_V1_AFFINITY: Message = Message { name: "api.core.v1.Affinity", fields: &[
     field(1, "nodeAffinity", Label::Single, Form::Message(&API_CORE_V1_NODEAFFINITY)),
     field(2, "podAffinity", Label::Single, Form::Message(&API_CORE_V1_PODAFFINITY)),
     field(3, "podAntiAffinity", Label::Single, Form::Message(&API_CORE_V1_PODANTIAFFINITY)),
 ] };
-static API_CORE_V1_APPARMORPROFILE: Message = Message { name: "api.core.v1.AppArmorProfile", fields: &[
+pub(crate) static API_CORE_V1_APPARMORPROFILE: Message = Message { name: "api.core.v1.AppArmorProfile", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "localhostProfile", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_ATTACHEDVOLUME: Message = Message { name: "api.core.v1.AttachedVolume", fields: &[
+pub(crate) static API_CORE_V1_ATTACHEDVOLUME: Message = Message { name: "api.core.v1.AttachedVolume", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "devicePath", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_AZUREDISKVOLUMESOURCE: Message = Message { name: "api.core.v1.AzureDiskVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_AZUREDISKVOLUMESOURCE: Message = Message { name: "api.core.v1.AzureDiskVolumeSource", fields: &[
     field(1, "diskName", Label::Single, Form::Text).required(),
     field(2, "diskURI", Label::Single, Form::Text).required(),
     field(3, "cachingMode", Label::Single, Form::Text),
@@ -807,22 +807,22 @@ static API_CORE_V1_AZUREDISKVOLUMESOURCE: Message = Message { name: "api.core.v1
     field(5, "readOnly", Label::Single, Form::Boolean),
     field(6, "kind", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_AZUREFILEPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.AzureFilePersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_AZUREFILEPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.AzureFilePersistentVolumeSource", fields: &[
     field(1, "secretName", Label::Single, Form::Text).required(),
     field(2, "shareName", Label::Single, Form::Text).required(),
     field(3, "readOnly", Label::Single, Form::Boolean),
     field(4, "secretNamespace", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_AZUREFILEVOLUMESOURCE: Message = Message { name: "api.core.v1.AzureFileVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_AZUREFILEVOLUMESOURCE: Message = Message { name: "api.core.v1.AzureFileVolumeSource", fields: &[
     field(1, "secretName", Label::Single, Form::Text).required(),
     field(2, "shareName", Label::Single, Form::Text).required(),
     field(3, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_BINDING: Message = Message { name: "api.core.v1.Binding", fields: &[
+pub(crate) static API_CORE_V1_BINDING: Message = Message { name: "api.core.v1.Binding", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "target", Label::Single, Form::Message(&API_CORE_V1_OBJECTREFERENCE)).required(),
 ] };
-static API_CORE_V1_CSIPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.CSIPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_CSIPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.CSIPersistentVolumeSource", fields: &[
     field(1, "driver", Label::Single, Form::Text).required(),
     field(2, "volumeHandle", Label::Single, Form::Text).required(),
     field(3, "readOnly", Label::Single, Form::Boolean),
@@ -834,18 +834,18 @@ static API_CORE_V1_CSIPERSISTENTVOLUMESOURCE: Message = Message { name: "api.cor
     field(9, "controllerExpandSecretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETREFERENCE)),
     field(10, "nodeExpandSecretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETREFERENCE)),
 ] };
-static API_CORE_V1_CSIVOLUMESOURCE: Message = Message { name: "api.core.v1.CSIVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_CSIVOLUMESOURCE: Message = Message { name: "api.core.v1.CSIVolumeSource", fields: &[
     field(1, "driver", Label::Single, Form::Text).required(),
     field(2, "readOnly", Label::Single, Form::Boolean),
     field(3, "fsType", Label::Single, Form::Text),
     field(4, "volumeAttributes", Label::Map, Form::Text),
     field(5, "nodePublishSecretRef", Label::Single, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
 ] };
-static API_CORE_V1_CAPABILITIES: Message = Message { name: "api.core.v1.Capabilities", fields: &[
+pub(crate) static API_CORE_V1_CAPABILITIES: Message = Message { name: "api.core.v1.Capabilities", fields: &[
     field(1, "add", Label::Repeated, Form::Text),
     field(2, "drop", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_CEPHFSPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.CephFSPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_CEPHFSPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.CephFSPersistentVolumeSource", fields: &[
     field(1, "monitors", Label::Repeated, Form::Text).required(),
     field(2, "path", Label::Single, Form::Text),
     field(3, "user", Label::Single, Form::Text),
@@ -853,7 +853,7 @@ static API_CORE_V1_CEPHFSPERSISTENTVOLUMESOURCE: Message = Message { name: "api.
     field(5, "secretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETREFERENCE)),
     field(6, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_CEPHFSVOLUMESOURCE: Message = Message { name: "api.core.v1.CephFSVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_CEPHFSVOLUMESOURCE: Message = Message { name: "api.core.v1.CephFSVolumeSource", fields: &[
     field(1, "monitors", Label::Repeated, Form::Text).required(),
     field(2, "path", Label::Single, Form::Text),
     field(3, "user", Label::Single, Form::Text),
@@ -861,80 +861,80 @@ static API_CORE_V1_CEPHFSVOLUMESOURCE: Message = Message { name: "api.core.v1.Ce
     field(5, "secretRef", Label::Single, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(6, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_CINDERPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.CinderPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_CINDERPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.CinderPersistentVolumeSource", fields: &[
     field(1, "volumeID", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
     field(3, "readOnly", Label::Single, Form::Boolean),
     field(4, "secretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETREFERENCE)),
 ] };
-static API_CORE_V1_CINDERVOLUMESOURCE: Message = Message { name: "api.core.v1.CinderVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_CINDERVOLUMESOURCE: Message = Message { name: "api.core.v1.CinderVolumeSource", fields: &[
     field(1, "volumeID", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
     field(3, "readOnly", Label::Single, Form::Boolean),
     field(4, "secretRef", Label::Single, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
 ] };
-static API_CORE_V1_CLIENTIPCONFIG: Message = Message { name: "api.core.v1.ClientIPConfig", fields: &[
+pub(crate) static API_CORE_V1_CLIENTIPCONFIG: Message = Message { name: "api.core.v1.ClientIPConfig", fields: &[
     field(1, "timeoutSeconds", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_CLUSTERTRUSTBUNDLEPROJECTION: Message = Message { name: "api.core.v1.ClusterTrustBundleProjection", fields: &[
+pub(crate) static API_CORE_V1_CLUSTERTRUSTBUNDLEPROJECTION: Message = Message { name: "api.core.v1.ClusterTrustBundleProjection", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "signerName", Label::Single, Form::Text),
     field(3, "labelSelector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(5, "optional", Label::Single, Form::Boolean),
     field(4, "path", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_COMPONENTCONDITION: Message = Message { name: "api.core.v1.ComponentCondition", fields: &[
+pub(crate) static API_CORE_V1_COMPONENTCONDITION: Message = Message { name: "api.core.v1.ComponentCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "message", Label::Single, Form::Text),
     field(4, "error", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_COMPONENTSTATUS: Message = Message { name: "api.core.v1.ComponentStatus", fields: &[
+pub(crate) static API_CORE_V1_COMPONENTSTATUS: Message = Message { name: "api.core.v1.ComponentStatus", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "conditions", Label::Repeated, Form::Message(&API_CORE_V1_COMPONENTCONDITION)),
 ] };
-static API_CORE_V1_COMPONENTSTATUSLIST: Message = Message { name: "api.core.v1.ComponentStatusList", fields: &[
+pub(crate) static API_CORE_V1_COMPONENTSTATUSLIST: Message = Message { name: "api.core.v1.ComponentStatusList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_COMPONENTSTATUS)).required(),
 ] };
-static API_CORE_V1_CONFIGMAP: Message = Message { name: "api.core.v1.ConfigMap", fields: &[
+pub(crate) static API_CORE_V1_CONFIGMAP: Message = Message { name: "api.core.v1.ConfigMap", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(4, "immutable", Label::Single, Form::Boolean),
     field(2, "data", Label::Map, Form::Text),
     field(3, "binaryData", Label::Map, Form::Bytes),
 ] };
-static API_CORE_V1_CONFIGMAPENVSOURCE: Message = Message { name: "api.core.v1.ConfigMapEnvSource", fields: &[
+pub(crate) static API_CORE_V1_CONFIGMAPENVSOURCE: Message = Message { name: "api.core.v1.ConfigMapEnvSource", fields: &[
     inline(1, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(2, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_CONFIGMAPKEYSELECTOR: Message = Message { name: "api.core.v1.ConfigMapKeySelector", fields: &[
+pub(crate) static API_CORE_V1_CONFIGMAPKEYSELECTOR: Message = Message { name: "api.core.v1.ConfigMapKeySelector", fields: &[
     inline(1, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(2, "key", Label::Single, Form::Text).required(),
     field(3, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_CONFIGMAPLIST: Message = Message { name: "api.core.v1.ConfigMapList", fields: &[
+pub(crate) static API_CORE_V1_CONFIGMAPLIST: Message = Message { name: "api.core.v1.ConfigMapList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_CONFIGMAP)).required(),
 ] };
-static API_CORE_V1_CONFIGMAPNODECONFIGSOURCE: Message = Message { name: "api.core.v1.ConfigMapNodeConfigSource", fields: &[
+pub(crate) static API_CORE_V1_CONFIGMAPNODECONFIGSOURCE: Message = Message { name: "api.core.v1.ConfigMapNodeConfigSource", fields: &[
     field(1, "namespace", Label::Single, Form::Text).required(),
     field(2, "name", Label::Single, Form::Text).required(),
     field(3, "uid", Label::Single, Form::Text),
     field(4, "resourceVersion", Label::Single, Form::Text),
     field(5, "kubeletConfigKey", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_CONFIGMAPPROJECTION: Message = Message { name: "api.core.v1.ConfigMapProjection", fields: &[
+pub(crate) static API_CORE_V1_CONFIGMAPPROJECTION: Message = Message { name: "api.core.v1.ConfigMapProjection", fields: &[
     inline(1, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_KEYTOPATH)),
     field(4, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_CONFIGMAPVOLUMESOURCE: Message = Message { name: "api.core.v1.ConfigMapVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_CONFIGMAPVOLUMESOURCE: Message = Message { name: "api.core.v1.ConfigMapVolumeSource", fields: &[
     inline(1, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_KEYTOPATH)),
     field(3, "defaultMode", Label::Single, Form::Integer),
     field(4, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_CONTAINER: Message = Message { name: "api.core.v1.Container", fields: &[
+pub(crate) static API_CORE_V1_CONTAINER: Message = Message { name: "api.core.v1.Container", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "image", Label::Single, Form::Text),
     field(3, "command", Label::Repeated, Form::Text),
@@ -961,43 +961,43 @@ static API_CORE_V1_CONTAINER: Message = Message { name: "api.core.v1.Container",
     field(17, "stdinOnce", Label::Single, Form::Boolean),
     field(18, "tty", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_CONTAINEREXTENDEDRESOURCEREQUEST: Message = Message { name: "api.core.v1.ContainerExtendedResourceRequest", fields: &[
+pub(crate) static API_CORE_V1_CONTAINEREXTENDEDRESOURCEREQUEST: Message = Message { name: "api.core.v1.ContainerExtendedResourceRequest", fields: &[
     field(1, "containerName", Label::Single, Form::Text).required(),
     field(2, "resourceName", Label::Single, Form::Text).required(),
     field(3, "requestName", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_CONTAINERIMAGE: Message = Message { name: "api.core.v1.ContainerImage", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERIMAGE: Message = Message { name: "api.core.v1.ContainerImage", fields: &[
     field(1, "names", Label::Repeated, Form::Text),
     field(2, "sizeBytes", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_CONTAINERPORT: Message = Message { name: "api.core.v1.ContainerPort", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERPORT: Message = Message { name: "api.core.v1.ContainerPort", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "hostPort", Label::Single, Form::Integer),
     field(3, "containerPort", Label::Single, Form::Integer).required(),
     field(4, "protocol", Label::Single, Form::Text),
     field(5, "hostIP", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_CONTAINERRESIZEPOLICY: Message = Message { name: "api.core.v1.ContainerResizePolicy", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERRESIZEPOLICY: Message = Message { name: "api.core.v1.ContainerResizePolicy", fields: &[
     field(1, "resourceName", Label::Single, Form::Text).required(),
     field(2, "restartPolicy", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_CONTAINERRESTARTRULE: Message = Message { name: "api.core.v1.ContainerRestartRule", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERRESTARTRULE: Message = Message { name: "api.core.v1.ContainerRestartRule", fields: &[
     field(1, "action", Label::Single, Form::Text).required(),
     field(2, "exitCodes", Label::Single, Form::Message(&API_CORE_V1_CONTAINERRESTARTRULEONEXITCODES)),
 ] };
-static API_CORE_V1_CONTAINERRESTARTRULEONEXITCODES: Message = Message { name: "api.core.v1.ContainerRestartRuleOnExitCodes", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERRESTARTRULEONEXITCODES: Message = Message { name: "api.core.v1.ContainerRestartRuleOnExitCodes", fields: &[
     field(1, "operator", Label::Single, Form::Text).required(),
     field(2, "values", Label::Repeated, Form::Integer),
 ] };
-static API_CORE_V1_CONTAINERSTATE: Message = Message { name: "api.core.v1.ContainerState", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERSTATE: Message = Message { name: "api.core.v1.ContainerState", fields: &[
     field(1, "waiting", Label::Single, Form::Message(&API_CORE_V1_CONTAINERSTATEWAITING)),
     field(2, "running", Label::Single, Form::Message(&API_CORE_V1_CONTAINERSTATERUNNING)),
     field(3, "terminated", Label::Single, Form::Message(&API_CORE_V1_CONTAINERSTATETERMINATED)),
 ] };
-static API_CORE_V1_CONTAINERSTATERUNNING: Message = Message { name: "api.core.v1.ContainerStateRunning", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERSTATERUNNING: Message = Message { name: "api.core.v1.ContainerStateRunning", fields: &[
     field(1, "startedAt", Label::Single, Form::Time),
 ] };
-static API_CORE_V1_CONTAINERSTATETERMINATED: Message = Message { name: "api.core.v1.ContainerStateTerminated", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERSTATETERMINATED: Message = Message { name: "api.core.v1.ContainerStateTerminated", fields: &[
     field(1, "exitCode", Label::Single, Form::Integer).required(),
     field(2, "signal", Label::Single, Form::Integer),
     field(3, "reason", Label::Single, Form::Text),
@@ -1006,11 +1006,11 @@ static API_CORE_V1_CONTAINERSTATETERMINATED: Message = Message { name: "api.core
     field(6, "finishedAt", Label::Single, Form::Time),
     field(7, "containerID", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_CONTAINERSTATEWAITING: Message = Message { name: "api.core.v1.ContainerStateWaiting", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERSTATEWAITING: Message = Message { name: "api.core.v1.ContainerStateWaiting", fields: &[
     field(1, "reason", Label::Single, Form::Text),
     field(2, "message", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_CONTAINERSTATUS: Message = Message { name: "api.core.v1.ContainerStatus", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERSTATUS: Message = Message { name: "api.core.v1.ContainerStatus", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "state", Label::Single, Form::Message(&API_CORE_V1_CONTAINERSTATE)),
     field(3, "lastState", Label::Single, Form::Message(&API_CORE_V1_CONTAINERSTATE)),
@@ -1027,76 +1027,76 @@ static API_CORE_V1_CONTAINERSTATUS: Message = Message { name: "api.core.v1.Conta
     field(14, "allocatedResourcesStatus", Label::Repeated, Form::Message(&API_CORE_V1_RESOURCESTATUS)),
     field(15, "stopSignal", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_CONTAINERUSER: Message = Message { name: "api.core.v1.ContainerUser", fields: &[
+pub(crate) static API_CORE_V1_CONTAINERUSER: Message = Message { name: "api.core.v1.ContainerUser", fields: &[
     field(1, "linux", Label::Single, Form::Message(&API_CORE_V1_LINUXCONTAINERUSER)),
 ] };
-static API_CORE_V1_DAEMONENDPOINT: Message = Message { name: "api.core.v1.DaemonEndpoint", fields: &[
+pub(crate) static API_CORE_V1_DAEMONENDPOINT: Message = Message { name: "api.core.v1.DaemonEndpoint", fields: &[
     field(1, "Port", Label::Single, Form::Integer).required(),
 ] };
-static API_CORE_V1_DOWNWARDAPIPROJECTION: Message = Message { name: "api.core.v1.DownwardAPIProjection", fields: &[
+pub(crate) static API_CORE_V1_DOWNWARDAPIPROJECTION: Message = Message { name: "api.core.v1.DownwardAPIProjection", fields: &[
     field(1, "items", Label::Repeated, Form::Message(&API_CORE_V1_DOWNWARDAPIVOLUMEFILE)),
 ] };
-static API_CORE_V1_DOWNWARDAPIVOLUMEFILE: Message = Message { name: "api.core.v1.DownwardAPIVolumeFile", fields: &[
+pub(crate) static API_CORE_V1_DOWNWARDAPIVOLUMEFILE: Message = Message { name: "api.core.v1.DownwardAPIVolumeFile", fields: &[
     field(1, "path", Label::Single, Form::Text).required(),
     field(2, "fieldRef", Label::Single, Form::Message(&API_CORE_V1_OBJECTFIELDSELECTOR)),
     field(3, "resourceFieldRef", Label::Single, Form::Message(&API_CORE_V1_RESOURCEFIELDSELECTOR)),
     field(4, "mode", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_DOWNWARDAPIVOLUMESOURCE: Message = Message { name: "api.core.v1.DownwardAPIVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_DOWNWARDAPIVOLUMESOURCE: Message = Message { name: "api.core.v1.DownwardAPIVolumeSource", fields: &[
     field(1, "items", Label::Repeated, Form::Message(&API_CORE_V1_DOWNWARDAPIVOLUMEFILE)),
     field(2, "defaultMode", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_EMPTYDIRVOLUMESOURCE: Message = Message { name: "api.core.v1.EmptyDirVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_EMPTYDIRVOLUMESOURCE: Message = Message { name: "api.core.v1.EmptyDirVolumeSource", fields: &[
     field(1, "medium", Label::Single, Form::Text),
     field(2, "sizeLimit", Label::Single, Form::Quantity),
 ] };
-static API_CORE_V1_ENDPOINTADDRESS: Message = Message { name: "api.core.v1.EndpointAddress", fields: &[
+pub(crate) static API_CORE_V1_ENDPOINTADDRESS: Message = Message { name: "api.core.v1.EndpointAddress", fields: &[
     field(1, "ip", Label::Single, Form::Text).required(),
     field(3, "hostname", Label::Single, Form::Text),
     field(4, "nodeName", Label::Single, Form::Text),
     field(2, "targetRef", Label::Single, Form::Message(&API_CORE_V1_OBJECTREFERENCE)),
 ] };
-static API_CORE_V1_ENDPOINTPORT: Message = Message { name: "api.core.v1.EndpointPort", fields: &[
+pub(crate) static API_CORE_V1_ENDPOINTPORT: Message = Message { name: "api.core.v1.EndpointPort", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "port", Label::Single, Form::Integer).required(),
     field(3, "protocol", Label::Single, Form::Text),
     field(4, "appProtocol", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_ENDPOINTSUBSET: Message = Message { name: "api.core.v1.EndpointSubset", fields: &[
+pub(crate) static API_CORE_V1_ENDPOINTSUBSET: Message = Message { name: "api.core.v1.EndpointSubset", fields: &[
     field(1, "addresses", Label::Repeated, Form::Message(&API_CORE_V1_ENDPOINTADDRESS)),
     field(2, "notReadyAddresses", Label::Repeated, Form::Message(&API_CORE_V1_ENDPOINTADDRESS)),
     field(3, "ports", Label::Repeated, Form::Message(&API_CORE_V1_ENDPOINTPORT)),
 ] };
-static API_CORE_V1_ENDPOINTS: Message = Message { name: "api.core.v1.Endpoints", fields: &[
+pub(crate) static API_CORE_V1_ENDPOINTS: Message = Message { name: "api.core.v1.Endpoints", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "subsets", Label::Repeated, Form::Message(&API_CORE_V1_ENDPOINTSUBSET)),
 ] };
-static API_CORE_V1_ENDPOINTSLIST: Message = Message { name: "api.core.v1.EndpointsList", fields: &[
+pub(crate) static API_CORE_V1_ENDPOINTSLIST: Message = Message { name: "api.core.v1.EndpointsList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_ENDPOINTS)).required(),
 ] };
-static API_CORE_V1_ENVFROMSOURCE: Message = Message { name: "api.core.v1.EnvFromSource", fields: &[
+pub(crate) static API_CORE_V1_ENVFROMSOURCE: Message = Message { name: "api.core.v1.EnvFromSource", fields: &[
     field(1, "prefix", Label::Single, Form::Text),
     field(2, "configMapRef", Label::Single, Form::Message(&API_CORE_V1_CONFIGMAPENVSOURCE)),
     field(3, "secretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETENVSOURCE)),
 ] };
-static API_CORE_V1_ENVVAR: Message = Message { name: "api.core.v1.EnvVar", fields: &[
+pub(crate) static API_CORE_V1_ENVVAR: Message = Message { name: "api.core.v1.EnvVar", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "value", Label::Single, Form::Text),
     field(3, "valueFrom", Label::Single, Form::Message(&API_CORE_V1_ENVVARSOURCE)),
 ] };
-static API_CORE_V1_ENVVARSOURCE: Message = Message { name: "api.core.v1.EnvVarSource", fields: &[
+pub(crate) static API_CORE_V1_ENVVARSOURCE: Message = Message { name: "api.core.v1.EnvVarSource", fields: &[
     field(1, "fieldRef", Label::Single, Form::Message(&API_CORE_V1_OBJECTFIELDSELECTOR)),
     field(2, "resourceFieldRef", Label::Single, Form::Message(&API_CORE_V1_RESOURCEFIELDSELECTOR)),
     field(3, "configMapKeyRef", Label::Single, Form::Message(&API_CORE_V1_CONFIGMAPKEYSELECTOR)),
     field(4, "secretKeyRef", Label::Single, Form::Message(&API_CORE_V1_SECRETKEYSELECTOR)),
     field(5, "fileKeyRef", Label::Single, Form::Message(&API_CORE_V1_FILEKEYSELECTOR)),
 ] };
-static API_CORE_V1_EPHEMERALCONTAINER: Message = Message { name: "api.core.v1.EphemeralContainer", fields: &[
+pub(crate) static API_CORE_V1_EPHEMERALCONTAINER: Message = Message { name: "api.core.v1.EphemeralContainer", fields: &[
     inline(1, Form::Message(&API_CORE_V1_EPHEMERALCONTAINERCOMMON)),
     field(2, "targetContainerName", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_EPHEMERALCONTAINERCOMMON: Message = Message { name: "api.core.v1.EphemeralContainerCommon", fields: &[
+pub(crate) static API_CORE_V1_EPHEMERALCONTAINERCOMMON: Message = Message { name: "api.core.v1.EphemeralContainerCommon", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "image", Label::Single, Form::Text),
     field(3, "command", Label::Repeated, Form::Text),
@@ -1123,10 +1123,10 @@ static API_CORE_V1_EPHEMERALCONTAINERCOMMON: Message = Message { name: "api.core
     field(17, "stdinOnce", Label::Single, Form::Boolean),
     field(18, "tty", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_EPHEMERALVOLUMESOURCE: Message = Message { name: "api.core.v1.EphemeralVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_EPHEMERALVOLUMESOURCE: Message = Message { name: "api.core.v1.EphemeralVolumeSource", fields: &[
     field(1, "volumeClaimTemplate", Label::Single, Form::Message(&API_CORE_V1_PERSISTENTVOLUMECLAIMTEMPLATE)),
 ] };
-static API_CORE_V1_EVENT: Message = Message { name: "api.core.v1.Event", fields: &[
+pub(crate) static API_CORE_V1_EVENT: Message = Message { name: "api.core.v1.Event", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)).required(),
     field(2, "involvedObject", Label::Single, Form::Message(&API_CORE_V1_OBJECTREFERENCE)).required(),
     field(3, "reason", Label::Single, Form::Text),
@@ -1143,101 +1143,101 @@ static API_CORE_V1_EVENT: Message = Message { name: "api.core.v1.Event", fields:
     field(14, "reportingComponent", Label::Single, Form::Text),
     field(15, "reportingInstance", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_EVENTLIST: Message = Message { name: "api.core.v1.EventList", fields: &[
+pub(crate) static API_CORE_V1_EVENTLIST: Message = Message { name: "api.core.v1.EventList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_EVENT)).required(),
 ] };
-static API_CORE_V1_EVENTSERIES: Message = Message { name: "api.core.v1.EventSeries", fields: &[
+pub(crate) static API_CORE_V1_EVENTSERIES: Message = Message { name: "api.core.v1.EventSeries", fields: &[
     field(1, "count", Label::Single, Form::Integer),
     field(2, "lastObservedTime", Label::Single, Form::MicroTime),
 ] };
-static API_CORE_V1_EVENTSOURCE: Message = Message { name: "api.core.v1.EventSource", fields: &[
+pub(crate) static API_CORE_V1_EVENTSOURCE: Message = Message { name: "api.core.v1.EventSource", fields: &[
     field(1, "component", Label::Single, Form::Text),
     field(2, "host", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_EXECACTION: Message = Message { name: "api.core.v1.ExecAction", fields: &[
+pub(crate) static API_CORE_V1_EXECACTION: Message = Message { name: "api.core.v1.ExecAction", fields: &[
     field(1, "command", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_FCVOLUMESOURCE: Message = Message { name: "api.core.v1.FCVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_FCVOLUMESOURCE: Message = Message { name: "api.core.v1.FCVolumeSource", fields: &[
     field(1, "targetWWNs", Label::Repeated, Form::Text),
     field(2, "lun", Label::Single, Form::Integer),
     field(3, "fsType", Label::Single, Form::Text),
     field(4, "readOnly", Label::Single, Form::Boolean),
     field(5, "wwids", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_FILEKEYSELECTOR: Message = Message { name: "api.core.v1.FileKeySelector", fields: &[
+pub(crate) static API_CORE_V1_FILEKEYSELECTOR: Message = Message { name: "api.core.v1.FileKeySelector", fields: &[
     field(1, "volumeName", Label::Single, Form::Text).required(),
     field(2, "path", Label::Single, Form::Text).required(),
     field(3, "key", Label::Single, Form::Text).required(),
     field(4, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_FLEXPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.FlexPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_FLEXPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.FlexPersistentVolumeSource", fields: &[
     field(1, "driver", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
     field(3, "secretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETREFERENCE)),
     field(4, "readOnly", Label::Single, Form::Boolean),
     field(5, "options", Label::Map, Form::Text),
 ] };
-static API_CORE_V1_FLEXVOLUMESOURCE: Message = Message { name: "api.core.v1.FlexVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_FLEXVOLUMESOURCE: Message = Message { name: "api.core.v1.FlexVolumeSource", fields: &[
     field(1, "driver", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
     field(3, "secretRef", Label::Single, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(4, "readOnly", Label::Single, Form::Boolean),
     field(5, "options", Label::Map, Form::Text),
 ] };
-static API_CORE_V1_FLOCKERVOLUMESOURCE: Message = Message { name: "api.core.v1.FlockerVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_FLOCKERVOLUMESOURCE: Message = Message { name: "api.core.v1.FlockerVolumeSource", fields: &[
     field(1, "datasetName", Label::Single, Form::Text),
     field(2, "datasetUUID", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_GCEPERSISTENTDISKVOLUMESOURCE: Message = Message { name: "api.core.v1.GCEPersistentDiskVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_GCEPERSISTENTDISKVOLUMESOURCE: Message = Message { name: "api.core.v1.GCEPersistentDiskVolumeSource", fields: &[
     field(1, "pdName", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
     field(3, "partition", Label::Single, Form::Integer),
     field(4, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_GRPCACTION: Message = Message { name: "api.core.v1.GRPCAction", fields: &[
+pub(crate) static API_CORE_V1_GRPCACTION: Message = Message { name: "api.core.v1.GRPCAction", fields: &[
     field(1, "port", Label::Single, Form::Integer).required(),
     field(2, "service", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_GITREPOVOLUMESOURCE: Message = Message { name: "api.core.v1.GitRepoVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_GITREPOVOLUMESOURCE: Message = Message { name: "api.core.v1.GitRepoVolumeSource", fields: &[
     field(1, "repository", Label::Single, Form::Text).required(),
     field(2, "revision", Label::Single, Form::Text),
     field(3, "directory", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_GLUSTERFSPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.GlusterfsPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_GLUSTERFSPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.GlusterfsPersistentVolumeSource", fields: &[
     field(1, "endpoints", Label::Single, Form::Text).required(),
     field(2, "path", Label::Single, Form::Text).required(),
     field(3, "readOnly", Label::Single, Form::Boolean),
     field(4, "endpointsNamespace", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_GLUSTERFSVOLUMESOURCE: Message = Message { name: "api.core.v1.GlusterfsVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_GLUSTERFSVOLUMESOURCE: Message = Message { name: "api.core.v1.GlusterfsVolumeSource", fields: &[
     field(1, "endpoints", Label::Single, Form::Text).required(),
     field(2, "path", Label::Single, Form::Text).required(),
     field(3, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_HTTPGETACTION: Message = Message { name: "api.core.v1.HTTPGetAction", fields: &[
+pub(crate) static API_CORE_V1_HTTPGETACTION: Message = Message { name: "api.core.v1.HTTPGetAction", fields: &[
     field(1, "path", Label::Single, Form::Text),
     field(2, "port", Label::Single, Form::IntOrString).required(),
     field(3, "host", Label::Single, Form::Text),
     field(4, "scheme", Label::Single, Form::Text),
     field(5, "httpHeaders", Label::Repeated, Form::Message(&API_CORE_V1_HTTPHEADER)),
 ] };
-static API_CORE_V1_HTTPHEADER: Message = Message { name: "api.core.v1.HTTPHeader", fields: &[
+pub(crate) static API_CORE_V1_HTTPHEADER: Message = Message { name: "api.core.v1.HTTPHeader", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "value", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_HOSTALIAS: Message = Message { name: "api.core.v1.HostAlias", fields: &[
+pub(crate) static API_CORE_V1_HOSTALIAS: Message = Message { name: "api.core.v1.HostAlias", fields: &[
     field(1, "ip", Label::Single, Form::Text).required(),
     field(2, "hostnames", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_HOSTIP: Message = Message { name: "api.core.v1.HostIP", fields: &[
+pub(crate) static API_CORE_V1_HOSTIP: Message = Message { name: "api.core.v1.HostIP", fields: &[
     field(1, "ip", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_HOSTPATHVOLUMESOURCE: Message = Message { name: "api.core.v1.HostPathVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_HOSTPATHVOLUMESOURCE: Message = Message { name: "api.core.v1.HostPathVolumeSource", fields: &[
     field(1, "path", Label::Single, Form::Text).required(),
     field(2, "type", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_ISCSIPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.ISCSIPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_ISCSIPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.ISCSIPersistentVolumeSource", fields: &[
     field(1, "targetPortal", Label::Single, Form::Text).required(),
     field(2, "iqn", Label::Single, Form::Text).required(),
     field(3, "lun", Label::Single, Form::Integer).required(),
@@ -1250,7 +1250,7 @@ static API_CORE_V1_ISCSIPERSISTENTVOLUMESOURCE: Message = Message { name: "api.c
     field(10, "secretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETREFERENCE)),
     field(12, "initiatorName", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_ISCSIVOLUMESOURCE: Message = Message { name: "api.core.v1.ISCSIVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_ISCSIVOLUMESOURCE: Message = Message { name: "api.core.v1.ISCSIVolumeSource", fields: &[
     field(1, "targetPortal", Label::Single, Form::Text).required(),
     field(2, "iqn", Label::Single, Form::Text).required(),
     field(3, "lun", Label::Single, Form::Integer).required(),
@@ -1263,31 +1263,31 @@ static API_CORE_V1_ISCSIVOLUMESOURCE: Message = Message { name: "api.core.v1.ISC
     field(10, "secretRef", Label::Single, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(12, "initiatorName", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_IMAGEVOLUMESOURCE: Message = Message { name: "api.core.v1.ImageVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_IMAGEVOLUMESOURCE: Message = Message { name: "api.core.v1.ImageVolumeSource", fields: &[
     field(1, "reference", Label::Single, Form::Text),
     field(2, "pullPolicy", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_KEYTOPATH: Message = Message { name: "api.core.v1.KeyToPath", fields: &[
+pub(crate) static API_CORE_V1_KEYTOPATH: Message = Message { name: "api.core.v1.KeyToPath", fields: &[
     field(1, "key", Label::Single, Form::Text).required(),
     field(2, "path", Label::Single, Form::Text).required(),
     field(3, "mode", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_LIFECYCLE: Message = Message { name: "api.core.v1.Lifecycle", fields: &[
+pub(crate) static API_CORE_V1_LIFECYCLE: Message = Message { name: "api.core.v1.Lifecycle", fields: &[
     field(1, "postStart", Label::Single, Form::Message(&API_CORE_V1_LIFECYCLEHANDLER)),
     field(2, "preStop", Label::Single, Form::Message(&API_CORE_V1_LIFECYCLEHANDLER)),
     field(3, "stopSignal", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_LIFECYCLEHANDLER: Message = Message { name: "api.core.v1.LifecycleHandler", fields: &[
+pub(crate) static API_CORE_V1_LIFECYCLEHANDLER: Message = Message { name: "api.core.v1.LifecycleHandler", fields: &[
     field(1, "exec", Label::Single, Form::Message(&API_CORE_V1_EXECACTION)),
     field(2, "httpGet", Label::Single, Form::Message(&API_CORE_V1_HTTPGETACTION)),
     field(3, "tcpSocket", Label::Single, Form::Message(&API_CORE_V1_TCPSOCKETACTION)),
     field(4, "sleep", Label::Single, Form::Message(&API_CORE_V1_SLEEPACTION)),
 ] };
-static API_CORE_V1_LIMITRANGE: Message = Message { name: "api.core.v1.LimitRange", fields: &[
+pub(crate) static API_CORE_V1_LIMITRANGE: Message = Message { name: "api.core.v1.LimitRange", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_LIMITRANGESPEC)),
 ] };
-static API_CORE_V1_LIMITRANGEITEM: Message = Message { name: "api.core.v1.LimitRangeItem", fields: &[
+pub(crate) static API_CORE_V1_LIMITRANGEITEM: Message = Message { name: "api.core.v1.LimitRangeItem", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "max", Label::Map, Form::Quantity),
     field(3, "min", Label::Map, Form::Quantity),
@@ -1295,80 +1295,80 @@ static API_CORE_V1_LIMITRANGEITEM: Message = Message { name: "api.core.v1.LimitR
     field(5, "defaultRequest", Label::Map, Form::Quantity),
     field(6, "maxLimitRequestRatio", Label::Map, Form::Quantity),
 ] };
-static API_CORE_V1_LIMITRANGELIST: Message = Message { name: "api.core.v1.LimitRangeList", fields: &[
+pub(crate) static API_CORE_V1_LIMITRANGELIST: Message = Message { name: "api.core.v1.LimitRangeList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_LIMITRANGE)).required(),
 ] };
-static API_CORE_V1_LIMITRANGESPEC: Message = Message { name: "api.core.v1.LimitRangeSpec", fields: &[
+pub(crate) static API_CORE_V1_LIMITRANGESPEC: Message = Message { name: "api.core.v1.LimitRangeSpec", fields: &[
     field(1, "limits", Label::Repeated, Form::Message(&API_CORE_V1_LIMITRANGEITEM)).required(),
 ] };
-static API_CORE_V1_LINUXCONTAINERUSER: Message = Message { name: "api.core.v1.LinuxContainerUser", fields: &[
+pub(crate) static API_CORE_V1_LINUXCONTAINERUSER: Message = Message { name: "api.core.v1.LinuxContainerUser", fields: &[
     field(1, "uid", Label::Single, Form::Integer).required(),
     field(2, "gid", Label::Single, Form::Integer).required(),
     field(3, "supplementalGroups", Label::Repeated, Form::Integer),
 ] };
-static API_CORE_V1_LOADBALANCERINGRESS: Message = Message { name: "api.core.v1.LoadBalancerIngress", fields: &[
+pub(crate) static API_CORE_V1_LOADBALANCERINGRESS: Message = Message { name: "api.core.v1.LoadBalancerIngress", fields: &[
     field(1, "ip", Label::Single, Form::Text),
     field(2, "hostname", Label::Single, Form::Text),
     field(3, "ipMode", Label::Single, Form::Text),
     field(4, "ports", Label::Repeated, Form::Message(&API_CORE_V1_PORTSTATUS)),
 ] };
-static API_CORE_V1_LOADBALANCERSTATUS: Message = Message { name: "api.core.v1.LoadBalancerStatus", fields: &[
+pub(crate) static API_CORE_V1_LOADBALANCERSTATUS: Message = Message { name: "api.core.v1.LoadBalancerStatus", fields: &[
     field(1, "ingress", Label::Repeated, Form::Message(&API_CORE_V1_LOADBALANCERINGRESS)),
 ] };
-static API_CORE_V1_LOCALOBJECTREFERENCE: Message = Message { name: "api.core.v1.LocalObjectReference", fields: &[
+pub(crate) static API_CORE_V1_LOCALOBJECTREFERENCE: Message = Message { name: "api.core.v1.LocalObjectReference", fields: &[
     field(1, "name", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_LOCALVOLUMESOURCE: Message = Message { name: "api.core.v1.LocalVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_LOCALVOLUMESOURCE: Message = Message { name: "api.core.v1.LocalVolumeSource", fields: &[
     field(1, "path", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_MODIFYVOLUMESTATUS: Message = Message { name: "api.core.v1.ModifyVolumeStatus", fields: &[
+pub(crate) static API_CORE_V1_MODIFYVOLUMESTATUS: Message = Message { name: "api.core.v1.ModifyVolumeStatus", fields: &[
     field(1, "targetVolumeAttributesClassName", Label::Single, Form::Text),
     field(2, "status", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_NFSVOLUMESOURCE: Message = Message { name: "api.core.v1.NFSVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_NFSVOLUMESOURCE: Message = Message { name: "api.core.v1.NFSVolumeSource", fields: &[
     field(1, "server", Label::Single, Form::Text).required(),
     field(2, "path", Label::Single, Form::Text).required(),
     field(3, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_NAMESPACE: Message = Message { name: "api.core.v1.Namespace", fields: &[
+pub(crate) static API_CORE_V1_NAMESPACE: Message = Message { name: "api.core.v1.Namespace", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_NAMESPACESPEC)),
     field(3, "status", Label::Single, Form::Message(&API_CORE_V1_NAMESPACESTATUS)),
 ] };
-static API_CORE_V1_NAMESPACECONDITION: Message = Message { name: "api.core.v1.NamespaceCondition", fields: &[
+pub(crate) static API_CORE_V1_NAMESPACECONDITION: Message = Message { name: "api.core.v1.NamespaceCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(4, "lastTransitionTime", Label::Single, Form::Time),
     field(5, "reason", Label::Single, Form::Text),
     field(6, "message", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_NAMESPACELIST: Message = Message { name: "api.core.v1.NamespaceList", fields: &[
+pub(crate) static API_CORE_V1_NAMESPACELIST: Message = Message { name: "api.core.v1.NamespaceList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_NAMESPACE)).required(),
 ] };
-static API_CORE_V1_NAMESPACESPEC: Message = Message { name: "api.core.v1.NamespaceSpec", fields: &[
+pub(crate) static API_CORE_V1_NAMESPACESPEC: Message = Message { name: "api.core.v1.NamespaceSpec", fields: &[
     field(1, "finalizers", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_NAMESPACESTATUS: Message = Message { name: "api.core.v1.NamespaceStatus", fields: &[
+pub(crate) static API_CORE_V1_NAMESPACESTATUS: Message = Message { name: "api.core.v1.NamespaceStatus", fields: &[
     field(1, "phase", Label::Single, Form::Text),
     field(2, "conditions", Label::Repeated, Form::Message(&API_CORE_V1_NAMESPACECONDITION)),
 ] };
-static API_CORE_V1_NODE: Message = Message { name: "api.core.v1.Node", fields: &[
+pub(crate) static API_CORE_V1_NODE: Message = Message { name: "api.core.v1.Node", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_NODESPEC)),
     field(3, "status", Label::Single, Form::Message(&API_CORE_V1_NODESTATUS)),
 ] };
-static API_CORE_V1_NODEADDRESS: Message = Message { name: "api.core.v1.NodeAddress", fields: &[
+pub(crate) static API_CORE_V1_NODEADDRESS: Message = Message { name: "api.core.v1.NodeAddress", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "address", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_NODEAFFINITY: Message = Message { name: "api.core.v1.NodeAffinity", fields: &[
+pub(crate) static API_CORE_V1_NODEAFFINITY: Message = Message { name: "api.core.v1.NodeAffinity", fields: &[
     field(1, "requiredDuringSchedulingIgnoredDuringExecution", Label::Single, Form::Message(&API_CORE_V1_NODESELECTOR)),
     field(2, "preferredDuringSchedulingIgnoredDuringExecution", Label::Repeated, Form::Message(&API_CORE_V1_PREFERREDSCHEDULINGTERM)),
 ] };
-static API_CORE_V1_NODECONDITION: Message = Message { name: "api.core.v1.NodeCondition", fields: &[
+pub(crate) static API_CORE_V1_NODECONDITION: Message = Message { name: "api.core.v1.NodeCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastHeartbeatTime", Label::Single, Form::Time),
@@ -1376,46 +1376,46 @@ static API_CORE_V1_NODECONDITION: Message = Message { name: "api.core.v1.NodeCon
     field(5, "reason", Label::Single, Form::Text),
     field(6, "message", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_NODECONFIGSOURCE: Message = Message { name: "api.core.v1.NodeConfigSource", fields: &[
+pub(crate) static API_CORE_V1_NODECONFIGSOURCE: Message = Message { name: "api.core.v1.NodeConfigSource", fields: &[
     field(2, "configMap", Label::Single, Form::Message(&API_CORE_V1_CONFIGMAPNODECONFIGSOURCE)),
 ] };
-static API_CORE_V1_NODECONFIGSTATUS: Message = Message { name: "api.core.v1.NodeConfigStatus", fields: &[
+pub(crate) static API_CORE_V1_NODECONFIGSTATUS: Message = Message { name: "api.core.v1.NodeConfigStatus", fields: &[
     field(1, "assigned", Label::Single, Form::Message(&API_CORE_V1_NODECONFIGSOURCE)),
     field(2, "active", Label::Single, Form::Message(&API_CORE_V1_NODECONFIGSOURCE)),
     field(3, "lastKnownGood", Label::Single, Form::Message(&API_CORE_V1_NODECONFIGSOURCE)),
     field(4, "error", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_NODEDAEMONENDPOINTS: Message = Message { name: "api.core.v1.NodeDaemonEndpoints", fields: &[
+pub(crate) static API_CORE_V1_NODEDAEMONENDPOINTS: Message = Message { name: "api.core.v1.NodeDaemonEndpoints", fields: &[
     field(1, "kubeletEndpoint", Label::Single, Form::Message(&API_CORE_V1_DAEMONENDPOINT)),
 ] };
-static API_CORE_V1_NODEFEATURES: Message = Message { name: "api.core.v1.NodeFeatures", fields: &[
+pub(crate) static API_CORE_V1_NODEFEATURES: Message = Message { name: "api.core.v1.NodeFeatures", fields: &[
     field(1, "supplementalGroupsPolicy", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_NODELIST: Message = Message { name: "api.core.v1.NodeList", fields: &[
+pub(crate) static API_CORE_V1_NODELIST: Message = Message { name: "api.core.v1.NodeList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_NODE)).required(),
 ] };
-static API_CORE_V1_NODERUNTIMEHANDLER: Message = Message { name: "api.core.v1.NodeRuntimeHandler", fields: &[
+pub(crate) static API_CORE_V1_NODERUNTIMEHANDLER: Message = Message { name: "api.core.v1.NodeRuntimeHandler", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "features", Label::Single, Form::Message(&API_CORE_V1_NODERUNTIMEHANDLERFEATURES)),
 ] };
-static API_CORE_V1_NODERUNTIMEHANDLERFEATURES: Message = Message { name: "api.core.v1.NodeRuntimeHandlerFeatures", fields: &[
+pub(crate) static API_CORE_V1_NODERUNTIMEHANDLERFEATURES: Message = Message { name: "api.core.v1.NodeRuntimeHandlerFeatures", fields: &[
     field(1, "recursiveReadOnlyMounts", Label::Single, Form::Boolean),
     field(2, "userNamespaces", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_NODESELECTOR: Message = Message { name: "api.core.v1.NodeSelector", fields: &[
+pub(crate) static API_CORE_V1_NODESELECTOR: Message = Message { name: "api.core.v1.NodeSelector", fields: &[
     field(1, "nodeSelectorTerms", Label::Repeated, Form::Message(&API_CORE_V1_NODESELECTORTERM)).required(),
 ] };
-static API_CORE_V1_NODESELECTORREQUIREMENT: Message = Message { name: "api.core.v1.NodeSelectorRequirement", fields: &[
+pub(crate) static API_CORE_V1_NODESELECTORREQUIREMENT: Message = Message { name: "api.core.v1.NodeSelectorRequirement", fields: &[
     field(1, "key", Label::Single, Form::Text).required(),
     field(2, "operator", Label::Single, Form::Text).required(),
     field(3, "values", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_NODESELECTORTERM: Message = Message { name: "api.core.v1.NodeSelectorTerm", fields: &[
+pub(crate) static API_CORE_V1_NODESELECTORTERM: Message = Message { name: "api.core.v1.NodeSelectorTerm", fields: &[
     field(1, "matchExpressions", Label::Repeated, Form::Message(&API_CORE_V1_NODESELECTORREQUIREMENT)),
     field(2, "matchFields", Label::Repeated, Form::Message(&API_CORE_V1_NODESELECTORREQUIREMENT)),
 ] };
-static API_CORE_V1_NODESPEC: Message = Message { name: "api.core.v1.NodeSpec", fields: &[
+pub(crate) static API_CORE_V1_NODESPEC: Message = Message { name: "api.core.v1.NodeSpec", fields: &[
     field(1, "podCIDR", Label::Single, Form::Text),
     field(7, "podCIDRs", Label::Repeated, Form::Text),
     field(3, "providerID", Label::Single, Form::Text),
@@ -1424,7 +1424,7 @@ static API_CORE_V1_NODESPEC: Message = Message { name: "api.core.v1.NodeSpec", f
     field(6, "configSource", Label::Single, Form::Message(&API_CORE_V1_NODECONFIGSOURCE)),
     field(2, "externalID", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_NODESTATUS: Message = Message { name: "api.core.v1.NodeStatus", fields: &[
+pub(crate) static API_CORE_V1_NODESTATUS: Message = Message { name: "api.core.v1.NodeStatus", fields: &[
     field(1, "capacity", Label::Map, Form::Quantity),
     field(2, "allocatable", Label::Map, Form::Quantity),
     field(3, "phase", Label::Single, Form::Text),
@@ -1439,10 +1439,10 @@ static API_CORE_V1_NODESTATUS: Message = Message { name: "api.core.v1.NodeStatus
     field(12, "runtimeHandlers", Label::Repeated, Form::Message(&API_CORE_V1_NODERUNTIMEHANDLER)),
     field(13, "features", Label::Single, Form::Message(&API_CORE_V1_NODEFEATURES)),
 ] };
-static API_CORE_V1_NODESWAPSTATUS: Message = Message { name: "api.core.v1.NodeSwapStatus", fields: &[
+pub(crate) static API_CORE_V1_NODESWAPSTATUS: Message = Message { name: "api.core.v1.NodeSwapStatus", fields: &[
     field(1, "capacity", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_NODESYSTEMINFO: Message = Message { name: "api.core.v1.NodeSystemInfo", fields: &[
+pub(crate) static API_CORE_V1_NODESYSTEMINFO: Message = Message { name: "api.core.v1.NodeSystemInfo", fields: &[
     field(1, "machineID", Label::Single, Form::Text).required(),
     field(2, "systemUUID", Label::Single, Form::Text).required(),
     field(3, "bootID", Label::Single, Form::Text).required(),
@@ -1455,11 +1455,11 @@ static API_CORE_V1_NODESYSTEMINFO: Message = Message { name: "api.core.v1.NodeSy
     field(10, "architecture", Label::Single, Form::Text).required(),
     field(11, "swap", Label::Single, Form::Message(&API_CORE_V1_NODESWAPSTATUS)),
 ] };
-static API_CORE_V1_OBJECTFIELDSELECTOR: Message = Message { name: "api.core.v1.ObjectFieldSelector", fields: &[
+pub(crate) static API_CORE_V1_OBJECTFIELDSELECTOR: Message = Message { name: "api.core.v1.ObjectFieldSelector", fields: &[
     field(1, "apiVersion", Label::Single, Form::Text),
     field(2, "fieldPath", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_OBJECTREFERENCE: Message = Message { name: "api.core.v1.ObjectReference", fields: &[
+pub(crate) static API_CORE_V1_OBJECTREFERENCE: Message = Message { name: "api.core.v1.ObjectReference", fields: &[
     field(1, "kind", Label::Single, Form::Text),
     field(2, "namespace", Label::Single, Form::Text),
     field(3, "name", Label::Single, Form::Text),
@@ -1468,17 +1468,17 @@ static API_CORE_V1_OBJECTREFERENCE: Message = Message { name: "api.core.v1.Objec
     field(6, "resourceVersion", Label::Single, Form::Text),
     field(7, "fieldPath", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PERSISTENTVOLUME: Message = Message { name: "api.core.v1.PersistentVolume", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUME: Message = Message { name: "api.core.v1.PersistentVolume", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_PERSISTENTVOLUMESPEC)),
     field(3, "status", Label::Single, Form::Message(&API_CORE_V1_PERSISTENTVOLUMESTATUS)),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMECLAIM: Message = Message { name: "api.core.v1.PersistentVolumeClaim", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMECLAIM: Message = Message { name: "api.core.v1.PersistentVolumeClaim", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_PERSISTENTVOLUMECLAIMSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_CORE_V1_PERSISTENTVOLUMECLAIMSTATUS)),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMECLAIMCONDITION: Message = Message { name: "api.core.v1.PersistentVolumeClaimCondition", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMECLAIMCONDITION: Message = Message { name: "api.core.v1.PersistentVolumeClaimCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastProbeTime", Label::Single, Form::Time),
@@ -1486,11 +1486,11 @@ static API_CORE_V1_PERSISTENTVOLUMECLAIMCONDITION: Message = Message { name: "ap
     field(5, "reason", Label::Single, Form::Text),
     field(6, "message", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMECLAIMLIST: Message = Message { name: "api.core.v1.PersistentVolumeClaimList", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMECLAIMLIST: Message = Message { name: "api.core.v1.PersistentVolumeClaimList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_PERSISTENTVOLUMECLAIM)).required(),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMECLAIMSPEC: Message = Message { name: "api.core.v1.PersistentVolumeClaimSpec", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMECLAIMSPEC: Message = Message { name: "api.core.v1.PersistentVolumeClaimSpec", fields: &[
     field(1, "accessModes", Label::Repeated, Form::Text),
     field(4, "selector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(2, "resources", Label::Single, Form::Message(&API_CORE_V1_VOLUMERESOURCEREQUIREMENTS)),
@@ -1501,7 +1501,7 @@ static API_CORE_V1_PERSISTENTVOLUMECLAIMSPEC: Message = Message { name: "api.cor
     field(8, "dataSourceRef", Label::Single, Form::Message(&API_CORE_V1_TYPEDOBJECTREFERENCE)),
     field(9, "volumeAttributesClassName", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMECLAIMSTATUS: Message = Message { name: "api.core.v1.PersistentVolumeClaimStatus", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMECLAIMSTATUS: Message = Message { name: "api.core.v1.PersistentVolumeClaimStatus", fields: &[
     field(1, "phase", Label::Single, Form::Text),
     field(2, "accessModes", Label::Repeated, Form::Text),
     field(3, "capacity", Label::Map, Form::Quantity),
@@ -1511,19 +1511,19 @@ static API_CORE_V1_PERSISTENTVOLUMECLAIMSTATUS: Message = Message { name: "api.c
     field(8, "currentVolumeAttributesClassName", Label::Single, Form::Text),
     field(9, "modifyVolumeStatus", Label::Single, Form::Message(&API_CORE_V1_MODIFYVOLUMESTATUS)),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMECLAIMTEMPLATE: Message = Message { name: "api.core.v1.PersistentVolumeClaimTemplate", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMECLAIMTEMPLATE: Message = Message { name: "api.core.v1.PersistentVolumeClaimTemplate", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_PERSISTENTVOLUMECLAIMSPEC)).required(),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMECLAIMVOLUMESOURCE: Message = Message { name: "api.core.v1.PersistentVolumeClaimVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMECLAIMVOLUMESOURCE: Message = Message { name: "api.core.v1.PersistentVolumeClaimVolumeSource", fields: &[
     field(1, "claimName", Label::Single, Form::Text).required(),
     field(2, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMELIST: Message = Message { name: "api.core.v1.PersistentVolumeList", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMELIST: Message = Message { name: "api.core.v1.PersistentVolumeList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_PERSISTENTVOLUME)).required(),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.PersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.PersistentVolumeSource", fields: &[
     field(1, "gcePersistentDisk", Label::Single, Form::Message(&API_CORE_V1_GCEPERSISTENTDISKVOLUMESOURCE)),
     field(2, "awsElasticBlockStore", Label::Single, Form::Message(&API_CORE_V1_AWSELASTICBLOCKSTOREVOLUMESOURCE)),
     field(3, "hostPath", Label::Single, Form::Message(&API_CORE_V1_HOSTPATHVOLUMESOURCE)),
@@ -1547,7 +1547,7 @@ static API_CORE_V1_PERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v
     field(21, "storageos", Label::Single, Form::Message(&API_CORE_V1_STORAGEOSPERSISTENTVOLUMESOURCE)),
     field(22, "csi", Label::Single, Form::Message(&API_CORE_V1_CSIPERSISTENTVOLUMESOURCE)),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMESPEC: Message = Message { name: "api.core.v1.PersistentVolumeSpec", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMESPEC: Message = Message { name: "api.core.v1.PersistentVolumeSpec", fields: &[
     field(1, "capacity", Label::Map, Form::Quantity),
     inline(2, Form::Message(&API_CORE_V1_PERSISTENTVOLUMESOURCE)),
     field(3, "accessModes", Label::Repeated, Form::Text),
@@ -1559,26 +1559,26 @@ static API_CORE_V1_PERSISTENTVOLUMESPEC: Message = Message { name: "api.core.v1.
     field(9, "nodeAffinity", Label::Single, Form::Message(&API_CORE_V1_VOLUMENODEAFFINITY)),
     field(10, "volumeAttributesClassName", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PERSISTENTVOLUMESTATUS: Message = Message { name: "api.core.v1.PersistentVolumeStatus", fields: &[
+pub(crate) static API_CORE_V1_PERSISTENTVOLUMESTATUS: Message = Message { name: "api.core.v1.PersistentVolumeStatus", fields: &[
     field(1, "phase", Label::Single, Form::Text),
     field(2, "message", Label::Single, Form::Text),
     field(3, "reason", Label::Single, Form::Text),
     field(4, "lastPhaseTransitionTime", Label::Single, Form::Time),
 ] };
-static API_CORE_V1_PHOTONPERSISTENTDISKVOLUMESOURCE: Message = Message { name: "api.core.v1.PhotonPersistentDiskVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_PHOTONPERSISTENTDISKVOLUMESOURCE: Message = Message { name: "api.core.v1.PhotonPersistentDiskVolumeSource", fields: &[
     field(1, "pdID", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_POD: Message = Message { name: "api.core.v1.Pod", fields: &[
+pub(crate) static API_CORE_V1_POD: Message = Message { name: "api.core.v1.Pod", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_PODSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_CORE_V1_PODSTATUS)),
 ] };
-static API_CORE_V1_PODAFFINITY: Message = Message { name: "api.core.v1.PodAffinity", fields: &[
+pub(crate) static API_CORE_V1_PODAFFINITY: Message = Message { name: "api.core.v1.PodAffinity", fields: &[
     field(1, "requiredDuringSchedulingIgnoredDuringExecution", Label::Repeated, Form::Message(&API_CORE_V1_PODAFFINITYTERM)),
     field(2, "preferredDuringSchedulingIgnoredDuringExecution", Label::Repeated, Form::Message(&API_CORE_V1_WEIGHTEDPODAFFINITYTERM)),
 ] };
-static API_CORE_V1_PODAFFINITYTERM: Message = Message { name: "api.core.v1.PodAffinityTerm", fields: &[
+pub(crate) static API_CORE_V1_PODAFFINITYTERM: Message = Message { name: "api.core.v1.PodAffinityTerm", fields: &[
     field(1, "labelSelector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(2, "namespaces", Label::Repeated, Form::Text),
     field(3, "topologyKey", Label::Single, Form::Text).required(),
@@ -1586,11 +1586,11 @@ static API_CORE_V1_PODAFFINITYTERM: Message = Message { name: "api.core.v1.PodAf
     field(5, "matchLabelKeys", Label::Repeated, Form::Text),
     field(6, "mismatchLabelKeys", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_PODANTIAFFINITY: Message = Message { name: "api.core.v1.PodAntiAffinity", fields: &[
+pub(crate) static API_CORE_V1_PODANTIAFFINITY: Message = Message { name: "api.core.v1.PodAntiAffinity", fields: &[
     field(1, "requiredDuringSchedulingIgnoredDuringExecution", Label::Repeated, Form::Message(&API_CORE_V1_PODAFFINITYTERM)),
     field(2, "preferredDuringSchedulingIgnoredDuringExecution", Label::Repeated, Form::Message(&API_CORE_V1_WEIGHTEDPODAFFINITYTERM)),
 ] };
-static API_CORE_V1_PODCERTIFICATEPROJECTION: Message = Message { name: "api.core.v1.PodCertificateProjection", fields: &[
+pub(crate) static API_CORE_V1_PODCERTIFICATEPROJECTION: Message = Message { name: "api.core.v1.PodCertificateProjection", fields: &[
     field(1, "signerName", Label::Single, Form::Text).required(),
     field(2, "keyType", Label::Single, Form::Text).required(),
     field(3, "maxExpirationSeconds", Label::Single, Form::Integer),
@@ -1598,7 +1598,7 @@ static API_CORE_V1_PODCERTIFICATEPROJECTION: Message = Message { name: "api.core
     field(5, "keyPath", Label::Single, Form::Text),
     field(6, "certificateChainPath", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PODCONDITION: Message = Message { name: "api.core.v1.PodCondition", fields: &[
+pub(crate) static API_CORE_V1_PODCONDITION: Message = Message { name: "api.core.v1.PodCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(7, "observedGeneration", Label::Single, Form::Integer),
     field(2, "status", Label::Single, Form::Text).required(),
@@ -1607,45 +1607,45 @@ static API_CORE_V1_PODCONDITION: Message = Message { name: "api.core.v1.PodCondi
     field(5, "reason", Label::Single, Form::Text),
     field(6, "message", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PODDNSCONFIG: Message = Message { name: "api.core.v1.PodDNSConfig", fields: &[
+pub(crate) static API_CORE_V1_PODDNSCONFIG: Message = Message { name: "api.core.v1.PodDNSConfig", fields: &[
     field(1, "nameservers", Label::Repeated, Form::Text),
     field(2, "searches", Label::Repeated, Form::Text),
     field(3, "options", Label::Repeated, Form::Message(&API_CORE_V1_PODDNSCONFIGOPTION)),
 ] };
-static API_CORE_V1_PODDNSCONFIGOPTION: Message = Message { name: "api.core.v1.PodDNSConfigOption", fields: &[
+pub(crate) static API_CORE_V1_PODDNSCONFIGOPTION: Message = Message { name: "api.core.v1.PodDNSConfigOption", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "value", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PODEXTENDEDRESOURCECLAIMSTATUS: Message = Message { name: "api.core.v1.PodExtendedResourceClaimStatus", fields: &[
+pub(crate) static API_CORE_V1_PODEXTENDEDRESOURCECLAIMSTATUS: Message = Message { name: "api.core.v1.PodExtendedResourceClaimStatus", fields: &[
     field(1, "requestMappings", Label::Repeated, Form::Message(&API_CORE_V1_CONTAINEREXTENDEDRESOURCEREQUEST)).required(),
     field(2, "resourceClaimName", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_PODIP: Message = Message { name: "api.core.v1.PodIP", fields: &[
+pub(crate) static API_CORE_V1_PODIP: Message = Message { name: "api.core.v1.PodIP", fields: &[
     field(1, "ip", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_PODLIST: Message = Message { name: "api.core.v1.PodList", fields: &[
+pub(crate) static API_CORE_V1_PODLIST: Message = Message { name: "api.core.v1.PodList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_POD)).required(),
 ] };
-static API_CORE_V1_PODOS: Message = Message { name: "api.core.v1.PodOS", fields: &[
+pub(crate) static API_CORE_V1_PODOS: Message = Message { name: "api.core.v1.PodOS", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_PODREADINESSGATE: Message = Message { name: "api.core.v1.PodReadinessGate", fields: &[
+pub(crate) static API_CORE_V1_PODREADINESSGATE: Message = Message { name: "api.core.v1.PodReadinessGate", fields: &[
     field(1, "conditionType", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_PODRESOURCECLAIM: Message = Message { name: "api.core.v1.PodResourceClaim", fields: &[
+pub(crate) static API_CORE_V1_PODRESOURCECLAIM: Message = Message { name: "api.core.v1.PodResourceClaim", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(3, "resourceClaimName", Label::Single, Form::Text),
     field(4, "resourceClaimTemplateName", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PODRESOURCECLAIMSTATUS: Message = Message { name: "api.core.v1.PodResourceClaimStatus", fields: &[
+pub(crate) static API_CORE_V1_PODRESOURCECLAIMSTATUS: Message = Message { name: "api.core.v1.PodResourceClaimStatus", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "resourceClaimName", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PODSCHEDULINGGATE: Message = Message { name: "api.core.v1.PodSchedulingGate", fields: &[
+pub(crate) static API_CORE_V1_PODSCHEDULINGGATE: Message = Message { name: "api.core.v1.PodSchedulingGate", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_PODSECURITYCONTEXT: Message = Message { name: "api.core.v1.PodSecurityContext", fields: &[
+pub(crate) static API_CORE_V1_PODSECURITYCONTEXT: Message = Message { name: "api.core.v1.PodSecurityContext", fields: &[
     field(1, "seLinuxOptions", Label::Single, Form::Message(&API_CORE_V1_SELINUXOPTIONS)),
     field(8, "windowsOptions", Label::Single, Form::Message(&API_CORE_V1_WINDOWSSECURITYCONTEXTOPTIONS)),
     field(2, "runAsUser", Label::Single, Form::Integer),
@@ -1660,7 +1660,7 @@ static API_CORE_V1_PODSECURITYCONTEXT: Message = Message { name: "api.core.v1.Po
     field(11, "appArmorProfile", Label::Single, Form::Message(&API_CORE_V1_APPARMORPROFILE)),
     field(13, "seLinuxChangePolicy", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PODSPEC: Message = Message { name: "api.core.v1.PodSpec", fields: &[
+pub(crate) static API_CORE_V1_PODSPEC: Message = Message { name: "api.core.v1.PodSpec", fields: &[
     field(1, "volumes", Label::Repeated, Form::Message(&API_CORE_V1_VOLUME)),
     field(20, "initContainers", Label::Repeated, Form::Message(&API_CORE_V1_CONTAINER)),
     field(2, "containers", Label::Repeated, Form::Message(&API_CORE_V1_CONTAINER)).required(),
@@ -1703,7 +1703,7 @@ static API_CORE_V1_PODSPEC: Message = Message { name: "api.core.v1.PodSpec", fie
     field(40, "resources", Label::Single, Form::Message(&API_CORE_V1_RESOURCEREQUIREMENTS)),
     field(41, "hostnameOverride", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PODSTATUS: Message = Message { name: "api.core.v1.PodStatus", fields: &[
+pub(crate) static API_CORE_V1_PODSTATUS: Message = Message { name: "api.core.v1.PodStatus", fields: &[
     field(17, "observedGeneration", Label::Single, Form::Integer),
     field(1, "phase", Label::Single, Form::Text),
     field(2, "conditions", Label::Repeated, Form::Message(&API_CORE_V1_PODCONDITION)),
@@ -1723,33 +1723,33 @@ static API_CORE_V1_PODSTATUS: Message = Message { name: "api.core.v1.PodStatus",
     field(15, "resourceClaimStatuses", Label::Repeated, Form::Message(&API_CORE_V1_PODRESOURCECLAIMSTATUS)),
     field(18, "extendedResourceClaimStatus", Label::Single, Form::Message(&API_CORE_V1_PODEXTENDEDRESOURCECLAIMSTATUS)),
 ] };
-static API_CORE_V1_PODTEMPLATE: Message = Message { name: "api.core.v1.PodTemplate", fields: &[
+pub(crate) static API_CORE_V1_PODTEMPLATE: Message = Message { name: "api.core.v1.PodTemplate", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "template", Label::Single, Form::Message(&API_CORE_V1_PODTEMPLATESPEC)),
 ] };
-static API_CORE_V1_PODTEMPLATELIST: Message = Message { name: "api.core.v1.PodTemplateList", fields: &[
+pub(crate) static API_CORE_V1_PODTEMPLATELIST: Message = Message { name: "api.core.v1.PodTemplateList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_PODTEMPLATE)).required(),
 ] };
-static API_CORE_V1_PODTEMPLATESPEC: Message = Message { name: "api.core.v1.PodTemplateSpec", fields: &[
+pub(crate) static API_CORE_V1_PODTEMPLATESPEC: Message = Message { name: "api.core.v1.PodTemplateSpec", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_PODSPEC)),
 ] };
-static API_CORE_V1_PORTSTATUS: Message = Message { name: "api.core.v1.PortStatus", fields: &[
+pub(crate) static API_CORE_V1_PORTSTATUS: Message = Message { name: "api.core.v1.PortStatus", fields: &[
     field(1, "port", Label::Single, Form::Integer).required(),
     field(2, "protocol", Label::Single, Form::Text).required(),
     field(3, "error", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_PORTWORXVOLUMESOURCE: Message = Message { name: "api.core.v1.PortworxVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_PORTWORXVOLUMESOURCE: Message = Message { name: "api.core.v1.PortworxVolumeSource", fields: &[
     field(1, "volumeID", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
     field(3, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_PREFERREDSCHEDULINGTERM: Message = Message { name: "api.core.v1.PreferredSchedulingTerm", fields: &[
+pub(crate) static API_CORE_V1_PREFERREDSCHEDULINGTERM: Message = Message { name: "api.core.v1.PreferredSchedulingTerm", fields: &[
     field(1, "weight", Label::Single, Form::Integer).required(),
     field(2, "preference", Label::Single, Form::Message(&API_CORE_V1_NODESELECTORTERM)).required(),
 ] };
-static API_CORE_V1_PROBE: Message = Message { name: "api.core.v1.Probe", fields: &[
+pub(crate) static API_CORE_V1_PROBE: Message = Message { name: "api.core.v1.Probe", fields: &[
     inline(1, Form::Message(&API_CORE_V1_PROBEHANDLER)),
     field(2, "initialDelaySeconds", Label::Single, Form::Integer),
     field(3, "timeoutSeconds", Label::Single, Form::Integer),
@@ -1758,17 +1758,17 @@ static API_CORE_V1_PROBE: Message = Message { name: "api.core.v1.Probe", fields:
     field(6, "failureThreshold", Label::Single, Form::Integer),
     field(7, "terminationGracePeriodSeconds", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_PROBEHANDLER: Message = Message { name: "api.core.v1.ProbeHandler", fields: &[
+pub(crate) static API_CORE_V1_PROBEHANDLER: Message = Message { name: "api.core.v1.ProbeHandler", fields: &[
     field(1, "exec", Label::Single, Form::Message(&API_CORE_V1_EXECACTION)),
     field(2, "httpGet", Label::Single, Form::Message(&API_CORE_V1_HTTPGETACTION)),
     field(3, "tcpSocket", Label::Single, Form::Message(&API_CORE_V1_TCPSOCKETACTION)),
     field(4, "grpc", Label::Single, Form::Message(&API_CORE_V1_GRPCACTION)),
 ] };
-static API_CORE_V1_PROJECTEDVOLUMESOURCE: Message = Message { name: "api.core.v1.ProjectedVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_PROJECTEDVOLUMESOURCE: Message = Message { name: "api.core.v1.ProjectedVolumeSource", fields: &[
     field(1, "sources", Label::Repeated, Form::Message(&API_CORE_V1_VOLUMEPROJECTION)),
     field(2, "defaultMode", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_QUOBYTEVOLUMESOURCE: Message = Message { name: "api.core.v1.QuobyteVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_QUOBYTEVOLUMESOURCE: Message = Message { name: "api.core.v1.QuobyteVolumeSource", fields: &[
     field(1, "registry", Label::Single, Form::Text).required(),
     field(2, "volume", Label::Single, Form::Text).required(),
     field(3, "readOnly", Label::Single, Form::Boolean),
@@ -1776,7 +1776,7 @@ static API_CORE_V1_QUOBYTEVOLUMESOURCE: Message = Message { name: "api.core.v1.Q
     field(5, "group", Label::Single, Form::Text),
     field(6, "tenant", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_RBDPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.RBDPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_RBDPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.RBDPersistentVolumeSource", fields: &[
     field(1, "monitors", Label::Repeated, Form::Text).required(),
     field(2, "image", Label::Single, Form::Text).required(),
     field(3, "fsType", Label::Single, Form::Text),
@@ -1786,7 +1786,7 @@ static API_CORE_V1_RBDPERSISTENTVOLUMESOURCE: Message = Message { name: "api.cor
     field(7, "secretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETREFERENCE)),
     field(8, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_RBDVOLUMESOURCE: Message = Message { name: "api.core.v1.RBDVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_RBDVOLUMESOURCE: Message = Message { name: "api.core.v1.RBDVolumeSource", fields: &[
     field(1, "monitors", Label::Repeated, Form::Text).required(),
     field(2, "image", Label::Single, Form::Text).required(),
     field(3, "fsType", Label::Single, Form::Text),
@@ -1796,29 +1796,29 @@ static API_CORE_V1_RBDVOLUMESOURCE: Message = Message { name: "api.core.v1.RBDVo
     field(7, "secretRef", Label::Single, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(8, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_REPLICATIONCONTROLLER: Message = Message { name: "api.core.v1.ReplicationController", fields: &[
+pub(crate) static API_CORE_V1_REPLICATIONCONTROLLER: Message = Message { name: "api.core.v1.ReplicationController", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_REPLICATIONCONTROLLERSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_CORE_V1_REPLICATIONCONTROLLERSTATUS)),
 ] };
-static API_CORE_V1_REPLICATIONCONTROLLERCONDITION: Message = Message { name: "api.core.v1.ReplicationControllerCondition", fields: &[
+pub(crate) static API_CORE_V1_REPLICATIONCONTROLLERCONDITION: Message = Message { name: "api.core.v1.ReplicationControllerCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastTransitionTime", Label::Single, Form::Time),
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_REPLICATIONCONTROLLERLIST: Message = Message { name: "api.core.v1.ReplicationControllerList", fields: &[
+pub(crate) static API_CORE_V1_REPLICATIONCONTROLLERLIST: Message = Message { name: "api.core.v1.ReplicationControllerList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_REPLICATIONCONTROLLER)).required(),
 ] };
-static API_CORE_V1_REPLICATIONCONTROLLERSPEC: Message = Message { name: "api.core.v1.ReplicationControllerSpec", fields: &[
+pub(crate) static API_CORE_V1_REPLICATIONCONTROLLERSPEC: Message = Message { name: "api.core.v1.ReplicationControllerSpec", fields: &[
     field(1, "replicas", Label::Single, Form::Integer),
     field(4, "minReadySeconds", Label::Single, Form::Integer),
     field(2, "selector", Label::Map, Form::Text),
     field(3, "template", Label::Single, Form::Message(&API_CORE_V1_PODTEMPLATESPEC)),
 ] };
-static API_CORE_V1_REPLICATIONCONTROLLERSTATUS: Message = Message { name: "api.core.v1.ReplicationControllerStatus", fields: &[
+pub(crate) static API_CORE_V1_REPLICATIONCONTROLLERSTATUS: Message = Message { name: "api.core.v1.ReplicationControllerStatus", fields: &[
     field(1, "replicas", Label::Single, Form::Integer).required(),
     field(2, "fullyLabeledReplicas", Label::Single, Form::Integer),
     field(4, "readyReplicas", Label::Single, Form::Integer),
@@ -1826,53 +1826,53 @@ static API_CORE_V1_REPLICATIONCONTROLLERSTATUS: Message = Message { name: "api.c
     field(3, "observedGeneration", Label::Single, Form::Integer),
     field(6, "conditions", Label::Repeated, Form::Message(&API_CORE_V1_REPLICATIONCONTROLLERCONDITION)),
 ] };
-static API_CORE_V1_RESOURCECLAIM: Message = Message { name: "api.core.v1.ResourceClaim", fields: &[
+pub(crate) static API_CORE_V1_RESOURCECLAIM: Message = Message { name: "api.core.v1.ResourceClaim", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "request", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_RESOURCEFIELDSELECTOR: Message = Message { name: "api.core.v1.ResourceFieldSelector", fields: &[
+pub(crate) static API_CORE_V1_RESOURCEFIELDSELECTOR: Message = Message { name: "api.core.v1.ResourceFieldSelector", fields: &[
     field(1, "containerName", Label::Single, Form::Text),
     field(2, "resource", Label::Single, Form::Text).required(),
     field(3, "divisor", Label::Single, Form::Quantity),
 ] };
-static API_CORE_V1_RESOURCEHEALTH: Message = Message { name: "api.core.v1.ResourceHealth", fields: &[
+pub(crate) static API_CORE_V1_RESOURCEHEALTH: Message = Message { name: "api.core.v1.ResourceHealth", fields: &[
     field(1, "resourceID", Label::Single, Form::Text).required(),
     field(2, "health", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_RESOURCEQUOTA: Message = Message { name: "api.core.v1.ResourceQuota", fields: &[
+pub(crate) static API_CORE_V1_RESOURCEQUOTA: Message = Message { name: "api.core.v1.ResourceQuota", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_RESOURCEQUOTASPEC)),
     field(3, "status", Label::Single, Form::Message(&API_CORE_V1_RESOURCEQUOTASTATUS)),
 ] };
-static API_CORE_V1_RESOURCEQUOTALIST: Message = Message { name: "api.core.v1.ResourceQuotaList", fields: &[
+pub(crate) static API_CORE_V1_RESOURCEQUOTALIST: Message = Message { name: "api.core.v1.ResourceQuotaList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_RESOURCEQUOTA)).required(),
 ] };
-static API_CORE_V1_RESOURCEQUOTASPEC: Message = Message { name: "api.core.v1.ResourceQuotaSpec", fields: &[
+pub(crate) static API_CORE_V1_RESOURCEQUOTASPEC: Message = Message { name: "api.core.v1.ResourceQuotaSpec", fields: &[
     field(1, "hard", Label::Map, Form::Quantity),
     field(2, "scopes", Label::Repeated, Form::Text),
     field(3, "scopeSelector", Label::Single, Form::Message(&API_CORE_V1_SCOPESELECTOR)),
 ] };
-static API_CORE_V1_RESOURCEQUOTASTATUS: Message = Message { name: "api.core.v1.ResourceQuotaStatus", fields: &[
+pub(crate) static API_CORE_V1_RESOURCEQUOTASTATUS: Message = Message { name: "api.core.v1.ResourceQuotaStatus", fields: &[
     field(1, "hard", Label::Map, Form::Quantity),
     field(2, "used", Label::Map, Form::Quantity),
 ] };
-static API_CORE_V1_RESOURCEREQUIREMENTS: Message = Message { name: "api.core.v1.ResourceRequirements", fields: &[
+pub(crate) static API_CORE_V1_RESOURCEREQUIREMENTS: Message = Message { name: "api.core.v1.ResourceRequirements", fields: &[
     field(1, "limits", Label::Map, Form::Quantity),
     field(2, "requests", Label::Map, Form::Quantity),
     field(3, "claims", Label::Repeated, Form::Message(&API_CORE_V1_RESOURCECLAIM)),
 ] };
-static API_CORE_V1_RESOURCESTATUS: Message = Message { name: "api.core.v1.ResourceStatus", fields: &[
+pub(crate) static API_CORE_V1_RESOURCESTATUS: Message = Message { name: "api.core.v1.ResourceStatus", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "resources", Label::Repeated, Form::Message(&API_CORE_V1_RESOURCEHEALTH)),
 ] };
-static API_CORE_V1_SELINUXOPTIONS: Message = Message { name: "api.core.v1.SELinuxOptions", fields: &[
+pub(crate) static API_CORE_V1_SELINUXOPTIONS: Message = Message { name: "api.core.v1.SELinuxOptions", fields: &[
     field(1, "user", Label::Single, Form::Text),
     field(2, "role", Label::Single, Form::Text),
     field(3, "type", Label::Single, Form::Text),
     field(4, "level", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_SCALEIOPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.ScaleIOPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_SCALEIOPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.ScaleIOPersistentVolumeSource", fields: &[
     field(1, "gateway", Label::Single, Form::Text).required(),
     field(2, "system", Label::Single, Form::Text).required(),
     field(3, "secretRef", Label::Single, Form::Message(&API_CORE_V1_SECRETREFERENCE)).required(),
@@ -1884,7 +1884,7 @@ static API_CORE_V1_SCALEIOPERSISTENTVOLUMESOURCE: Message = Message { name: "api
     field(9, "fsType", Label::Single, Form::Text),
     field(10, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_SCALEIOVOLUMESOURCE: Message = Message { name: "api.core.v1.ScaleIOVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_SCALEIOVOLUMESOURCE: Message = Message { name: "api.core.v1.ScaleIOVolumeSource", fields: &[
     field(1, "gateway", Label::Single, Form::Text).required(),
     field(2, "system", Label::Single, Form::Text).required(),
     field(3, "secretRef", Label::Single, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)).required(),
@@ -1896,54 +1896,54 @@ static API_CORE_V1_SCALEIOVOLUMESOURCE: Message = Message { name: "api.core.v1.S
     field(9, "fsType", Label::Single, Form::Text),
     field(10, "readOnly", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_SCOPESELECTOR: Message = Message { name: "api.core.v1.ScopeSelector", fields: &[
+pub(crate) static API_CORE_V1_SCOPESELECTOR: Message = Message { name: "api.core.v1.ScopeSelector", fields: &[
     field(1, "matchExpressions", Label::Repeated, Form::Message(&API_CORE_V1_SCOPEDRESOURCESELECTORREQUIREMENT)),
 ] };
-static API_CORE_V1_SCOPEDRESOURCESELECTORREQUIREMENT: Message = Message { name: "api.core.v1.ScopedResourceSelectorRequirement", fields: &[
+pub(crate) static API_CORE_V1_SCOPEDRESOURCESELECTORREQUIREMENT: Message = Message { name: "api.core.v1.ScopedResourceSelectorRequirement", fields: &[
     field(1, "scopeName", Label::Single, Form::Text).required(),
     field(2, "operator", Label::Single, Form::Text).required(),
     field(3, "values", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_SECCOMPPROFILE: Message = Message { name: "api.core.v1.SeccompProfile", fields: &[
+pub(crate) static API_CORE_V1_SECCOMPPROFILE: Message = Message { name: "api.core.v1.SeccompProfile", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "localhostProfile", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_SECRET: Message = Message { name: "api.core.v1.Secret", fields: &[
+pub(crate) static API_CORE_V1_SECRET: Message = Message { name: "api.core.v1.Secret", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(5, "immutable", Label::Single, Form::Boolean),
     field(2, "data", Label::Map, Form::Bytes),
     field(4, "stringData", Label::Map, Form::Text),
     field(3, "type", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_SECRETENVSOURCE: Message = Message { name: "api.core.v1.SecretEnvSource", fields: &[
+pub(crate) static API_CORE_V1_SECRETENVSOURCE: Message = Message { name: "api.core.v1.SecretEnvSource", fields: &[
     inline(1, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(2, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_SECRETKEYSELECTOR: Message = Message { name: "api.core.v1.SecretKeySelector", fields: &[
+pub(crate) static API_CORE_V1_SECRETKEYSELECTOR: Message = Message { name: "api.core.v1.SecretKeySelector", fields: &[
     inline(1, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(2, "key", Label::Single, Form::Text).required(),
     field(3, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_SECRETLIST: Message = Message { name: "api.core.v1.SecretList", fields: &[
+pub(crate) static API_CORE_V1_SECRETLIST: Message = Message { name: "api.core.v1.SecretList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_SECRET)).required(),
 ] };
-static API_CORE_V1_SECRETPROJECTION: Message = Message { name: "api.core.v1.SecretProjection", fields: &[
+pub(crate) static API_CORE_V1_SECRETPROJECTION: Message = Message { name: "api.core.v1.SecretProjection", fields: &[
     inline(1, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_KEYTOPATH)),
     field(4, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_SECRETREFERENCE: Message = Message { name: "api.core.v1.SecretReference", fields: &[
+pub(crate) static API_CORE_V1_SECRETREFERENCE: Message = Message { name: "api.core.v1.SecretReference", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "namespace", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_SECRETVOLUMESOURCE: Message = Message { name: "api.core.v1.SecretVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_SECRETVOLUMESOURCE: Message = Message { name: "api.core.v1.SecretVolumeSource", fields: &[
     field(1, "secretName", Label::Single, Form::Text),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_KEYTOPATH)),
     field(3, "defaultMode", Label::Single, Form::Integer),
     field(4, "optional", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_SECURITYCONTEXT: Message = Message { name: "api.core.v1.SecurityContext", fields: &[
+pub(crate) static API_CORE_V1_SECURITYCONTEXT: Message = Message { name: "api.core.v1.SecurityContext", fields: &[
     field(1, "capabilities", Label::Single, Form::Message(&API_CORE_V1_CAPABILITIES)),
     field(2, "privileged", Label::Single, Form::Boolean),
     field(3, "seLinuxOptions", Label::Single, Form::Message(&API_CORE_V1_SELINUXOPTIONS)),
@@ -1957,31 +1957,31 @@ static API_CORE_V1_SECURITYCONTEXT: Message = Message { name: "api.core.v1.Secur
     field(11, "seccompProfile", Label::Single, Form::Message(&API_CORE_V1_SECCOMPPROFILE)),
     field(12, "appArmorProfile", Label::Single, Form::Message(&API_CORE_V1_APPARMORPROFILE)),
 ] };
-static API_CORE_V1_SERVICE: Message = Message { name: "api.core.v1.Service", fields: &[
+pub(crate) static API_CORE_V1_SERVICE: Message = Message { name: "api.core.v1.Service", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_CORE_V1_SERVICESPEC)),
     field(3, "status", Label::Single, Form::Message(&API_CORE_V1_SERVICESTATUS)),
 ] };
-static API_CORE_V1_SERVICEACCOUNT: Message = Message { name: "api.core.v1.ServiceAccount", fields: &[
+pub(crate) static API_CORE_V1_SERVICEACCOUNT: Message = Message { name: "api.core.v1.ServiceAccount", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "secrets", Label::Repeated, Form::Message(&API_CORE_V1_OBJECTREFERENCE)),
     field(3, "imagePullSecrets", Label::Repeated, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
     field(4, "automountServiceAccountToken", Label::Single, Form::Boolean),
 ] };
-static API_CORE_V1_SERVICEACCOUNTLIST: Message = Message { name: "api.core.v1.ServiceAccountList", fields: &[
+pub(crate) static API_CORE_V1_SERVICEACCOUNTLIST: Message = Message { name: "api.core.v1.ServiceAccountList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_SERVICEACCOUNT)).required(),
 ] };
-static API_CORE_V1_SERVICEACCOUNTTOKENPROJECTION: Message = Message { name: "api.core.v1.ServiceAccountTokenProjection", fields: &[
+pub(crate) static API_CORE_V1_SERVICEACCOUNTTOKENPROJECTION: Message = Message { name: "api.core.v1.ServiceAccountTokenProjection", fields: &[
     field(1, "audience", Label::Single, Form::Text),
     field(2, "expirationSeconds", Label::Single, Form::Integer),
     field(3, "path", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_SERVICELIST: Message = Message { name: "api.core.v1.ServiceList", fields: &[
+pub(crate) static API_CORE_V1_SERVICELIST: Message = Message { name: "api.core.v1.ServiceList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_CORE_V1_SERVICE)).required(),
 ] };
-static API_CORE_V1_SERVICEPORT: Message = Message { name: "api.core.v1.ServicePort", fields: &[
+pub(crate) static API_CORE_V1_SERVICEPORT: Message = Message { name: "api.core.v1.ServicePort", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "protocol", Label::Single, Form::Text),
     field(6, "appProtocol", Label::Single, Form::Text),
@@ -1989,7 +1989,7 @@ static API_CORE_V1_SERVICEPORT: Message = Message { name: "api.core.v1.ServicePo
     field(4, "targetPort", Label::Single, Form::IntOrString),
     field(5, "nodePort", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_SERVICESPEC: Message = Message { name: "api.core.v1.ServiceSpec", fields: &[
+pub(crate) static API_CORE_V1_SERVICESPEC: Message = Message { name: "api.core.v1.ServiceSpec", fields: &[
     field(1, "ports", Label::Repeated, Form::Message(&API_CORE_V1_SERVICEPORT)),
     field(2, "selector", Label::Map, Form::Text),
     field(3, "clusterIP", Label::Single, Form::Text),
@@ -2011,59 +2011,59 @@ static API_CORE_V1_SERVICESPEC: Message = Message { name: "api.core.v1.ServiceSp
     field(22, "internalTrafficPolicy", Label::Single, Form::Text),
     field(23, "trafficDistribution", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_SERVICESTATUS: Message = Message { name: "api.core.v1.ServiceStatus", fields: &[
+pub(crate) static API_CORE_V1_SERVICESTATUS: Message = Message { name: "api.core.v1.ServiceStatus", fields: &[
     field(1, "loadBalancer", Label::Single, Form::Message(&API_CORE_V1_LOADBALANCERSTATUS)),
     field(2, "conditions", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_CONDITION)),
 ] };
-static API_CORE_V1_SESSIONAFFINITYCONFIG: Message = Message { name: "api.core.v1.SessionAffinityConfig", fields: &[
+pub(crate) static API_CORE_V1_SESSIONAFFINITYCONFIG: Message = Message { name: "api.core.v1.SessionAffinityConfig", fields: &[
     field(1, "clientIP", Label::Single, Form::Message(&API_CORE_V1_CLIENTIPCONFIG)),
 ] };
-static API_CORE_V1_SLEEPACTION: Message = Message { name: "api.core.v1.SleepAction", fields: &[
+pub(crate) static API_CORE_V1_SLEEPACTION: Message = Message { name: "api.core.v1.SleepAction", fields: &[
     field(1, "seconds", Label::Single, Form::Integer).required(),
 ] };
-static API_CORE_V1_STORAGEOSPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.StorageOSPersistentVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_STORAGEOSPERSISTENTVOLUMESOURCE: Message = Message { name: "api.core.v1.StorageOSPersistentVolumeSource", fields: &[
     field(1, "volumeName", Label::Single, Form::Text),
     field(2, "volumeNamespace", Label::Single, Form::Text),
     field(3, "fsType", Label::Single, Form::Text),
     field(4, "readOnly", Label::Single, Form::Boolean),
     field(5, "secretRef", Label::Single, Form::Message(&API_CORE_V1_OBJECTREFERENCE)),
 ] };
-static API_CORE_V1_STORAGEOSVOLUMESOURCE: Message = Message { name: "api.core.v1.StorageOSVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_STORAGEOSVOLUMESOURCE: Message = Message { name: "api.core.v1.StorageOSVolumeSource", fields: &[
     field(1, "volumeName", Label::Single, Form::Text),
     field(2, "volumeNamespace", Label::Single, Form::Text),
     field(3, "fsType", Label::Single, Form::Text),
     field(4, "readOnly", Label::Single, Form::Boolean),
     field(5, "secretRef", Label::Single, Form::Message(&API_CORE_V1_LOCALOBJECTREFERENCE)),
 ] };
-static API_CORE_V1_SYSCTL: Message = Message { name: "api.core.v1.Sysctl", fields: &[
+pub(crate) static API_CORE_V1_SYSCTL: Message = Message { name: "api.core.v1.Sysctl", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "value", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_TCPSOCKETACTION: Message = Message { name: "api.core.v1.TCPSocketAction", fields: &[
+pub(crate) static API_CORE_V1_TCPSOCKETACTION: Message = Message { name: "api.core.v1.TCPSocketAction", fields: &[
     field(1, "port", Label::Single, Form::IntOrString).required(),
     field(2, "host", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_TAINT: Message = Message { name: "api.core.v1.Taint", fields: &[
+pub(crate) static API_CORE_V1_TAINT: Message = Message { name: "api.core.v1.Taint", fields: &[
     field(1, "key", Label::Single, Form::Text).required(),
     field(2, "value", Label::Single, Form::Text),
     field(3, "effect", Label::Single, Form::Text).required(),
     field(4, "timeAdded", Label::Single, Form::Time),
 ] };
-static API_CORE_V1_TOLERATION: Message = Message { name: "api.core.v1.Toleration", fields: &[
+pub(crate) static API_CORE_V1_TOLERATION: Message = Message { name: "api.core.v1.Toleration", fields: &[
     field(1, "key", Label::Single, Form::Text),
     field(2, "operator", Label::Single, Form::Text),
     field(3, "value", Label::Single, Form::Text),
     field(4, "effect", Label::Single, Form::Text),
     field(5, "tolerationSeconds", Label::Single, Form::Integer),
 ] };
-static API_CORE_V1_TOPOLOGYSELECTORLABELREQUIREMENT: Message = Message { name: "api.core.v1.TopologySelectorLabelRequirement", fields: &[
+pub(crate) static API_CORE_V1_TOPOLOGYSELECTORLABELREQUIREMENT: Message = Message { name: "api.core.v1.TopologySelectorLabelRequirement", fields: &[
     field(1, "key", Label::Single, Form::Text).required(),
     field(2, "values", Label::Repeated, Form::Text).required(),
 ] };
-static API_CORE_V1_TOPOLOGYSELECTORTERM: Message = Message { name: "api.core.v1.TopologySelectorTerm", fields: &[
+pub(crate) static API_CORE_V1_TOPOLOGYSELECTORTERM: Message = Message { name: "api.core.v1.TopologySelectorTerm", fields: &[
     field(1, "matchLabelExpressions", Label::Repeated, Form::Message(&API_CORE_V1_TOPOLOGYSELECTORLABELREQUIREMENT)),
 ] };
-static API_CORE_V1_TOPOLOGYSPREADCONSTRAINT: Message = Message { name: "api.core.v1.TopologySpreadConstraint", fields: &[
+pub(crate) static API_CORE_V1_TOPOLOGYSPREADCONSTRAINT: Message = Message { name: "api.core.v1.TopologySpreadConstraint", fields: &[
     field(1, "maxSkew", Label::Single, Form::Integer).required(),
     field(2, "topologyKey", Label::Single, Form::Text).required(),
     field(3, "whenUnsatisfiable", Label::Single, Form::Text).required(),
@@ -2073,26 +2073,26 @@ static API_CORE_V1_TOPOLOGYSPREADCONSTRAINT: Message = Message { name: "api.core
     field(7, "nodeTaintsPolicy", Label::Single, Form::Text),
     field(8, "matchLabelKeys", Label::Repeated, Form::Text),
 ] };
-static API_CORE_V1_TYPEDLOCALOBJECTREFERENCE: Message = Message { name: "api.core.v1.TypedLocalObjectReference", fields: &[
+pub(crate) static API_CORE_V1_TYPEDLOCALOBJECTREFERENCE: Message = Message { name: "api.core.v1.TypedLocalObjectReference", fields: &[
     field(1, "apiGroup", Label::Single, Form::Text),
     field(2, "kind", Label::Single, Form::Text).required(),
     field(3, "name", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_TYPEDOBJECTREFERENCE: Message = Message { name: "api.core.v1.TypedObjectReference", fields: &[
+pub(crate) static API_CORE_V1_TYPEDOBJECTREFERENCE: Message = Message { name: "api.core.v1.TypedObjectReference", fields: &[
     field(1, "apiGroup", Label::Single, Form::Text),
     field(2, "kind", Label::Single, Form::Text).required(),
     field(3, "name", Label::Single, Form::Text).required(),
     field(4, "namespace", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_VOLUME: Message = Message { name: "api.core.v1.Volume", fields: &[
+pub(crate) static API_CORE_V1_VOLUME: Message = Message { name: "api.core.v1.Volume", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     inline(2, Form::Message(&API_CORE_V1_VOLUMESOURCE)),
 ] };
-static API_CORE_V1_VOLUMEDEVICE: Message = Message { name: "api.core.v1.VolumeDevice", fields: &[
+pub(crate) static API_CORE_V1_VOLUMEDEVICE: Message = Message { name: "api.core.v1.VolumeDevice", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "devicePath", Label::Single, Form::Text).required(),
 ] };
-static API_CORE_V1_VOLUMEMOUNT: Message = Message { name: "api.core.v1.VolumeMount", fields: &[
+pub(crate) static API_CORE_V1_VOLUMEMOUNT: Message = Message { name: "api.core.v1.VolumeMount", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "readOnly", Label::Single, Form::Boolean),
     field(7, "recursiveReadOnly", Label::Single, Form::Text),
@@ -2101,16 +2101,16 @@ static API_CORE_V1_VOLUMEMOUNT: Message = Message { name: "api.core.v1.VolumeMou
     field(5, "mountPropagation", Label::Single, Form::Text),
     field(6, "subPathExpr", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_VOLUMEMOUNTSTATUS: Message = Message { name: "api.core.v1.VolumeMountStatus", fields: &[
+pub(crate) static API_CORE_V1_VOLUMEMOUNTSTATUS: Message = Message { name: "api.core.v1.VolumeMountStatus", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "mountPath", Label::Single, Form::Text).required(),
     field(3, "readOnly", Label::Single, Form::Boolean),
     field(4, "recursiveReadOnly", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_VOLUMENODEAFFINITY: Message = Message { name: "api.core.v1.VolumeNodeAffinity", fields: &[
+pub(crate) static API_CORE_V1_VOLUMENODEAFFINITY: Message = Message { name: "api.core.v1.VolumeNodeAffinity", fields: &[
     field(1, "required", Label::Single, Form::Message(&API_CORE_V1_NODESELECTOR)),
 ] };
-static API_CORE_V1_VOLUMEPROJECTION: Message = Message { name: "api.core.v1.VolumeProjection", fields: &[
+pub(crate) static API_CORE_V1_VOLUMEPROJECTION: Message = Message { name: "api.core.v1.VolumeProjection", fields: &[
     field(1, "secret", Label::Single, Form::Message(&API_CORE_V1_SECRETPROJECTION)),
     field(2, "downwardAPI", Label::Single, Form::Message(&API_CORE_V1_DOWNWARDAPIPROJECTION)),
     field(3, "configMap", Label::Single, Form::Message(&API_CORE_V1_CONFIGMAPPROJECTION)),
@@ -2118,11 +2118,11 @@ static API_CORE_V1_VOLUMEPROJECTION: Message = Message { name: "api.core.v1.Volu
     field(5, "clusterTrustBundle", Label::Single, Form::Message(&API_CORE_V1_CLUSTERTRUSTBUNDLEPROJECTION)),
     field(6, "podCertificate", Label::Single, Form::Message(&API_CORE_V1_PODCERTIFICATEPROJECTION)),
 ] };
-static API_CORE_V1_VOLUMERESOURCEREQUIREMENTS: Message = Message { name: "api.core.v1.VolumeResourceRequirements", fields: &[
+pub(crate) static API_CORE_V1_VOLUMERESOURCEREQUIREMENTS: Message = Message { name: "api.core.v1.VolumeResourceRequirements", fields: &[
     field(1, "limits", Label::Map, Form::Quantity),
     field(2, "requests", Label::Map, Form::Quantity),
 ] };
-static API_CORE_V1_VOLUMESOURCE: Message = Message { name: "api.core.v1.VolumeSource", fields: &[
+pub(crate) static API_CORE_V1_VOLUMESOURCE: Message = Message { name: "api.core.v1.VolumeSource", fields: &[
     field(1, "hostPath", Label::Single, Form::Message(&API_CORE_V1_HOSTPATHVOLUMESOURCE)),
     field(2, "emptyDir", Label::Single, Form::Message(&API_CORE_V1_EMPTYDIRVOLUMESOURCE)),
     field(3, "gcePersistentDisk", Label::Single, Form::Message(&API_CORE_V1_GCEPERSISTENTDISKVOLUMESOURCE)),
@@ -2154,23 +2154,23 @@ static API_CORE_V1_VOLUMESOURCE: Message = Message { name: "api.core.v1.VolumeSo
     field(29, "ephemeral", Label::Single, Form::Message(&API_CORE_V1_EPHEMERALVOLUMESOURCE)),
     field(30, "image", Label::Single, Form::Message(&API_CORE_V1_IMAGEVOLUMESOURCE)),
 ] };
-static API_CORE_V1_VSPHEREVIRTUALDISKVOLUMESOURCE: Message = Message { name: "api.core.v1.VsphereVirtualDiskVolumeSource", fields: &[
+pub(crate) static API_CORE_V1_VSPHEREVIRTUALDISKVOLUMESOURCE: Message = Message { name: "api.core.v1.VsphereVirtualDiskVolumeSource", fields: &[
     field(1, "volumePath", Label::Single, Form::Text).required(),
     field(2, "fsType", Label::Single, Form::Text),
     field(3, "storagePolicyName", Label::Single, Form::Text),
     field(4, "storagePolicyID", Label::Single, Form::Text),
 ] };
-static API_CORE_V1_WEIGHTEDPODAFFINITYTERM: Message = Message { name: "api.core.v1.WeightedPodAffinityTerm", fields: &[
+pub(crate) static API_CORE_V1_WEIGHTEDPODAFFINITYTERM: Message = Message { name: "api.core.v1.WeightedPodAffinityTerm", fields: &[
     field(1, "weight", Label::Single, Form::Integer).required(),
     field(2, "podAffinityTerm", Label::Single, Form::Message(&API_CORE_V1_PODAFFINITYTERM)).required(),
 ] };
-static API_CORE_V1_WINDOWSSECURITYCONTEXTOPTIONS: Message = Message { name: "api.core.v1.WindowsSecurityContextOptions", fields: &[
+pub(crate) static API_CORE_V1_WINDOWSSECURITYCONTEXTOPTIONS: Message = Message { name: "api.core.v1.WindowsSecurityContextOptions", fields: &[
     field(1, "gmsaCredentialSpecName", Label::Single, Form::Text),
     field(2, "gmsaCredentialSpec", Label::Single, Form::Text),
     field(3, "runAsUserName", Label::Single, Form::Text),
     field(4, "hostProcess", Label::Single, Form::Boolean),
 ] };
-static API_DISCOVERY_V1_ENDPOINT: Message = Message { name: "api.discovery.v1.Endpoint", fields: &[
+pub(crate) static API_DISCOVERY_V1_ENDPOINT: Message = Message { name: "api.discovery.v1.Endpoint", fields: &[
     field(1, "addresses", Label::Repeated, Form::Text).required(),
     field(2, "conditions", Label::Single, Form::Message(&API_DISCOVERY_V1_ENDPOINTCONDITIONS)),
     field(3, "hostname", Label::Single, Form::Text),
@@ -2180,38 +2180,38 @@ static API_DISCOVERY_V1_ENDPOINT: Message = Message { name: "api.discovery.v1.En
     field(7, "zone", Label::Single, Form::Text),
     field(8, "hints", Label::Single, Form::Message(&API_DISCOVERY_V1_ENDPOINTHINTS)),
 ] };
-static API_DISCOVERY_V1_ENDPOINTCONDITIONS: Message = Message { name: "api.discovery.v1.EndpointConditions", fields: &[
+pub(crate) static API_DISCOVERY_V1_ENDPOINTCONDITIONS: Message = Message { name: "api.discovery.v1.EndpointConditions", fields: &[
     field(1, "ready", Label::Single, Form::Boolean),
     field(2, "serving", Label::Single, Form::Boolean),
     field(3, "terminating", Label::Single, Form::Boolean),
 ] };
-static API_DISCOVERY_V1_ENDPOINTHINTS: Message = Message { name: "api.discovery.v1.EndpointHints", fields: &[
+pub(crate) static API_DISCOVERY_V1_ENDPOINTHINTS: Message = Message { name: "api.discovery.v1.EndpointHints", fields: &[
     field(1, "forZones", Label::Repeated, Form::Message(&API_DISCOVERY_V1_FORZONE)),
     field(2, "forNodes", Label::Repeated, Form::Message(&API_DISCOVERY_V1_FORNODE)),
 ] };
-static API_DISCOVERY_V1_ENDPOINTPORT: Message = Message { name: "api.discovery.v1.EndpointPort", fields: &[
+pub(crate) static API_DISCOVERY_V1_ENDPOINTPORT: Message = Message { name: "api.discovery.v1.EndpointPort", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "protocol", Label::Single, Form::Text),
     field(3, "port", Label::Single, Form::Integer),
     field(4, "appProtocol", Label::Single, Form::Text),
 ] };
-static API_DISCOVERY_V1_ENDPOINTSLICE: Message = Message { name: "api.discovery.v1.EndpointSlice", fields: &[
+pub(crate) static API_DISCOVERY_V1_ENDPOINTSLICE: Message = Message { name: "api.discovery.v1.EndpointSlice", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(4, "addressType", Label::Single, Form::Text).required(),
     field(2, "endpoints", Label::Repeated, Form::Message(&API_DISCOVERY_V1_ENDPOINT)).required(),
     field(3, "ports", Label::Repeated, Form::Message(&API_DISCOVERY_V1_ENDPOINTPORT)),
 ] };
-static API_DISCOVERY_V1_ENDPOINTSLICELIST: Message = Message { name: "api.discovery.v1.EndpointSliceList", fields: &[
+pub(crate) static API_DISCOVERY_V1_ENDPOINTSLICELIST: Message = Message { name: "api.discovery.v1.EndpointSliceList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_DISCOVERY_V1_ENDPOINTSLICE)).required(),
 ] };
-static API_DISCOVERY_V1_FORNODE: Message = Message { name: "api.discovery.v1.ForNode", fields: &[
+pub(crate) static API_DISCOVERY_V1_FORNODE: Message = Message { name: "api.discovery.v1.ForNode", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
 ] };
-static API_DISCOVERY_V1_FORZONE: Message = Message { name: "api.discovery.v1.ForZone", fields: &[
+pub(crate) static API_DISCOVERY_V1_FORZONE: Message = Message { name: "api.discovery.v1.ForZone", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
 ] };
-static API_EVENTS_V1_EVENT: Message = Message { name: "api.events.v1.Event", fields: &[
+pub(crate) static API_EVENTS_V1_EVENT: Message = Message { name: "api.events.v1.Event", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "eventTime", Label::Single, Form::MicroTime).required(),
     field(3, "series", Label::Single, Form::Message(&API_EVENTS_V1_EVENTSERIES)),
@@ -2228,306 +2228,306 @@ static API_EVENTS_V1_EVENT: Message = Message { name: "api.events.v1.Event", fie
     field(14, "deprecatedLastTimestamp", Label::Single, Form::Time),
     field(15, "deprecatedCount", Label::Single, Form::Integer),
 ] };
-static API_EVENTS_V1_EVENTLIST: Message = Message { name: "api.events.v1.EventList", fields: &[
+pub(crate) static API_EVENTS_V1_EVENTLIST: Message = Message { name: "api.events.v1.EventList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_EVENTS_V1_EVENT)).required(),
 ] };
-static API_EVENTS_V1_EVENTSERIES: Message = Message { name: "api.events.v1.EventSeries", fields: &[
+pub(crate) static API_EVENTS_V1_EVENTSERIES: Message = Message { name: "api.events.v1.EventSeries", fields: &[
     field(1, "count", Label::Single, Form::Integer).required(),
     field(2, "lastObservedTime", Label::Single, Form::MicroTime).required(),
 ] };
-static API_FLOWCONTROL_V1_EXEMPTPRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.ExemptPriorityLevelConfiguration", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_EXEMPTPRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.ExemptPriorityLevelConfiguration", fields: &[
     field(1, "nominalConcurrencyShares", Label::Single, Form::Integer),
     field(2, "lendablePercent", Label::Single, Form::Integer),
 ] };
-static API_FLOWCONTROL_V1_FLOWDISTINGUISHERMETHOD: Message = Message { name: "api.flowcontrol.v1.FlowDistinguisherMethod", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_FLOWDISTINGUISHERMETHOD: Message = Message { name: "api.flowcontrol.v1.FlowDistinguisherMethod", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
 ] };
-static API_FLOWCONTROL_V1_FLOWSCHEMA: Message = Message { name: "api.flowcontrol.v1.FlowSchema", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_FLOWSCHEMA: Message = Message { name: "api.flowcontrol.v1.FlowSchema", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_FLOWCONTROL_V1_FLOWSCHEMASPEC)),
     field(3, "status", Label::Single, Form::Message(&API_FLOWCONTROL_V1_FLOWSCHEMASTATUS)),
 ] };
-static API_FLOWCONTROL_V1_FLOWSCHEMACONDITION: Message = Message { name: "api.flowcontrol.v1.FlowSchemaCondition", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_FLOWSCHEMACONDITION: Message = Message { name: "api.flowcontrol.v1.FlowSchemaCondition", fields: &[
     field(1, "type", Label::Single, Form::Text),
     field(2, "status", Label::Single, Form::Text),
     field(3, "lastTransitionTime", Label::Single, Form::Time),
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static API_FLOWCONTROL_V1_FLOWSCHEMALIST: Message = Message { name: "api.flowcontrol.v1.FlowSchemaList", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_FLOWSCHEMALIST: Message = Message { name: "api.flowcontrol.v1.FlowSchemaList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_FLOWSCHEMA)).required(),
 ] };
-static API_FLOWCONTROL_V1_FLOWSCHEMASPEC: Message = Message { name: "api.flowcontrol.v1.FlowSchemaSpec", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_FLOWSCHEMASPEC: Message = Message { name: "api.flowcontrol.v1.FlowSchemaSpec", fields: &[
     field(1, "priorityLevelConfiguration", Label::Single, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONREFERENCE)).required(),
     field(2, "matchingPrecedence", Label::Single, Form::Integer),
     field(3, "distinguisherMethod", Label::Single, Form::Message(&API_FLOWCONTROL_V1_FLOWDISTINGUISHERMETHOD)),
     field(4, "rules", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_POLICYRULESWITHSUBJECTS)),
 ] };
-static API_FLOWCONTROL_V1_FLOWSCHEMASTATUS: Message = Message { name: "api.flowcontrol.v1.FlowSchemaStatus", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_FLOWSCHEMASTATUS: Message = Message { name: "api.flowcontrol.v1.FlowSchemaStatus", fields: &[
     field(1, "conditions", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_FLOWSCHEMACONDITION)),
 ] };
-static API_FLOWCONTROL_V1_GROUPSUBJECT: Message = Message { name: "api.flowcontrol.v1.GroupSubject", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_GROUPSUBJECT: Message = Message { name: "api.flowcontrol.v1.GroupSubject", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
 ] };
-static API_FLOWCONTROL_V1_LIMITRESPONSE: Message = Message { name: "api.flowcontrol.v1.LimitResponse", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_LIMITRESPONSE: Message = Message { name: "api.flowcontrol.v1.LimitResponse", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "queuing", Label::Single, Form::Message(&API_FLOWCONTROL_V1_QUEUINGCONFIGURATION)),
 ] };
-static API_FLOWCONTROL_V1_LIMITEDPRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.LimitedPriorityLevelConfiguration", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_LIMITEDPRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.LimitedPriorityLevelConfiguration", fields: &[
     field(1, "nominalConcurrencyShares", Label::Single, Form::Integer),
     field(2, "limitResponse", Label::Single, Form::Message(&API_FLOWCONTROL_V1_LIMITRESPONSE)),
     field(3, "lendablePercent", Label::Single, Form::Integer),
     field(4, "borrowingLimitPercent", Label::Single, Form::Integer),
 ] };
-static API_FLOWCONTROL_V1_NONRESOURCEPOLICYRULE: Message = Message { name: "api.flowcontrol.v1.NonResourcePolicyRule", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_NONRESOURCEPOLICYRULE: Message = Message { name: "api.flowcontrol.v1.NonResourcePolicyRule", fields: &[
     field(1, "verbs", Label::Repeated, Form::Text).required(),
     field(6, "nonResourceURLs", Label::Repeated, Form::Text).required(),
 ] };
-static API_FLOWCONTROL_V1_POLICYRULESWITHSUBJECTS: Message = Message { name: "api.flowcontrol.v1.PolicyRulesWithSubjects", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_POLICYRULESWITHSUBJECTS: Message = Message { name: "api.flowcontrol.v1.PolicyRulesWithSubjects", fields: &[
     field(1, "subjects", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_SUBJECT)).required(),
     field(2, "resourceRules", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_RESOURCEPOLICYRULE)),
     field(3, "nonResourceRules", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_NONRESOURCEPOLICYRULE)),
 ] };
-static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfiguration", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfiguration", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSTATUS)),
 ] };
-static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONCONDITION: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationCondition", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONCONDITION: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationCondition", fields: &[
     field(1, "type", Label::Single, Form::Text),
     field(2, "status", Label::Single, Form::Text),
     field(3, "lastTransitionTime", Label::Single, Form::Time),
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONLIST: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationList", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONLIST: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATION)).required(),
 ] };
-static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONREFERENCE: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationReference", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONREFERENCE: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationReference", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
 ] };
-static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSPEC: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationSpec", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSPEC: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationSpec", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "limited", Label::Single, Form::Message(&API_FLOWCONTROL_V1_LIMITEDPRIORITYLEVELCONFIGURATION)),
     field(3, "exempt", Label::Single, Form::Message(&API_FLOWCONTROL_V1_EXEMPTPRIORITYLEVELCONFIGURATION)),
 ] };
-static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSTATUS: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationStatus", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONSTATUS: Message = Message { name: "api.flowcontrol.v1.PriorityLevelConfigurationStatus", fields: &[
     field(1, "conditions", Label::Repeated, Form::Message(&API_FLOWCONTROL_V1_PRIORITYLEVELCONFIGURATIONCONDITION)),
 ] };
-static API_FLOWCONTROL_V1_QUEUINGCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.QueuingConfiguration", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_QUEUINGCONFIGURATION: Message = Message { name: "api.flowcontrol.v1.QueuingConfiguration", fields: &[
     field(1, "queues", Label::Single, Form::Integer),
     field(2, "handSize", Label::Single, Form::Integer),
     field(3, "queueLengthLimit", Label::Single, Form::Integer),
 ] };
-static API_FLOWCONTROL_V1_RESOURCEPOLICYRULE: Message = Message { name: "api.flowcontrol.v1.ResourcePolicyRule", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_RESOURCEPOLICYRULE: Message = Message { name: "api.flowcontrol.v1.ResourcePolicyRule", fields: &[
     field(1, "verbs", Label::Repeated, Form::Text).required(),
     field(2, "apiGroups", Label::Repeated, Form::Text).required(),
     field(3, "resources", Label::Repeated, Form::Text).required(),
     field(4, "clusterScope", Label::Single, Form::Boolean),
     field(5, "namespaces", Label::Repeated, Form::Text),
 ] };
-static API_FLOWCONTROL_V1_SERVICEACCOUNTSUBJECT: Message = Message { name: "api.flowcontrol.v1.ServiceAccountSubject", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_SERVICEACCOUNTSUBJECT: Message = Message { name: "api.flowcontrol.v1.ServiceAccountSubject", fields: &[
     field(1, "namespace", Label::Single, Form::Text).required(),
     field(2, "name", Label::Single, Form::Text).required(),
 ] };
-static API_FLOWCONTROL_V1_SUBJECT: Message = Message { name: "api.flowcontrol.v1.Subject", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_SUBJECT: Message = Message { name: "api.flowcontrol.v1.Subject", fields: &[
     field(1, "kind", Label::Single, Form::Text).required(),
     field(2, "user", Label::Single, Form::Message(&API_FLOWCONTROL_V1_USERSUBJECT)),
     field(3, "group", Label::Single, Form::Message(&API_FLOWCONTROL_V1_GROUPSUBJECT)),
     field(4, "serviceAccount", Label::Single, Form::Message(&API_FLOWCONTROL_V1_SERVICEACCOUNTSUBJECT)),
 ] };
-static API_FLOWCONTROL_V1_USERSUBJECT: Message = Message { name: "api.flowcontrol.v1.UserSubject", fields: &[
+pub(crate) static API_FLOWCONTROL_V1_USERSUBJECT: Message = Message { name: "api.flowcontrol.v1.UserSubject", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
 ] };
-static API_NETWORKING_V1_HTTPINGRESSPATH: Message = Message { name: "api.networking.v1.HTTPIngressPath", fields: &[
+pub(crate) static API_NETWORKING_V1_HTTPINGRESSPATH: Message = Message { name: "api.networking.v1.HTTPIngressPath", fields: &[
     field(1, "path", Label::Single, Form::Text),
     field(3, "pathType", Label::Single, Form::Text).required(),
     field(2, "backend", Label::Single, Form::Message(&API_NETWORKING_V1_INGRESSBACKEND)).required(),
 ] };
-static API_NETWORKING_V1_HTTPINGRESSRULEVALUE: Message = Message { name: "api.networking.v1.HTTPIngressRuleValue", fields: &[
+pub(crate) static API_NETWORKING_V1_HTTPINGRESSRULEVALUE: Message = Message { name: "api.networking.v1.HTTPIngressRuleValue", fields: &[
     field(1, "paths", Label::Repeated, Form::Message(&API_NETWORKING_V1_HTTPINGRESSPATH)).required(),
 ] };
-static API_NETWORKING_V1_IPADDRESS: Message = Message { name: "api.networking.v1.IPAddress", fields: &[
+pub(crate) static API_NETWORKING_V1_IPADDRESS: Message = Message { name: "api.networking.v1.IPAddress", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_NETWORKING_V1_IPADDRESSSPEC)),
 ] };
-static API_NETWORKING_V1_IPADDRESSLIST: Message = Message { name: "api.networking.v1.IPAddressList", fields: &[
+pub(crate) static API_NETWORKING_V1_IPADDRESSLIST: Message = Message { name: "api.networking.v1.IPAddressList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_NETWORKING_V1_IPADDRESS)).required(),
 ] };
-static API_NETWORKING_V1_IPADDRESSSPEC: Message = Message { name: "api.networking.v1.IPAddressSpec", fields: &[
+pub(crate) static API_NETWORKING_V1_IPADDRESSSPEC: Message = Message { name: "api.networking.v1.IPAddressSpec", fields: &[
     field(1, "parentRef", Label::Single, Form::Message(&API_NETWORKING_V1_PARENTREFERENCE)).required(),
 ] };
-static API_NETWORKING_V1_IPBLOCK: Message = Message { name: "api.networking.v1.IPBlock", fields: &[
+pub(crate) static API_NETWORKING_V1_IPBLOCK: Message = Message { name: "api.networking.v1.IPBlock", fields: &[
     field(1, "cidr", Label::Single, Form::Text).required(),
     field(2, "except", Label::Repeated, Form::Text),
 ] };
-static API_NETWORKING_V1_INGRESS: Message = Message { name: "api.networking.v1.Ingress", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESS: Message = Message { name: "api.networking.v1.Ingress", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_NETWORKING_V1_INGRESSSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_NETWORKING_V1_INGRESSSTATUS)),
 ] };
-static API_NETWORKING_V1_INGRESSBACKEND: Message = Message { name: "api.networking.v1.IngressBackend", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSBACKEND: Message = Message { name: "api.networking.v1.IngressBackend", fields: &[
     field(4, "service", Label::Single, Form::Message(&API_NETWORKING_V1_INGRESSSERVICEBACKEND)),
     field(3, "resource", Label::Single, Form::Message(&API_CORE_V1_TYPEDLOCALOBJECTREFERENCE)),
 ] };
-static API_NETWORKING_V1_INGRESSCLASS: Message = Message { name: "api.networking.v1.IngressClass", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSCLASS: Message = Message { name: "api.networking.v1.IngressClass", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_NETWORKING_V1_INGRESSCLASSSPEC)),
 ] };
-static API_NETWORKING_V1_INGRESSCLASSLIST: Message = Message { name: "api.networking.v1.IngressClassList", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSCLASSLIST: Message = Message { name: "api.networking.v1.IngressClassList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_NETWORKING_V1_INGRESSCLASS)).required(),
 ] };
-static API_NETWORKING_V1_INGRESSCLASSPARAMETERSREFERENCE: Message = Message { name: "api.networking.v1.IngressClassParametersReference", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSCLASSPARAMETERSREFERENCE: Message = Message { name: "api.networking.v1.IngressClassParametersReference", fields: &[
     field(1, "apiGroup", Label::Single, Form::Text),
     field(2, "kind", Label::Single, Form::Text).required(),
     field(3, "name", Label::Single, Form::Text).required(),
     field(4, "scope", Label::Single, Form::Text),
     field(5, "namespace", Label::Single, Form::Text),
 ] };
-static API_NETWORKING_V1_INGRESSCLASSSPEC: Message = Message { name: "api.networking.v1.IngressClassSpec", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSCLASSSPEC: Message = Message { name: "api.networking.v1.IngressClassSpec", fields: &[
     field(1, "controller", Label::Single, Form::Text),
     field(2, "parameters", Label::Single, Form::Message(&API_NETWORKING_V1_INGRESSCLASSPARAMETERSREFERENCE)),
 ] };
-static API_NETWORKING_V1_INGRESSLIST: Message = Message { name: "api.networking.v1.IngressList", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSLIST: Message = Message { name: "api.networking.v1.IngressList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_NETWORKING_V1_INGRESS)).required(),
 ] };
-static API_NETWORKING_V1_INGRESSLOADBALANCERINGRESS: Message = Message { name: "api.networking.v1.IngressLoadBalancerIngress", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSLOADBALANCERINGRESS: Message = Message { name: "api.networking.v1.IngressLoadBalancerIngress", fields: &[
     field(1, "ip", Label::Single, Form::Text),
     field(2, "hostname", Label::Single, Form::Text),
     field(4, "ports", Label::Repeated, Form::Message(&API_NETWORKING_V1_INGRESSPORTSTATUS)),
 ] };
-static API_NETWORKING_V1_INGRESSLOADBALANCERSTATUS: Message = Message { name: "api.networking.v1.IngressLoadBalancerStatus", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSLOADBALANCERSTATUS: Message = Message { name: "api.networking.v1.IngressLoadBalancerStatus", fields: &[
     field(1, "ingress", Label::Repeated, Form::Message(&API_NETWORKING_V1_INGRESSLOADBALANCERINGRESS)),
 ] };
-static API_NETWORKING_V1_INGRESSPORTSTATUS: Message = Message { name: "api.networking.v1.IngressPortStatus", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSPORTSTATUS: Message = Message { name: "api.networking.v1.IngressPortStatus", fields: &[
     field(1, "port", Label::Single, Form::Integer).required(),
     field(2, "protocol", Label::Single, Form::Text).required(),
     field(3, "error", Label::Single, Form::Text),
 ] };
-static API_NETWORKING_V1_INGRESSRULE: Message = Message { name: "api.networking.v1.IngressRule", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSRULE: Message = Message { name: "api.networking.v1.IngressRule", fields: &[
     field(1, "host", Label::Single, Form::Text),
     inline(2, Form::Message(&API_NETWORKING_V1_INGRESSRULEVALUE)),
 ] };
-static API_NETWORKING_V1_INGRESSRULEVALUE: Message = Message { name: "api.networking.v1.IngressRuleValue", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSRULEVALUE: Message = Message { name: "api.networking.v1.IngressRuleValue", fields: &[
     field(1, "http", Label::Single, Form::Message(&API_NETWORKING_V1_HTTPINGRESSRULEVALUE)),
 ] };
-static API_NETWORKING_V1_INGRESSSERVICEBACKEND: Message = Message { name: "api.networking.v1.IngressServiceBackend", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSSERVICEBACKEND: Message = Message { name: "api.networking.v1.IngressServiceBackend", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "port", Label::Single, Form::Message(&API_NETWORKING_V1_SERVICEBACKENDPORT)),
 ] };
-static API_NETWORKING_V1_INGRESSSPEC: Message = Message { name: "api.networking.v1.IngressSpec", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSSPEC: Message = Message { name: "api.networking.v1.IngressSpec", fields: &[
     field(4, "ingressClassName", Label::Single, Form::Text),
     field(1, "defaultBackend", Label::Single, Form::Message(&API_NETWORKING_V1_INGRESSBACKEND)),
     field(2, "tls", Label::Repeated, Form::Message(&API_NETWORKING_V1_INGRESSTLS)),
     field(3, "rules", Label::Repeated, Form::Message(&API_NETWORKING_V1_INGRESSRULE)),
 ] };
-static API_NETWORKING_V1_INGRESSSTATUS: Message = Message { name: "api.networking.v1.IngressStatus", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSSTATUS: Message = Message { name: "api.networking.v1.IngressStatus", fields: &[
     field(1, "loadBalancer", Label::Single, Form::Message(&API_NETWORKING_V1_INGRESSLOADBALANCERSTATUS)),
 ] };
-static API_NETWORKING_V1_INGRESSTLS: Message = Message { name: "api.networking.v1.IngressTLS", fields: &[
+pub(crate) static API_NETWORKING_V1_INGRESSTLS: Message = Message { name: "api.networking.v1.IngressTLS", fields: &[
     field(1, "hosts", Label::Repeated, Form::Text),
     field(2, "secretName", Label::Single, Form::Text),
 ] };
-static API_NETWORKING_V1_NETWORKPOLICY: Message = Message { name: "api.networking.v1.NetworkPolicy", fields: &[
+pub(crate) static API_NETWORKING_V1_NETWORKPOLICY: Message = Message { name: "api.networking.v1.NetworkPolicy", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_NETWORKING_V1_NETWORKPOLICYSPEC)),
 ] };
-static API_NETWORKING_V1_NETWORKPOLICYEGRESSRULE: Message = Message { name: "api.networking.v1.NetworkPolicyEgressRule", fields: &[
+pub(crate) static API_NETWORKING_V1_NETWORKPOLICYEGRESSRULE: Message = Message { name: "api.networking.v1.NetworkPolicyEgressRule", fields: &[
     field(1, "ports", Label::Repeated, Form::Message(&API_NETWORKING_V1_NETWORKPOLICYPORT)),
     field(2, "to", Label::Repeated, Form::Message(&API_NETWORKING_V1_NETWORKPOLICYPEER)),
 ] };
-static API_NETWORKING_V1_NETWORKPOLICYINGRESSRULE: Message = Message { name: "api.networking.v1.NetworkPolicyIngressRule", fields: &[
+pub(crate) static API_NETWORKING_V1_NETWORKPOLICYINGRESSRULE: Message = Message { name: "api.networking.v1.NetworkPolicyIngressRule", fields: &[
     field(1, "ports", Label::Repeated, Form::Message(&API_NETWORKING_V1_NETWORKPOLICYPORT)),
     field(2, "from", Label::Repeated, Form::Message(&API_NETWORKING_V1_NETWORKPOLICYPEER)),
 ] };
-static API_NETWORKING_V1_NETWORKPOLICYLIST: Message = Message { name: "api.networking.v1.NetworkPolicyList", fields: &[
+pub(crate) static API_NETWORKING_V1_NETWORKPOLICYLIST: Message = Message { name: "api.networking.v1.NetworkPolicyList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_NETWORKING_V1_NETWORKPOLICY)).required(),
 ] };
-static API_NETWORKING_V1_NETWORKPOLICYPEER: Message = Message { name: "api.networking.v1.NetworkPolicyPeer", fields: &[
+pub(crate) static API_NETWORKING_V1_NETWORKPOLICYPEER: Message = Message { name: "api.networking.v1.NetworkPolicyPeer", fields: &[
     field(1, "podSelector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(2, "namespaceSelector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(3, "ipBlock", Label::Single, Form::Message(&API_NETWORKING_V1_IPBLOCK)),
 ] };
-static API_NETWORKING_V1_NETWORKPOLICYPORT: Message = Message { name: "api.networking.v1.NetworkPolicyPort", fields: &[
+pub(crate) static API_NETWORKING_V1_NETWORKPOLICYPORT: Message = Message { name: "api.networking.v1.NetworkPolicyPort", fields: &[
     field(1, "protocol", Label::Single, Form::Text),
     field(2, "port", Label::Single, Form::IntOrString),
     field(3, "endPort", Label::Single, Form::Integer),
 ] };
-static API_NETWORKING_V1_NETWORKPOLICYSPEC: Message = Message { name: "api.networking.v1.NetworkPolicySpec", fields: &[
+pub(crate) static API_NETWORKING_V1_NETWORKPOLICYSPEC: Message = Message { name: "api.networking.v1.NetworkPolicySpec", fields: &[
     field(1, "podSelector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(2, "ingress", Label::Repeated, Form::Message(&API_NETWORKING_V1_NETWORKPOLICYINGRESSRULE)),
     field(3, "egress", Label::Repeated, Form::Message(&API_NETWORKING_V1_NETWORKPOLICYEGRESSRULE)),
     field(4, "policyTypes", Label::Repeated, Form::Text),
 ] };
-static API_NETWORKING_V1_PARENTREFERENCE: Message = Message { name: "api.networking.v1.ParentReference", fields: &[
+pub(crate) static API_NETWORKING_V1_PARENTREFERENCE: Message = Message { name: "api.networking.v1.ParentReference", fields: &[
     field(1, "group", Label::Single, Form::Text),
     field(2, "resource", Label::Single, Form::Text).required(),
     field(3, "namespace", Label::Single, Form::Text),
     field(4, "name", Label::Single, Form::Text).required(),
 ] };
-static API_NETWORKING_V1_SERVICEBACKENDPORT: Message = Message { name: "api.networking.v1.ServiceBackendPort", fields: &[
+pub(crate) static API_NETWORKING_V1_SERVICEBACKENDPORT: Message = Message { name: "api.networking.v1.ServiceBackendPort", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "number", Label::Single, Form::Integer),
 ] };
-static API_NETWORKING_V1_SERVICECIDR: Message = Message { name: "api.networking.v1.ServiceCIDR", fields: &[
+pub(crate) static API_NETWORKING_V1_SERVICECIDR: Message = Message { name: "api.networking.v1.ServiceCIDR", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_NETWORKING_V1_SERVICECIDRSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_NETWORKING_V1_SERVICECIDRSTATUS)),
 ] };
-static API_NETWORKING_V1_SERVICECIDRLIST: Message = Message { name: "api.networking.v1.ServiceCIDRList", fields: &[
+pub(crate) static API_NETWORKING_V1_SERVICECIDRLIST: Message = Message { name: "api.networking.v1.ServiceCIDRList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_NETWORKING_V1_SERVICECIDR)).required(),
 ] };
-static API_NETWORKING_V1_SERVICECIDRSPEC: Message = Message { name: "api.networking.v1.ServiceCIDRSpec", fields: &[
+pub(crate) static API_NETWORKING_V1_SERVICECIDRSPEC: Message = Message { name: "api.networking.v1.ServiceCIDRSpec", fields: &[
     field(1, "cidrs", Label::Repeated, Form::Text),
 ] };
-static API_NETWORKING_V1_SERVICECIDRSTATUS: Message = Message { name: "api.networking.v1.ServiceCIDRStatus", fields: &[
+pub(crate) static API_NETWORKING_V1_SERVICECIDRSTATUS: Message = Message { name: "api.networking.v1.ServiceCIDRStatus", fields: &[
     field(1, "conditions", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_CONDITION)),
 ] };
-static API_NODE_V1_OVERHEAD: Message = Message { name: "api.node.v1.Overhead", fields: &[
+pub(crate) static API_NODE_V1_OVERHEAD: Message = Message { name: "api.node.v1.Overhead", fields: &[
     field(1, "podFixed", Label::Map, Form::Quantity),
 ] };
-static API_NODE_V1_RUNTIMECLASS: Message = Message { name: "api.node.v1.RuntimeClass", fields: &[
+pub(crate) static API_NODE_V1_RUNTIMECLASS: Message = Message { name: "api.node.v1.RuntimeClass", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "handler", Label::Single, Form::Text).required(),
     field(3, "overhead", Label::Single, Form::Message(&API_NODE_V1_OVERHEAD)),
     field(4, "scheduling", Label::Single, Form::Message(&API_NODE_V1_SCHEDULING)),
 ] };
-static API_NODE_V1_RUNTIMECLASSLIST: Message = Message { name: "api.node.v1.RuntimeClassList", fields: &[
+pub(crate) static API_NODE_V1_RUNTIMECLASSLIST: Message = Message { name: "api.node.v1.RuntimeClassList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_NODE_V1_RUNTIMECLASS)).required(),
 ] };
-static API_NODE_V1_SCHEDULING: Message = Message { name: "api.node.v1.Scheduling", fields: &[
+pub(crate) static API_NODE_V1_SCHEDULING: Message = Message { name: "api.node.v1.Scheduling", fields: &[
     field(1, "nodeSelector", Label::Map, Form::Text),
     field(2, "tolerations", Label::Repeated, Form::Message(&API_CORE_V1_TOLERATION)),
 ] };
-static API_POLICY_V1_EVICTION: Message = Message { name: "api.policy.v1.Eviction", fields: &[
+pub(crate) static API_POLICY_V1_EVICTION: Message = Message { name: "api.policy.v1.Eviction", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "deleteOptions", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_DELETEOPTIONS)),
 ] };
-static API_POLICY_V1_PODDISRUPTIONBUDGET: Message = Message { name: "api.policy.v1.PodDisruptionBudget", fields: &[
+pub(crate) static API_POLICY_V1_PODDISRUPTIONBUDGET: Message = Message { name: "api.policy.v1.PodDisruptionBudget", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_POLICY_V1_PODDISRUPTIONBUDGETSPEC)),
     field(3, "status", Label::Single, Form::Message(&API_POLICY_V1_PODDISRUPTIONBUDGETSTATUS)),
 ] };
-static API_POLICY_V1_PODDISRUPTIONBUDGETLIST: Message = Message { name: "api.policy.v1.PodDisruptionBudgetList", fields: &[
+pub(crate) static API_POLICY_V1_PODDISRUPTIONBUDGETLIST: Message = Message { name: "api.policy.v1.PodDisruptionBudgetList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_POLICY_V1_PODDISRUPTIONBUDGET)).required(),
 ] };
-static API_POLICY_V1_PODDISRUPTIONBUDGETSPEC: Message = Message { name: "api.policy.v1.PodDisruptionBudgetSpec", fields: &[
+pub(crate) static API_POLICY_V1_PODDISRUPTIONBUDGETSPEC: Message = Message { name: "api.policy.v1.PodDisruptionBudgetSpec", fields: &[
     field(1, "minAvailable", Label::Single, Form::IntOrString),
     field(2, "selector", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(3, "maxUnavailable", Label::Single, Form::IntOrString),
     field(4, "unhealthyPodEvictionPolicy", Label::Single, Form::Text),
 ] };
-static API_POLICY_V1_PODDISRUPTIONBUDGETSTATUS: Message = Message { name: "api.policy.v1.PodDisruptionBudgetStatus", fields: &[
+pub(crate) static API_POLICY_V1_PODDISRUPTIONBUDGETSTATUS: Message = Message { name: "api.policy.v1.PodDisruptionBudgetStatus", fields: &[
     field(1, "observedGeneration", Label::Single, Form::Integer),
     field(2, "disruptedPods", Label::Map, Form::Time),
     field(3, "disruptionsAllowed", Label::Single, Form::Integer).required(),
@@ -2536,63 +2536,63 @@ static API_POLICY_V1_PODDISRUPTIONBUDGETSTATUS: Message = Message { name: "api.p
     field(6, "expectedPods", Label::Single, Form::Integer).required(),
     field(7, "conditions", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_CONDITION)),
 ] };
-static API_RBAC_V1_AGGREGATIONRULE: Message = Message { name: "api.rbac.v1.AggregationRule", fields: &[
+pub(crate) static API_RBAC_V1_AGGREGATIONRULE: Message = Message { name: "api.rbac.v1.AggregationRule", fields: &[
     field(1, "clusterRoleSelectors", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
 ] };
-static API_RBAC_V1_CLUSTERROLE: Message = Message { name: "api.rbac.v1.ClusterRole", fields: &[
+pub(crate) static API_RBAC_V1_CLUSTERROLE: Message = Message { name: "api.rbac.v1.ClusterRole", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "rules", Label::Repeated, Form::Message(&API_RBAC_V1_POLICYRULE)),
     field(3, "aggregationRule", Label::Single, Form::Message(&API_RBAC_V1_AGGREGATIONRULE)),
 ] };
-static API_RBAC_V1_CLUSTERROLEBINDING: Message = Message { name: "api.rbac.v1.ClusterRoleBinding", fields: &[
+pub(crate) static API_RBAC_V1_CLUSTERROLEBINDING: Message = Message { name: "api.rbac.v1.ClusterRoleBinding", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "subjects", Label::Repeated, Form::Message(&API_RBAC_V1_SUBJECT)),
     field(3, "roleRef", Label::Single, Form::Message(&API_RBAC_V1_ROLEREF)).required(),
 ] };
-static API_RBAC_V1_CLUSTERROLEBINDINGLIST: Message = Message { name: "api.rbac.v1.ClusterRoleBindingList", fields: &[
+pub(crate) static API_RBAC_V1_CLUSTERROLEBINDINGLIST: Message = Message { name: "api.rbac.v1.ClusterRoleBindingList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_RBAC_V1_CLUSTERROLEBINDING)).required(),
 ] };
-static API_RBAC_V1_CLUSTERROLELIST: Message = Message { name: "api.rbac.v1.ClusterRoleList", fields: &[
+pub(crate) static API_RBAC_V1_CLUSTERROLELIST: Message = Message { name: "api.rbac.v1.ClusterRoleList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_RBAC_V1_CLUSTERROLE)).required(),
 ] };
-static API_RBAC_V1_POLICYRULE: Message = Message { name: "api.rbac.v1.PolicyRule", fields: &[
+pub(crate) static API_RBAC_V1_POLICYRULE: Message = Message { name: "api.rbac.v1.PolicyRule", fields: &[
     field(1, "verbs", Label::Repeated, Form::Text).required(),
     field(2, "apiGroups", Label::Repeated, Form::Text),
     field(3, "resources", Label::Repeated, Form::Text),
     field(4, "resourceNames", Label::Repeated, Form::Text),
     field(5, "nonResourceURLs", Label::Repeated, Form::Text),
 ] };
-static API_RBAC_V1_ROLE: Message = Message { name: "api.rbac.v1.Role", fields: &[
+pub(crate) static API_RBAC_V1_ROLE: Message = Message { name: "api.rbac.v1.Role", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "rules", Label::Repeated, Form::Message(&API_RBAC_V1_POLICYRULE)),
 ] };
-static API_RBAC_V1_ROLEBINDING: Message = Message { name: "api.rbac.v1.RoleBinding", fields: &[
+pub(crate) static API_RBAC_V1_ROLEBINDING: Message = Message { name: "api.rbac.v1.RoleBinding", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "subjects", Label::Repeated, Form::Message(&API_RBAC_V1_SUBJECT)),
     field(3, "roleRef", Label::Single, Form::Message(&API_RBAC_V1_ROLEREF)).required(),
 ] };
-static API_RBAC_V1_ROLEBINDINGLIST: Message = Message { name: "api.rbac.v1.RoleBindingList", fields: &[
+pub(crate) static API_RBAC_V1_ROLEBINDINGLIST: Message = Message { name: "api.rbac.v1.RoleBindingList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_RBAC_V1_ROLEBINDING)).required(),
 ] };
-static API_RBAC_V1_ROLELIST: Message = Message { name: "api.rbac.v1.RoleList", fields: &[
+pub(crate) static API_RBAC_V1_ROLELIST: Message = Message { name: "api.rbac.v1.RoleList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_RBAC_V1_ROLE)).required(),
 ] };
-static API_RBAC_V1_ROLEREF: Message = Message { name: "api.rbac.v1.RoleRef", fields: &[
+pub(crate) static API_RBAC_V1_ROLEREF: Message = Message { name: "api.rbac.v1.RoleRef", fields: &[
     field(1, "apiGroup", Label::Single, Form::Text).required(),
     field(2, "kind", Label::Single, Form::Text).required(),
     field(3, "name", Label::Single, Form::Text).required(),
 ] };
-static API_RBAC_V1_SUBJECT: Message = Message { name: "api.rbac.v1.Subject", fields: &[
+pub(crate) static API_RBAC_V1_SUBJECT: Message = Message { name: "api.rbac.v1.Subject", fields: &[
     field(1, "kind", Label::Single, Form::Text).required(),
     field(2, "apiGroup", Label::Single, Form::Text),
     field(3, "name", Label::Single, Form::Text).required(),
     field(4, "namespace", Label::Single, Form::Text),
 ] };
-static API_RESOURCE_V1_ALLOCATEDDEVICESTATUS: Message = Message { name: "api.resource.v1.AllocatedDeviceStatus", fields: &[
+pub(crate) static API_RESOURCE_V1_ALLOCATEDDEVICESTATUS: Message = Message { name: "api.resource.v1.AllocatedDeviceStatus", fields: &[
     field(1, "driver", Label::Single, Form::Text).required(),
     field(2, "pool", Label::Single, Form::Text).required(),
     field(3, "device", Label::Single, Form::Text).required(),
@@ -2601,35 +2601,35 @@ static API_RESOURCE_V1_ALLOCATEDDEVICESTATUS: Message = Message { name: "api.res
     field(5, "data", Label::Single, Form::Raw),
     field(6, "networkData", Label::Single, Form::Message(&API_RESOURCE_V1_NETWORKDEVICEDATA)),
 ] };
-static API_RESOURCE_V1_ALLOCATIONRESULT: Message = Message { name: "api.resource.v1.AllocationResult", fields: &[
+pub(crate) static API_RESOURCE_V1_ALLOCATIONRESULT: Message = Message { name: "api.resource.v1.AllocationResult", fields: &[
     field(1, "devices", Label::Single, Form::Message(&API_RESOURCE_V1_DEVICEALLOCATIONRESULT)),
     field(3, "nodeSelector", Label::Single, Form::Message(&API_CORE_V1_NODESELECTOR)),
     field(5, "allocationTimestamp", Label::Single, Form::Time),
 ] };
-static API_RESOURCE_V1_CELDEVICESELECTOR: Message = Message { name: "api.resource.v1.CELDeviceSelector", fields: &[
+pub(crate) static API_RESOURCE_V1_CELDEVICESELECTOR: Message = Message { name: "api.resource.v1.CELDeviceSelector", fields: &[
     field(1, "expression", Label::Single, Form::Text).required(),
 ] };
-static API_RESOURCE_V1_CAPACITYREQUESTPOLICY: Message = Message { name: "api.resource.v1.CapacityRequestPolicy", fields: &[
+pub(crate) static API_RESOURCE_V1_CAPACITYREQUESTPOLICY: Message = Message { name: "api.resource.v1.CapacityRequestPolicy", fields: &[
     field(1, "default", Label::Single, Form::Quantity),
     field(3, "validValues", Label::Repeated, Form::Quantity),
     field(4, "validRange", Label::Single, Form::Message(&API_RESOURCE_V1_CAPACITYREQUESTPOLICYRANGE)),
 ] };
-static API_RESOURCE_V1_CAPACITYREQUESTPOLICYRANGE: Message = Message { name: "api.resource.v1.CapacityRequestPolicyRange", fields: &[
+pub(crate) static API_RESOURCE_V1_CAPACITYREQUESTPOLICYRANGE: Message = Message { name: "api.resource.v1.CapacityRequestPolicyRange", fields: &[
     field(1, "min", Label::Single, Form::Quantity).required(),
     field(2, "max", Label::Single, Form::Quantity),
     field(3, "step", Label::Single, Form::Quantity),
 ] };
-static API_RESOURCE_V1_CAPACITYREQUIREMENTS: Message = Message { name: "api.resource.v1.CapacityRequirements", fields: &[
+pub(crate) static API_RESOURCE_V1_CAPACITYREQUIREMENTS: Message = Message { name: "api.resource.v1.CapacityRequirements", fields: &[
     field(1, "requests", Label::Map, Form::Quantity),
 ] };
-static API_RESOURCE_V1_COUNTER: Message = Message { name: "api.resource.v1.Counter", fields: &[
+pub(crate) static API_RESOURCE_V1_COUNTER: Message = Message { name: "api.resource.v1.Counter", fields: &[
     field(1, "value", Label::Single, Form::Quantity).required(),
 ] };
-static API_RESOURCE_V1_COUNTERSET: Message = Message { name: "api.resource.v1.CounterSet", fields: &[
+pub(crate) static API_RESOURCE_V1_COUNTERSET: Message = Message { name: "api.resource.v1.CounterSet", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "counters", Label::Map, Form::Message(&API_RESOURCE_V1_COUNTER)).required(),
 ] };
-static API_RESOURCE_V1_DEVICE: Message = Message { name: "api.resource.v1.Device", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICE: Message = Message { name: "api.resource.v1.Device", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "attributes", Label::Map, Form::Message(&API_RESOURCE_V1_DEVICEATTRIBUTE)),
     field(3, "capacity", Label::Map, Form::Message(&API_RESOURCE_V1_DEVICECAPACITY)),
@@ -2643,68 +2643,68 @@ static API_RESOURCE_V1_DEVICE: Message = Message { name: "api.resource.v1.Device
     field(11, "bindingFailureConditions", Label::Repeated, Form::Text),
     field(12, "allowMultipleAllocations", Label::Single, Form::Boolean),
 ] };
-static API_RESOURCE_V1_DEVICEALLOCATIONCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceAllocationConfiguration", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICEALLOCATIONCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceAllocationConfiguration", fields: &[
     field(1, "source", Label::Single, Form::Text).required(),
     field(2, "requests", Label::Repeated, Form::Text),
     inline(3, Form::Message(&API_RESOURCE_V1_DEVICECONFIGURATION)),
 ] };
-static API_RESOURCE_V1_DEVICEALLOCATIONRESULT: Message = Message { name: "api.resource.v1.DeviceAllocationResult", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICEALLOCATIONRESULT: Message = Message { name: "api.resource.v1.DeviceAllocationResult", fields: &[
     field(1, "results", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICEREQUESTALLOCATIONRESULT)),
     field(2, "config", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICEALLOCATIONCONFIGURATION)),
 ] };
-static API_RESOURCE_V1_DEVICEATTRIBUTE: Message = Message { name: "api.resource.v1.DeviceAttribute", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICEATTRIBUTE: Message = Message { name: "api.resource.v1.DeviceAttribute", fields: &[
     field(2, "int", Label::Single, Form::Integer),
     field(3, "bool", Label::Single, Form::Boolean),
     field(4, "string", Label::Single, Form::Text),
     field(5, "version", Label::Single, Form::Text),
 ] };
-static API_RESOURCE_V1_DEVICECAPACITY: Message = Message { name: "api.resource.v1.DeviceCapacity", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECAPACITY: Message = Message { name: "api.resource.v1.DeviceCapacity", fields: &[
     field(1, "value", Label::Single, Form::Quantity).required(),
     field(2, "requestPolicy", Label::Single, Form::Message(&API_RESOURCE_V1_CAPACITYREQUESTPOLICY)),
 ] };
-static API_RESOURCE_V1_DEVICECLAIM: Message = Message { name: "api.resource.v1.DeviceClaim", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECLAIM: Message = Message { name: "api.resource.v1.DeviceClaim", fields: &[
     field(1, "requests", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICEREQUEST)),
     field(2, "constraints", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECONSTRAINT)),
     field(3, "config", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECLAIMCONFIGURATION)),
 ] };
-static API_RESOURCE_V1_DEVICECLAIMCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceClaimConfiguration", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECLAIMCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceClaimConfiguration", fields: &[
     field(1, "requests", Label::Repeated, Form::Text),
     inline(2, Form::Message(&API_RESOURCE_V1_DEVICECONFIGURATION)),
 ] };
-static API_RESOURCE_V1_DEVICECLASS: Message = Message { name: "api.resource.v1.DeviceClass", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECLASS: Message = Message { name: "api.resource.v1.DeviceClass", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_DEVICECLASSSPEC)).required(),
 ] };
-static API_RESOURCE_V1_DEVICECLASSCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceClassConfiguration", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECLASSCONFIGURATION: Message = Message { name: "api.resource.v1.DeviceClassConfiguration", fields: &[
     inline(1, Form::Message(&API_RESOURCE_V1_DEVICECONFIGURATION)),
 ] };
-static API_RESOURCE_V1_DEVICECLASSLIST: Message = Message { name: "api.resource.v1.DeviceClassList", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECLASSLIST: Message = Message { name: "api.resource.v1.DeviceClassList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECLASS)).required(),
 ] };
-static API_RESOURCE_V1_DEVICECLASSSPEC: Message = Message { name: "api.resource.v1.DeviceClassSpec", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECLASSSPEC: Message = Message { name: "api.resource.v1.DeviceClassSpec", fields: &[
     field(1, "selectors", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICESELECTOR)),
     field(2, "config", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICECLASSCONFIGURATION)),
     field(4, "extendedResourceName", Label::Single, Form::Text),
 ] };
-static API_RESOURCE_V1_DEVICECONFIGURATION: Message = Message { name: "api.resource.v1.DeviceConfiguration", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECONFIGURATION: Message = Message { name: "api.resource.v1.DeviceConfiguration", fields: &[
     field(1, "opaque", Label::Single, Form::Message(&API_RESOURCE_V1_OPAQUEDEVICECONFIGURATION)),
 ] };
-static API_RESOURCE_V1_DEVICECONSTRAINT: Message = Message { name: "api.resource.v1.DeviceConstraint", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECONSTRAINT: Message = Message { name: "api.resource.v1.DeviceConstraint", fields: &[
     field(1, "requests", Label::Repeated, Form::Text),
     field(2, "matchAttribute", Label::Single, Form::Text),
     field(3, "distinctAttribute", Label::Single, Form::Text),
 ] };
-static API_RESOURCE_V1_DEVICECOUNTERCONSUMPTION: Message = Message { name: "api.resource.v1.DeviceCounterConsumption", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICECOUNTERCONSUMPTION: Message = Message { name: "api.resource.v1.DeviceCounterConsumption", fields: &[
     field(1, "counterSet", Label::Single, Form::Text).required(),
     field(2, "counters", Label::Map, Form::Message(&API_RESOURCE_V1_COUNTER)).required(),
 ] };
-static API_RESOURCE_V1_DEVICEREQUEST: Message = Message { name: "api.resource.v1.DeviceRequest", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICEREQUEST: Message = Message { name: "api.resource.v1.DeviceRequest", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "exactly", Label::Single, Form::Message(&API_RESOURCE_V1_EXACTDEVICEREQUEST)),
     field(3, "firstAvailable", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICESUBREQUEST)),
 ] };
-static API_RESOURCE_V1_DEVICEREQUESTALLOCATIONRESULT: Message = Message { name: "api.resource.v1.DeviceRequestAllocationResult", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICEREQUESTALLOCATIONRESULT: Message = Message { name: "api.resource.v1.DeviceRequestAllocationResult", fields: &[
     field(1, "request", Label::Single, Form::Text).required(),
     field(2, "driver", Label::Single, Form::Text).required(),
     field(3, "pool", Label::Single, Form::Text).required(),
@@ -2716,10 +2716,10 @@ static API_RESOURCE_V1_DEVICEREQUESTALLOCATIONRESULT: Message = Message { name: 
     field(9, "shareID", Label::Single, Form::Text),
     field(10, "consumedCapacity", Label::Map, Form::Quantity),
 ] };
-static API_RESOURCE_V1_DEVICESELECTOR: Message = Message { name: "api.resource.v1.DeviceSelector", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICESELECTOR: Message = Message { name: "api.resource.v1.DeviceSelector", fields: &[
     field(1, "cel", Label::Single, Form::Message(&API_RESOURCE_V1_CELDEVICESELECTOR)),
 ] };
-static API_RESOURCE_V1_DEVICESUBREQUEST: Message = Message { name: "api.resource.v1.DeviceSubRequest", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICESUBREQUEST: Message = Message { name: "api.resource.v1.DeviceSubRequest", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "deviceClassName", Label::Single, Form::Text).required(),
     field(3, "selectors", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICESELECTOR)),
@@ -2728,20 +2728,20 @@ static API_RESOURCE_V1_DEVICESUBREQUEST: Message = Message { name: "api.resource
     field(6, "tolerations", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICETOLERATION)),
     field(7, "capacity", Label::Single, Form::Message(&API_RESOURCE_V1_CAPACITYREQUIREMENTS)),
 ] };
-static API_RESOURCE_V1_DEVICETAINT: Message = Message { name: "api.resource.v1.DeviceTaint", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICETAINT: Message = Message { name: "api.resource.v1.DeviceTaint", fields: &[
     field(1, "key", Label::Single, Form::Text).required(),
     field(2, "value", Label::Single, Form::Text),
     field(3, "effect", Label::Single, Form::Text).required(),
     field(4, "timeAdded", Label::Single, Form::Time),
 ] };
-static API_RESOURCE_V1_DEVICETOLERATION: Message = Message { name: "api.resource.v1.DeviceToleration", fields: &[
+pub(crate) static API_RESOURCE_V1_DEVICETOLERATION: Message = Message { name: "api.resource.v1.DeviceToleration", fields: &[
     field(1, "key", Label::Single, Form::Text),
     field(2, "operator", Label::Single, Form::Text),
     field(3, "value", Label::Single, Form::Text),
     field(4, "effect", Label::Single, Form::Text),
     field(5, "tolerationSeconds", Label::Single, Form::Integer),
 ] };
-static API_RESOURCE_V1_EXACTDEVICEREQUEST: Message = Message { name: "api.resource.v1.ExactDeviceRequest", fields: &[
+pub(crate) static API_RESOURCE_V1_EXACTDEVICEREQUEST: Message = Message { name: "api.resource.v1.ExactDeviceRequest", fields: &[
     field(1, "deviceClassName", Label::Single, Form::Text).required(),
     field(2, "selectors", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICESELECTOR)),
     field(3, "allocationMode", Label::Single, Form::Text),
@@ -2750,64 +2750,64 @@ static API_RESOURCE_V1_EXACTDEVICEREQUEST: Message = Message { name: "api.resour
     field(6, "tolerations", Label::Repeated, Form::Message(&API_RESOURCE_V1_DEVICETOLERATION)),
     field(7, "capacity", Label::Single, Form::Message(&API_RESOURCE_V1_CAPACITYREQUIREMENTS)),
 ] };
-static API_RESOURCE_V1_NETWORKDEVICEDATA: Message = Message { name: "api.resource.v1.NetworkDeviceData", fields: &[
+pub(crate) static API_RESOURCE_V1_NETWORKDEVICEDATA: Message = Message { name: "api.resource.v1.NetworkDeviceData", fields: &[
     field(1, "interfaceName", Label::Single, Form::Text),
     field(2, "ips", Label::Repeated, Form::Text),
     field(3, "hardwareAddress", Label::Single, Form::Text),
 ] };
-static API_RESOURCE_V1_OPAQUEDEVICECONFIGURATION: Message = Message { name: "api.resource.v1.OpaqueDeviceConfiguration", fields: &[
+pub(crate) static API_RESOURCE_V1_OPAQUEDEVICECONFIGURATION: Message = Message { name: "api.resource.v1.OpaqueDeviceConfiguration", fields: &[
     field(1, "driver", Label::Single, Form::Text).required(),
     field(2, "parameters", Label::Single, Form::Raw).required(),
 ] };
-static API_RESOURCE_V1_RESOURCECLAIM: Message = Message { name: "api.resource.v1.ResourceClaim", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCECLAIM: Message = Message { name: "api.resource.v1.ResourceClaim", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMSTATUS)),
 ] };
-static API_RESOURCE_V1_RESOURCECLAIMCONSUMERREFERENCE: Message = Message { name: "api.resource.v1.ResourceClaimConsumerReference", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCECLAIMCONSUMERREFERENCE: Message = Message { name: "api.resource.v1.ResourceClaimConsumerReference", fields: &[
     field(1, "apiGroup", Label::Single, Form::Text),
     field(3, "resource", Label::Single, Form::Text).required(),
     field(4, "name", Label::Single, Form::Text).required(),
     field(5, "uid", Label::Single, Form::Text).required(),
 ] };
-static API_RESOURCE_V1_RESOURCECLAIMLIST: Message = Message { name: "api.resource.v1.ResourceClaimList", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCECLAIMLIST: Message = Message { name: "api.resource.v1.ResourceClaimList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_RESOURCE_V1_RESOURCECLAIM)).required(),
 ] };
-static API_RESOURCE_V1_RESOURCECLAIMSPEC: Message = Message { name: "api.resource.v1.ResourceClaimSpec", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCECLAIMSPEC: Message = Message { name: "api.resource.v1.ResourceClaimSpec", fields: &[
     field(1, "devices", Label::Single, Form::Message(&API_RESOURCE_V1_DEVICECLAIM)),
 ] };
-static API_RESOURCE_V1_RESOURCECLAIMSTATUS: Message = Message { name: "api.resource.v1.ResourceClaimStatus", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCECLAIMSTATUS: Message = Message { name: "api.resource.v1.ResourceClaimStatus", fields: &[
     field(1, "allocation", Label::Single, Form::Message(&API_RESOURCE_V1_ALLOCATIONRESULT)),
     field(2, "reservedFor", Label::Repeated, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMCONSUMERREFERENCE)),
     field(4, "devices", Label::Repeated, Form::Message(&API_RESOURCE_V1_ALLOCATEDDEVICESTATUS)),
 ] };
-static API_RESOURCE_V1_RESOURCECLAIMTEMPLATE: Message = Message { name: "api.resource.v1.ResourceClaimTemplate", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCECLAIMTEMPLATE: Message = Message { name: "api.resource.v1.ResourceClaimTemplate", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMTEMPLATESPEC)).required(),
 ] };
-static API_RESOURCE_V1_RESOURCECLAIMTEMPLATELIST: Message = Message { name: "api.resource.v1.ResourceClaimTemplateList", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCECLAIMTEMPLATELIST: Message = Message { name: "api.resource.v1.ResourceClaimTemplateList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMTEMPLATE)).required(),
 ] };
-static API_RESOURCE_V1_RESOURCECLAIMTEMPLATESPEC: Message = Message { name: "api.resource.v1.ResourceClaimTemplateSpec", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCECLAIMTEMPLATESPEC: Message = Message { name: "api.resource.v1.ResourceClaimTemplateSpec", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCECLAIMSPEC)).required(),
 ] };
-static API_RESOURCE_V1_RESOURCEPOOL: Message = Message { name: "api.resource.v1.ResourcePool", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCEPOOL: Message = Message { name: "api.resource.v1.ResourcePool", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "generation", Label::Single, Form::Integer).required(),
     field(3, "resourceSliceCount", Label::Single, Form::Integer).required(),
 ] };
-static API_RESOURCE_V1_RESOURCESLICE: Message = Message { name: "api.resource.v1.ResourceSlice", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCESLICE: Message = Message { name: "api.resource.v1.ResourceSlice", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCESLICESPEC)).required(),
 ] };
-static API_RESOURCE_V1_RESOURCESLICELIST: Message = Message { name: "api.resource.v1.ResourceSliceList", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCESLICELIST: Message = Message { name: "api.resource.v1.ResourceSliceList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_RESOURCE_V1_RESOURCESLICE)).required(),
 ] };
-static API_RESOURCE_V1_RESOURCESLICESPEC: Message = Message { name: "api.resource.v1.ResourceSliceSpec", fields: &[
+pub(crate) static API_RESOURCE_V1_RESOURCESLICESPEC: Message = Message { name: "api.resource.v1.ResourceSliceSpec", fields: &[
     field(1, "driver", Label::Single, Form::Text).required(),
     field(2, "pool", Label::Single, Form::Message(&API_RESOURCE_V1_RESOURCEPOOL)).required(),
     field(3, "nodeName", Label::Single, Form::Text),
@@ -2817,26 +2817,26 @@ static API_RESOURCE_V1_RESOURCESLICESPEC: Message = Message { name: "api.resourc
     field(7, "perDeviceNodeSelection", Label::Single, Form::Boolean),
     field(8, "sharedCounters", Label::Repeated, Form::Message(&API_RESOURCE_V1_COUNTERSET)),
 ] };
-static API_SCHEDULING_V1_PRIORITYCLASS: Message = Message { name: "api.scheduling.v1.PriorityClass", fields: &[
+pub(crate) static API_SCHEDULING_V1_PRIORITYCLASS: Message = Message { name: "api.scheduling.v1.PriorityClass", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "value", Label::Single, Form::Integer).required(),
     field(3, "globalDefault", Label::Single, Form::Boolean),
     field(4, "description", Label::Single, Form::Text),
     field(5, "preemptionPolicy", Label::Single, Form::Text),
 ] };
-static API_SCHEDULING_V1_PRIORITYCLASSLIST: Message = Message { name: "api.scheduling.v1.PriorityClassList", fields: &[
+pub(crate) static API_SCHEDULING_V1_PRIORITYCLASSLIST: Message = Message { name: "api.scheduling.v1.PriorityClassList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_SCHEDULING_V1_PRIORITYCLASS)).required(),
 ] };
-static API_STORAGE_V1_CSIDRIVER: Message = Message { name: "api.storage.v1.CSIDriver", fields: &[
+pub(crate) static API_STORAGE_V1_CSIDRIVER: Message = Message { name: "api.storage.v1.CSIDriver", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_STORAGE_V1_CSIDRIVERSPEC)).required(),
 ] };
-static API_STORAGE_V1_CSIDRIVERLIST: Message = Message { name: "api.storage.v1.CSIDriverList", fields: &[
+pub(crate) static API_STORAGE_V1_CSIDRIVERLIST: Message = Message { name: "api.storage.v1.CSIDriverList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_STORAGE_V1_CSIDRIVER)).required(),
 ] };
-static API_STORAGE_V1_CSIDRIVERSPEC: Message = Message { name: "api.storage.v1.CSIDriverSpec", fields: &[
+pub(crate) static API_STORAGE_V1_CSIDRIVERSPEC: Message = Message { name: "api.storage.v1.CSIDriverSpec", fields: &[
     field(1, "attachRequired", Label::Single, Form::Boolean),
     field(2, "podInfoOnMount", Label::Single, Form::Boolean),
     field(3, "volumeLifecycleModes", Label::Repeated, Form::Text),
@@ -2847,35 +2847,35 @@ static API_STORAGE_V1_CSIDRIVERSPEC: Message = Message { name: "api.storage.v1.C
     field(8, "seLinuxMount", Label::Single, Form::Boolean),
     field(9, "nodeAllocatableUpdatePeriodSeconds", Label::Single, Form::Integer),
 ] };
-static API_STORAGE_V1_CSINODE: Message = Message { name: "api.storage.v1.CSINode", fields: &[
+pub(crate) static API_STORAGE_V1_CSINODE: Message = Message { name: "api.storage.v1.CSINode", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_STORAGE_V1_CSINODESPEC)).required(),
 ] };
-static API_STORAGE_V1_CSINODEDRIVER: Message = Message { name: "api.storage.v1.CSINodeDriver", fields: &[
+pub(crate) static API_STORAGE_V1_CSINODEDRIVER: Message = Message { name: "api.storage.v1.CSINodeDriver", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "nodeID", Label::Single, Form::Text).required(),
     field(3, "topologyKeys", Label::Repeated, Form::Text),
     field(4, "allocatable", Label::Single, Form::Message(&API_STORAGE_V1_VOLUMENODERESOURCES)),
 ] };
-static API_STORAGE_V1_CSINODELIST: Message = Message { name: "api.storage.v1.CSINodeList", fields: &[
+pub(crate) static API_STORAGE_V1_CSINODELIST: Message = Message { name: "api.storage.v1.CSINodeList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_STORAGE_V1_CSINODE)).required(),
 ] };
-static API_STORAGE_V1_CSINODESPEC: Message = Message { name: "api.storage.v1.CSINodeSpec", fields: &[
+pub(crate) static API_STORAGE_V1_CSINODESPEC: Message = Message { name: "api.storage.v1.CSINodeSpec", fields: &[
     field(1, "drivers", Label::Repeated, Form::Message(&API_STORAGE_V1_CSINODEDRIVER)).required(),
 ] };
-static API_STORAGE_V1_CSISTORAGECAPACITY: Message = Message { name: "api.storage.v1.CSIStorageCapacity", fields: &[
+pub(crate) static API_STORAGE_V1_CSISTORAGECAPACITY: Message = Message { name: "api.storage.v1.CSIStorageCapacity", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "nodeTopology", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR)),
     field(3, "storageClassName", Label::Single, Form::Text).required(),
     field(4, "capacity", Label::Single, Form::Quantity),
     field(5, "maximumVolumeSize", Label::Single, Form::Quantity),
 ] };
-static API_STORAGE_V1_CSISTORAGECAPACITYLIST: Message = Message { name: "api.storage.v1.CSIStorageCapacityList", fields: &[
+pub(crate) static API_STORAGE_V1_CSISTORAGECAPACITYLIST: Message = Message { name: "api.storage.v1.CSIStorageCapacityList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_STORAGE_V1_CSISTORAGECAPACITY)).required(),
 ] };
-static API_STORAGE_V1_STORAGECLASS: Message = Message { name: "api.storage.v1.StorageClass", fields: &[
+pub(crate) static API_STORAGE_V1_STORAGECLASS: Message = Message { name: "api.storage.v1.StorageClass", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "provisioner", Label::Single, Form::Text).required(),
     field(3, "parameters", Label::Map, Form::Text),
@@ -2885,56 +2885,56 @@ static API_STORAGE_V1_STORAGECLASS: Message = Message { name: "api.storage.v1.St
     field(7, "volumeBindingMode", Label::Single, Form::Text),
     field(8, "allowedTopologies", Label::Repeated, Form::Message(&API_CORE_V1_TOPOLOGYSELECTORTERM)),
 ] };
-static API_STORAGE_V1_STORAGECLASSLIST: Message = Message { name: "api.storage.v1.StorageClassList", fields: &[
+pub(crate) static API_STORAGE_V1_STORAGECLASSLIST: Message = Message { name: "api.storage.v1.StorageClassList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_STORAGE_V1_STORAGECLASS)).required(),
 ] };
-static API_STORAGE_V1_TOKENREQUEST: Message = Message { name: "api.storage.v1.TokenRequest", fields: &[
+pub(crate) static API_STORAGE_V1_TOKENREQUEST: Message = Message { name: "api.storage.v1.TokenRequest", fields: &[
     field(1, "audience", Label::Single, Form::Text).required(),
     field(2, "expirationSeconds", Label::Single, Form::Integer),
 ] };
-static API_STORAGE_V1_VOLUMEATTACHMENT: Message = Message { name: "api.storage.v1.VolumeAttachment", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMEATTACHMENT: Message = Message { name: "api.storage.v1.VolumeAttachment", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&API_STORAGE_V1_VOLUMEATTACHMENTSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&API_STORAGE_V1_VOLUMEATTACHMENTSTATUS)),
 ] };
-static API_STORAGE_V1_VOLUMEATTACHMENTLIST: Message = Message { name: "api.storage.v1.VolumeAttachmentList", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMEATTACHMENTLIST: Message = Message { name: "api.storage.v1.VolumeAttachmentList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_STORAGE_V1_VOLUMEATTACHMENT)).required(),
 ] };
-static API_STORAGE_V1_VOLUMEATTACHMENTSOURCE: Message = Message { name: "api.storage.v1.VolumeAttachmentSource", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMEATTACHMENTSOURCE: Message = Message { name: "api.storage.v1.VolumeAttachmentSource", fields: &[
     field(1, "persistentVolumeName", Label::Single, Form::Text),
     field(2, "inlineVolumeSpec", Label::Single, Form::Message(&API_CORE_V1_PERSISTENTVOLUMESPEC)),
 ] };
-static API_STORAGE_V1_VOLUMEATTACHMENTSPEC: Message = Message { name: "api.storage.v1.VolumeAttachmentSpec", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMEATTACHMENTSPEC: Message = Message { name: "api.storage.v1.VolumeAttachmentSpec", fields: &[
     field(1, "attacher", Label::Single, Form::Text).required(),
     field(2, "source", Label::Single, Form::Message(&API_STORAGE_V1_VOLUMEATTACHMENTSOURCE)).required(),
     field(3, "nodeName", Label::Single, Form::Text).required(),
 ] };
-static API_STORAGE_V1_VOLUMEATTACHMENTSTATUS: Message = Message { name: "api.storage.v1.VolumeAttachmentStatus", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMEATTACHMENTSTATUS: Message = Message { name: "api.storage.v1.VolumeAttachmentStatus", fields: &[
     field(1, "attached", Label::Single, Form::Boolean).required(),
     field(2, "attachmentMetadata", Label::Map, Form::Text),
     field(3, "attachError", Label::Single, Form::Message(&API_STORAGE_V1_VOLUMEERROR)),
     field(4, "detachError", Label::Single, Form::Message(&API_STORAGE_V1_VOLUMEERROR)),
 ] };
-static API_STORAGE_V1_VOLUMEATTRIBUTESCLASS: Message = Message { name: "api.storage.v1.VolumeAttributesClass", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMEATTRIBUTESCLASS: Message = Message { name: "api.storage.v1.VolumeAttributesClass", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "driverName", Label::Single, Form::Text).required(),
     field(3, "parameters", Label::Map, Form::Text),
 ] };
-static API_STORAGE_V1_VOLUMEATTRIBUTESCLASSLIST: Message = Message { name: "api.storage.v1.VolumeAttributesClassList", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMEATTRIBUTESCLASSLIST: Message = Message { name: "api.storage.v1.VolumeAttributesClassList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&API_STORAGE_V1_VOLUMEATTRIBUTESCLASS)).required(),
 ] };
-static API_STORAGE_V1_VOLUMEERROR: Message = Message { name: "api.storage.v1.VolumeError", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMEERROR: Message = Message { name: "api.storage.v1.VolumeError", fields: &[
     field(1, "time", Label::Single, Form::Time),
     field(2, "message", Label::Single, Form::Text),
     field(3, "errorCode", Label::Single, Form::Integer),
 ] };
-static API_STORAGE_V1_VOLUMENODERESOURCES: Message = Message { name: "api.storage.v1.VolumeNodeResources", fields: &[
+pub(crate) static API_STORAGE_V1_VOLUMENODERESOURCES: Message = Message { name: "api.storage.v1.VolumeNodeResources", fields: &[
     field(1, "count", Label::Single, Form::Integer),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCECOLUMNDEFINITION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceColumnDefinition", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCECOLUMNDEFINITION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceColumnDefinition", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "type", Label::Single, Form::Text).required(),
     field(3, "format", Label::Single, Form::Text),
@@ -2942,27 +2942,27 @@ static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCECOLUMNDEF
     field(5, "priority", Label::Single, Form::Integer),
     field(6, "jsonPath", Label::Single, Form::Text).required(),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCECONVERSION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceConversion", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCECONVERSION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceConversion", fields: &[
     field(1, "strategy", Label::Single, Form::Text).required(),
     field(2, "webhook", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_WEBHOOKCONVERSION)),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA)),
     field(2, "spec", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONSPEC)).required(),
     field(3, "status", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONSTATUS)),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONCONDITION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionCondition", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONCONDITION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionCondition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "lastTransitionTime", Label::Single, Form::Time),
     field(4, "reason", Label::Single, Form::Text),
     field(5, "message", Label::Single, Form::Text),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONLIST: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionList", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONLIST: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionList", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "items", Label::Repeated, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITION)).required(),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONNAMES: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONNAMES: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames", fields: &[
     field(1, "plural", Label::Single, Form::Text).required(),
     field(2, "singular", Label::Single, Form::Text),
     field(3, "shortNames", Label::Repeated, Form::Text),
@@ -2970,7 +2970,7 @@ static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIO
     field(5, "listKind", Label::Single, Form::Text),
     field(6, "categories", Label::Repeated, Form::Text),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONSPEC: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionSpec", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONSPEC: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionSpec", fields: &[
     field(1, "group", Label::Single, Form::Text).required(),
     field(3, "names", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONNAMES)).required(),
     field(4, "scope", Label::Single, Form::Text).required(),
@@ -2978,12 +2978,12 @@ static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIO
     field(9, "conversion", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCECONVERSION)),
     field(10, "preserveUnknownFields", Label::Single, Form::Boolean),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONSTATUS: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionStatus", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONSTATUS: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionStatus", fields: &[
     field(1, "conditions", Label::Repeated, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONCONDITION)),
     field(2, "acceptedNames", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONNAMES)),
     field(3, "storedVersions", Label::Repeated, Form::Text),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONVERSION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIONVERSION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "served", Label::Single, Form::Boolean).required(),
     field(3, "storage", Label::Single, Form::Boolean).required(),
@@ -2994,24 +2994,24 @@ static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEDEFINITIO
     field(6, "additionalPrinterColumns", Label::Repeated, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCECOLUMNDEFINITION)),
     field(9, "selectableFields", Label::Repeated, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_SELECTABLEFIELD)),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCESUBRESOURCESCALE: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceScale", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCESUBRESOURCESCALE: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceScale", fields: &[
     field(1, "specReplicasPath", Label::Single, Form::Text).required(),
     field(2, "statusReplicasPath", Label::Single, Form::Text).required(),
     field(3, "labelSelectorPath", Label::Single, Form::Text),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCESUBRESOURCESTATUS: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceStatus", fields: &[] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCESUBRESOURCES: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresources", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCESUBRESOURCESTATUS: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceStatus", fields: &[] };
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCESUBRESOURCES: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresources", fields: &[
     field(1, "status", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCESUBRESOURCESTATUS)),
     field(2, "scale", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCESUBRESOURCESCALE)),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEVALIDATION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceValidation", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_CUSTOMRESOURCEVALIDATION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.CustomResourceValidation", fields: &[
     field(1, "openAPIV3Schema", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPS)),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_EXTERNALDOCUMENTATION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.ExternalDocumentation", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_EXTERNALDOCUMENTATION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.ExternalDocumentation", fields: &[
     field(1, "description", Label::Single, Form::Text),
     field(2, "url", Label::Single, Form::Text),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPS: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPS: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps", fields: &[
     field(1, "id", Label::Single, Form::Text),
     field(2, "$schema", Label::Single, Form::Text),
     field(3, "$ref", Label::Single, Form::Text),
@@ -3057,28 +3057,28 @@ static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPS: Messag
     field(43, "x-kubernetes-map-type", Label::Single, Form::Text),
     field(44, "x-kubernetes-validations", Label::Repeated, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_VALIDATIONRULE)),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPSORARRAY: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPSORARRAY: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray", fields: &[
     field(1, "schema", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPS)),
     field(2, "jSONSchemas", Label::Repeated, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPS)),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPSORBOOL: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPSORBOOL: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool", fields: &[
     field(1, "allows", Label::Single, Form::Boolean),
     field(2, "schema", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPS)),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPSORSTRINGARRAY: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPSORSTRINGARRAY: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray", fields: &[
     field(1, "schema", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_JSONSCHEMAPROPS)),
     field(2, "property", Label::Repeated, Form::Text),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_SELECTABLEFIELD: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.SelectableField", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_SELECTABLEFIELD: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.SelectableField", fields: &[
     field(1, "jsonPath", Label::Single, Form::Text).required(),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_SERVICEREFERENCE: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.ServiceReference", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_SERVICEREFERENCE: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.ServiceReference", fields: &[
     field(1, "namespace", Label::Single, Form::Text).required(),
     field(2, "name", Label::Single, Form::Text).required(),
     field(3, "path", Label::Single, Form::Text),
     field(4, "port", Label::Single, Form::Integer),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_VALIDATIONRULE: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.ValidationRule", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_VALIDATIONRULE: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.ValidationRule", fields: &[
     field(1, "rule", Label::Single, Form::Text).required(),
     field(2, "message", Label::Single, Form::Text),
     field(3, "messageExpression", Label::Single, Form::Text),
@@ -3086,25 +3086,25 @@ static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_VALIDATIONRULE: Message
     field(5, "fieldPath", Label::Single, Form::Text),
     field(6, "optionalOldSelf", Label::Single, Form::Boolean),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_WEBHOOKCLIENTCONFIG: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.WebhookClientConfig", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_WEBHOOKCLIENTCONFIG: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.WebhookClientConfig", fields: &[
     field(3, "url", Label::Single, Form::Text),
     field(1, "service", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_SERVICEREFERENCE)),
     field(2, "caBundle", Label::Single, Form::Bytes),
 ] };
-static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_WEBHOOKCONVERSION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.WebhookConversion", fields: &[
+pub(crate) static APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_WEBHOOKCONVERSION: Message = Message { name: "apiextensions_apiserver.pkg.apis.apiextensions.v1.WebhookConversion", fields: &[
     field(2, "clientConfig", Label::Single, Form::Message(&APIEXTENSIONS_APISERVER_PKG_APIS_APIEXTENSIONS_V1_WEBHOOKCLIENTCONFIG)),
     field(3, "conversionReviewVersions", Label::Repeated, Form::Text).required(),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_APIGROUP: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIGroup", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_APIGROUP: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIGroup", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(2, "versions", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_GROUPVERSIONFORDISCOVERY)).required(),
     field(3, "preferredVersion", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_GROUPVERSIONFORDISCOVERY)),
     field(4, "serverAddressByClientCIDRs", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_SERVERADDRESSBYCLIENTCIDR)),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_APIGROUPLIST: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIGroupList", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_APIGROUPLIST: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIGroupList", fields: &[
     field(1, "groups", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_APIGROUP)).required(),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_APIRESOURCE: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIResource", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_APIRESOURCE: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIResource", fields: &[
     field(1, "name", Label::Single, Form::Text).required(),
     field(6, "singularName", Label::Single, Form::Text).required(),
     field(2, "namespaced", Label::Single, Form::Boolean).required(),
@@ -3116,15 +3116,15 @@ static APIMACHINERY_PKG_APIS_META_V1_APIRESOURCE: Message = Message { name: "api
     field(7, "categories", Label::Repeated, Form::Text),
     field(10, "storageVersionHash", Label::Single, Form::Text),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_APIRESOURCELIST: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIResourceList", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_APIRESOURCELIST: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIResourceList", fields: &[
     field(1, "groupVersion", Label::Single, Form::Text).required(),
     field(2, "resources", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_APIRESOURCE)).required(),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_APIVERSIONS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIVersions", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_APIVERSIONS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.APIVersions", fields: &[
     field(1, "versions", Label::Repeated, Form::Text).required(),
     field(2, "serverAddressByClientCIDRs", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_SERVERADDRESSBYCLIENTCIDR)).required(),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_CONDITION: Message = Message { name: "apimachinery.pkg.apis.meta.v1.Condition", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_CONDITION: Message = Message { name: "apimachinery.pkg.apis.meta.v1.Condition", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "status", Label::Single, Form::Text).required(),
     field(3, "observedGeneration", Label::Single, Form::Integer),
@@ -3132,7 +3132,7 @@ static APIMACHINERY_PKG_APIS_META_V1_CONDITION: Message = Message { name: "apima
     field(5, "reason", Label::Single, Form::Text).required(),
     field(6, "message", Label::Single, Form::Text).required(),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_DELETEOPTIONS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.DeleteOptions", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_DELETEOPTIONS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.DeleteOptions", fields: &[
     field(1, "gracePeriodSeconds", Label::Single, Form::Integer),
     field(2, "preconditions", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_PRECONDITIONS)),
     field(3, "orphanDependents", Label::Single, Form::Boolean),
@@ -3140,31 +3140,31 @@ static APIMACHINERY_PKG_APIS_META_V1_DELETEOPTIONS: Message = Message { name: "a
     field(5, "dryRun", Label::Repeated, Form::Text),
     field(6, "ignoreStoreReadErrorWithClusterBreakingPotential", Label::Single, Form::Boolean),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_FIELDSELECTORREQUIREMENT: Message = Message { name: "apimachinery.pkg.apis.meta.v1.FieldSelectorRequirement", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_FIELDSELECTORREQUIREMENT: Message = Message { name: "apimachinery.pkg.apis.meta.v1.FieldSelectorRequirement", fields: &[
     field(1, "key", Label::Single, Form::Text).required(),
     field(2, "operator", Label::Single, Form::Text).required(),
     field(3, "values", Label::Repeated, Form::Text),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_GROUPVERSIONFORDISCOVERY: Message = Message { name: "apimachinery.pkg.apis.meta.v1.GroupVersionForDiscovery", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_GROUPVERSIONFORDISCOVERY: Message = Message { name: "apimachinery.pkg.apis.meta.v1.GroupVersionForDiscovery", fields: &[
     field(1, "groupVersion", Label::Single, Form::Text).required(),
     field(2, "version", Label::Single, Form::Text).required(),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR: Message = Message { name: "apimachinery.pkg.apis.meta.v1.LabelSelector", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_LABELSELECTOR: Message = Message { name: "apimachinery.pkg.apis.meta.v1.LabelSelector", fields: &[
     field(1, "matchLabels", Label::Map, Form::Text),
     field(2, "matchExpressions", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LABELSELECTORREQUIREMENT)),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_LABELSELECTORREQUIREMENT: Message = Message { name: "apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_LABELSELECTORREQUIREMENT: Message = Message { name: "apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement", fields: &[
     field(1, "key", Label::Single, Form::Text).required(),
     field(2, "operator", Label::Single, Form::Text).required(),
     field(3, "values", Label::Repeated, Form::Text),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_LISTMETA: Message = Message { name: "apimachinery.pkg.apis.meta.v1.ListMeta", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_LISTMETA: Message = Message { name: "apimachinery.pkg.apis.meta.v1.ListMeta", fields: &[
     field(1, "selfLink", Label::Single, Form::Text),
     field(2, "resourceVersion", Label::Single, Form::Text),
     field(3, "continue", Label::Single, Form::Text),
     field(4, "remainingItemCount", Label::Single, Form::Integer),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_MANAGEDFIELDSENTRY: Message = Message { name: "apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_MANAGEDFIELDSENTRY: Message = Message { name: "apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry", fields: &[
     field(1, "manager", Label::Single, Form::Text),
     field(2, "operation", Label::Single, Form::Text),
     field(3, "apiVersion", Label::Single, Form::Text),
@@ -3173,7 +3173,7 @@ static APIMACHINERY_PKG_APIS_META_V1_MANAGEDFIELDSENTRY: Message = Message { nam
     field(7, "fieldsV1", Label::Single, Form::Raw),
     field(8, "subresource", Label::Single, Form::Text),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA: Message = Message { name: "apimachinery.pkg.apis.meta.v1.ObjectMeta", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA: Message = Message { name: "apimachinery.pkg.apis.meta.v1.ObjectMeta", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "generateName", Label::Single, Form::Text),
     field(3, "namespace", Label::Single, Form::Text),
@@ -3190,7 +3190,7 @@ static APIMACHINERY_PKG_APIS_META_V1_OBJECTMETA: Message = Message { name: "apim
     field(14, "finalizers", Label::Repeated, Form::Text),
     field(17, "managedFields", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_MANAGEDFIELDSENTRY)),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_OWNERREFERENCE: Message = Message { name: "apimachinery.pkg.apis.meta.v1.OwnerReference", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_OWNERREFERENCE: Message = Message { name: "apimachinery.pkg.apis.meta.v1.OwnerReference", fields: &[
     field(5, "apiVersion", Label::Single, Form::Text).required(),
     field(1, "kind", Label::Single, Form::Text).required(),
     field(3, "name", Label::Single, Form::Text).required(),
@@ -3198,15 +3198,15 @@ static APIMACHINERY_PKG_APIS_META_V1_OWNERREFERENCE: Message = Message { name: "
     field(6, "controller", Label::Single, Form::Boolean),
     field(7, "blockOwnerDeletion", Label::Single, Form::Boolean),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_PRECONDITIONS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.Preconditions", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_PRECONDITIONS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.Preconditions", fields: &[
     field(1, "uid", Label::Single, Form::Text),
     field(2, "resourceVersion", Label::Single, Form::Text),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_SERVERADDRESSBYCLIENTCIDR: Message = Message { name: "apimachinery.pkg.apis.meta.v1.ServerAddressByClientCIDR", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_SERVERADDRESSBYCLIENTCIDR: Message = Message { name: "apimachinery.pkg.apis.meta.v1.ServerAddressByClientCIDR", fields: &[
     field(1, "clientCIDR", Label::Single, Form::Text).required(),
     field(2, "serverAddress", Label::Single, Form::Text).required(),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_STATUS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.Status", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_STATUS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.Status", fields: &[
     field(1, "metadata", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_LISTMETA)),
     field(2, "status", Label::Single, Form::Text),
     field(3, "message", Label::Single, Form::Text),
@@ -3214,12 +3214,12 @@ static APIMACHINERY_PKG_APIS_META_V1_STATUS: Message = Message { name: "apimachi
     field(5, "details", Label::Single, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_STATUSDETAILS)),
     field(6, "code", Label::Single, Form::Integer),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_STATUSCAUSE: Message = Message { name: "apimachinery.pkg.apis.meta.v1.StatusCause", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_STATUSCAUSE: Message = Message { name: "apimachinery.pkg.apis.meta.v1.StatusCause", fields: &[
     field(1, "reason", Label::Single, Form::Text),
     field(2, "message", Label::Single, Form::Text),
     field(3, "field", Label::Single, Form::Text),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_STATUSDETAILS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.StatusDetails", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_STATUSDETAILS: Message = Message { name: "apimachinery.pkg.apis.meta.v1.StatusDetails", fields: &[
     field(1, "name", Label::Single, Form::Text),
     field(2, "group", Label::Single, Form::Text),
     field(3, "kind", Label::Single, Form::Text),
@@ -3227,7 +3227,7 @@ static APIMACHINERY_PKG_APIS_META_V1_STATUSDETAILS: Message = Message { name: "a
     field(4, "causes", Label::Repeated, Form::Message(&APIMACHINERY_PKG_APIS_META_V1_STATUSCAUSE)),
     field(5, "retryAfterSeconds", Label::Single, Form::Integer),
 ] };
-static APIMACHINERY_PKG_APIS_META_V1_WATCHEVENT: Message = Message { name: "apimachinery.pkg.apis.meta.v1.WatchEvent", fields: &[
+pub(crate) static APIMACHINERY_PKG_APIS_META_V1_WATCHEVENT: Message = Message { name: "apimachinery.pkg.apis.meta.v1.WatchEvent", fields: &[
     field(1, "type", Label::Single, Form::Text).required(),
     field(2, "object", Label::Single, Form::Raw).required(),
 ] };

@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use serde_json::{Map, Value};
 
-use super::Error;
 use super::pointer::{keeps_empty_message, keeps_empty_scalar};
 use super::reader::{Payload, Reader};
+use super::{Error, duration};
 use crate::fact::Presence;
 use crate::fact::wire::{Form, Label, Message, WireField};
 
@@ -117,6 +117,7 @@ impl Step {
             (Form::Raw, Payload::Bytes(bytes)) => return self.raw(bytes),
             (Form::Time, Payload::Bytes(bytes)) => return self.time(bytes, 0),
             (Form::MicroTime, Payload::Bytes(bytes)) => return self.time(bytes, 6),
+            (Form::Duration, Payload::Bytes(bytes)) => Value::String(self.duration(bytes)?),
             (Form::Quantity, Payload::Bytes(bytes)) => Value::String(self.quantity(bytes)?),
             (Form::IntOrString, Payload::Bytes(bytes)) => self.int_or_string(bytes)?,
             (Form::Items, Payload::Bytes(bytes)) => self.items(bytes)?,
@@ -183,6 +184,17 @@ impl Step {
             Ok(time) => Ok(Some(Value::String(format!("{time:.6}")))),
             Err(_) => self.wrong("no time"),
         }
+    }
+
+    fn duration(self, bytes: &[u8]) -> Result<String, Error> {
+        let mut reader = Reader::new(bytes, self.message.name);
+        let mut nanos = 0;
+        while let Some((number, payload)) = reader.next()? {
+            if let (1, Payload::Number(number)) = (number, payload) {
+                nanos = number as i64;
+            }
+        }
+        Ok(duration::format(nanos))
     }
 
     fn quantity(self, bytes: &[u8]) -> Result<String, Error> {

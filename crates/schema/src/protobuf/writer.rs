@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use serde_json::{Map, Value};
 
-use super::{MAGIC, message};
+use super::{MAGIC, duration, message};
 use crate::fact::wire::{Form, Label, Message, WireField};
 
 /// Why an object cannot be encoded.
@@ -237,6 +237,14 @@ impl Step {
                 delimited(to, at, &raw);
             }
             (Form::Time | Form::MicroTime, value) => self.time(to, at, value)?,
+            (Form::Duration, value) => {
+                let Some(nanos) = value.as_str().and_then(duration::parse) else {
+                    return self.wrong("duration");
+                };
+                let mut body = Vec::new();
+                number(&mut body, 1, nanos);
+                delimited(to, at, &body);
+            }
             (Form::Quantity, value) => {
                 let text = value
                     .as_str()

@@ -166,7 +166,7 @@ fn wire(definitions: &Definitions, messages: &Messages) -> Result<String> {
         let name = message_name(full);
         write!(
             text,
-            "static {name}: Message = Message {{ name: {full:?}, fields: &["
+            "pub(crate) static {name}: Message = Message {{ name: {full:?}, fields: &["
         )?;
         let mut rows = String::new();
         for field in fields {
