@@ -41,6 +41,7 @@ use async_trait::async_trait;
 use seatrial_store::Write;
 
 pub(crate) use chain::{Chain, Passage, conclude};
+pub use pod_security::{Configuration as PodSecurity, Error as PodSecurityError};
 pub(crate) use policy::type_warnings;
 
 use crate::failure::Failure;

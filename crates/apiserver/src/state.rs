@@ -9,7 +9,7 @@ use seatrial_store::{Expect, Key, Record, Store, Write};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::admission::{Admission, Chain};
+use crate::admission::{Admission, Chain, PodSecurity};
 use crate::allocation::Allocation;
 use crate::audit::Audit;
 use crate::failure::Failure;
@@ -48,6 +48,8 @@ pub struct State {
     admission: RwLock<Arc<Chain>>,
     /// The certificates by which pods know this server, as PEM.
     authority: OnceLock<String>,
+    /// What Pod Security asks where namespaces say nothing, and of whom it asks nothing.
+    pod_security: OnceLock<PodSecurity>,
     /// Whoever has the logs of pods.
     logs: OnceLock<Arc<dyn PodLogs>>,
     /// Whoever can measure pods and nodes.
@@ -68,6 +70,7 @@ impl State {
             random,
             admission: RwLock::default(),
             authority: OnceLock::new(),
+            pod_security: OnceLock::new(),
             logs: OnceLock::new(),
             streams: OnceLock::new(),
             usage: OnceLock::new(),
@@ -114,6 +117,18 @@ impl State {
     /// The certificates by which pods know this server, as PEM.
     pub fn authority(&self) -> Option<&str> {
         self.authority.get().map(String::as_str)
+    }
+
+    /// Says what Pod Security asks where namespaces say nothing, and of whom it asks nothing. Only the first to say so is heard.
+    pub fn secure_pods_by(&self, configuration: PodSecurity) {
+        if self.pod_security.set(configuration).is_err() {
+            tracing::warn!("Pod Security is configured already");
+        }
+    }
+
+    /// What Pod Security asks.
+    pub(crate) fn pod_security(&self) -> &PodSecurity {
+        self.pod_security.get_or_init(PodSecurity::default)
     }
 
     /// Says who has the logs of pods; only the first to say so is heard.

@@ -5,6 +5,7 @@
 mod support;
 
 use expect_test::expect;
+use seatrial_apiserver::admission::PodSecurity;
 use serde_json::{Value, json};
 use support::{Api, DEPLOYMENTS, MAPS, PODS, config_map, deployment, pod};
 
@@ -407,6 +408,43 @@ async fn pod_security_refuses_and_warns() {
     warned.expect(201);
     let wrong = labels(json!({"pod-security.kubernetes.io/enforce": "strict"}));
     assert_eq!(api.patch(namespace, "merge", wrong).await.code, 422);
+}
+
+#[tokio::test]
+async fn pod_security_spares_who_is_exempt() {
+    let api = Api::start().await;
+    let configuration = "
+apiVersion: pod-security.admission.config.k8s.io/v1
+kind: PodSecurityConfiguration
+defaults: { enforce: baseline }
+exemptions: { namespaces: [kube-system], runtimeClasses: [sealed] }
+";
+    let configuration = PodSecurity::read(configuration).unwrap();
+    api.server.state().secure_pods_by(configuration);
+    let mut host = pod("host");
+    host["spec"]["hostNetwork"] = json!(true);
+    let refused = api.post(PODS, host.clone()).await;
+    assert_eq!(
+        refused.message(),
+        "pods \"host\" is forbidden: violates PodSecurity \"baseline:latest\": host namespaces (hostNetwork=true)"
+    );
+    let exempt = "/api/v1/namespaces/kube-system/pods";
+    api.post(exempt, host.clone()).await.expect(201);
+    let class = json!({ "metadata": { "name": "sealed" }, "handler": "sealed" });
+    let classes = "/apis/node.k8s.io/v1/runtimeclasses";
+    api.post(classes, class).await.expect(201);
+    host["spec"]["runtimeClassName"] = json!("sealed");
+    api.post(PODS, host).await.expect(201);
+    let labels =
+        json!({ "metadata": { "labels": { "pod-security.kubernetes.io/enforce": "restricted" } } });
+    let warned = api
+        .patch("/api/v1/namespaces/kube-system", "merge", labels)
+        .await;
+    assert_eq!(
+        warned.headers["warning"],
+        r#"299 - "namespace \"kube-system\" is exempt from Pod Security, and the policy (enforce=restricted:latest) will be ignored""#
+    );
+    warned.expect(200);
 }
 
 #[tokio::test]

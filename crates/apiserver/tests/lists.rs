@@ -137,6 +137,14 @@ async fn a_selecting_watch_sees_objects_enter_and_leave() {
         format!("watch=1&timeoutSeconds=5&resourceVersion={revision}&labelSelector=app%3Dx");
     let events = api.watch(&format!("{MAPS}?{query}")).await;
     assert_eq!(summary(&events), ["ADDED a", "DELETED a"]);
+    // As upstream: it goes as this watcher saw it last, at the revision of the change that it does not see.
+    let (before, gone) = (&events[0]["object"], &events[1]["object"]);
+    assert_eq!(gone["metadata"]["labels"], before["metadata"]["labels"]);
+    let revision = |object: &Value| -> u64 {
+        let text = object["metadata"]["resourceVersion"].as_str().unwrap();
+        text.parse().unwrap()
+    };
+    assert!(revision(gone) > revision(before), "{gone}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -326,7 +326,7 @@ async fn ephemeral_containers_come_by_their_own_path_only() {
         422 Pod "p" is invalid: spec.ephemeralContainers: Forbidden: existing ephemeral containers "debugger" may not be removed
 
         422 Pod "p" is invalid: spec.ephemeralContainers[0].name: Duplicate value: "main"
-        200 "#]].assert_eq(&lines.join("\n"));
+        422 Pod "p" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"#]].assert_eq(&lines.join("\n"));
     let mut with = pod("q");
     with["spec"]["ephemeralContainers"] = debug["spec"]["ephemeralContainers"].clone();
     let refused = api.post(PODS, with).await;
@@ -374,7 +374,8 @@ async fn every_built_in_kind_speaks_protobuf() {
     assert!(spoken > 50, "{spoken}");
     expect![[r#"
         /apis/metrics.k8s.io/v1beta1/nodes: 503 application/json, 405
-        /apis/metrics.k8s.io/v1beta1/pods: 503 application/json, 405"#]].assert_eq(&others.join("\n"));
+        /apis/metrics.k8s.io/v1beta1/pods: 503 application/json, 405"#]]
+    .assert_eq(&others.join("\n"));
 }
 
 #[tokio::test]

@@ -89,7 +89,14 @@ async fn a_certificate_of_the_authority_says_who_somebody_is() {
         now - jiff::SignedDuration::from_hours(1),
         now + jiff::SignedDuration::from_hours(1),
     );
-    let signed = certificate::sign_client(&served.authority, &request, begins, ends).unwrap();
+    let signed = certificate::sign(
+        &served.authority,
+        certificate::Purpose::Client,
+        &request,
+        &["client auth".to_owned()],
+        begins..ends,
+    )
+    .unwrap();
     let mut configuration = served.configuration.clone();
     configuration.auth_info.token = None;
     let base64 = |text: String| {

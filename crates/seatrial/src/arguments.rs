@@ -120,6 +120,9 @@ pub(crate) struct Up {
     /// A folder of OSV advisories for image scans
     #[arg(long, value_name = "FOLDER")]
     pub(crate) advisories: Option<PathBuf>,
+    /// Defaults and exemptions of Pod Security: an AdmissionConfiguration, or a PodSecurityConfiguration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admission_control_config_file: Option<PathBuf>,
     /// Write down what is asked of the API: a line of JSON (audit.k8s.io/v1) for each request
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,

@@ -56,6 +56,8 @@ pub(crate) struct Configuration {
     pub(crate) advisories: Option<std::path::PathBuf>,
     /// What is written down about requests.
     pub(crate) audit: Auditing,
+    /// An AdmissionConfiguration.
+    pub(crate) admission: Option<std::path::PathBuf>,
 }
 
 /// A running cluster.
@@ -108,7 +110,7 @@ impl Cluster {
         let api = listeners.api.local_addr()?;
         let plane = plane::start(
             &data,
-            &configuration.audit,
+            &configuration,
             listeners.api,
             &clock,
             &random,

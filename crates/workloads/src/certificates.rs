@@ -10,11 +10,31 @@ use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use seatrial_controller::{Class, Classify, Context, Outcome, Reconciler, Watches, key_of, write};
 use serde_json::{Value, json};
 
-/// The signers whose requests are signed here (upstream's own, for clients).
-const SIGNERS: [&str; 2] = [
-    "kubernetes.io/kube-apiserver-client",
-    "kubernetes.io/kube-apiserver-client-kubelet",
+/// What a certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Somebody says to the API server who they are.
+    Client,
+    /// A node's agent says to the API server that it is one.
+    NodeClient,
+    /// A node's agent is asked by others.
+    NodeServer,
+}
+
+/// The signers whose requests are signed here: upstream's own.
+const SIGNERS: [(&str, Purpose); 3] = [
+    ("kubernetes.io/kube-apiserver-client", Purpose::Client),
+    (
+        "kubernetes.io/kube-apiserver-client-kubelet",
+        Purpose::NodeClient,
+    ),
+    ("kubernetes.io/kubelet-serving", Purpose::NodeServer),
 ];
+
+fn purpose(signer: &str) -> Option<Purpose> {
+    let found = SIGNERS.iter().find(|(name, _)| *name == signer);
+    found.map(|(_, purpose)| *purpose)
+}
 /// How long a certificate is good unless less was asked for (upstream's).
 const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// The shortest time that can be asked for (upstream's).
@@ -29,11 +49,17 @@ pub struct Refusal(pub String);
 
 /// Whoever holds the key of the authority that the API server trusts.
 pub trait Signer: Send + Sync {
-    /// Signs a request (PEM) and returns the certificate (PEM).
+    /// Signs a request (PEM) for these usages and from one moment to another, and returns the certificate (PEM).
     ///
     /// # Errors
     /// What is wrong with the request.
-    fn sign(&self, request: &str, begins: Timestamp, ends: Timestamp) -> Result<String, Refusal>;
+    fn sign(
+        &self,
+        purpose: Purpose,
+        request: &str,
+        usages: &[String],
+        lifetime: (Timestamp, Timestamp),
+    ) -> Result<String, Refusal>;
 }
 
 /// The controller.
@@ -94,7 +120,7 @@ fn is_due(request: &CertificateSigningRequest) -> bool {
     };
     let conditions = status.conditions.as_deref().unwrap_or_default();
     let has = |name: &str| conditions.iter().any(|one| one.type_ == name);
-    SIGNERS.contains(&request.spec.signer_name.as_str())
+    purpose(&request.spec.signer_name).is_some()
         && status.certificate.is_none()
         && has("Approved")
         && !has("Denied")
@@ -109,7 +135,12 @@ impl Certificates {
         let lifetime = lifetime.clamp(SHORTEST, LONGEST);
         let begins = now.saturating_sub(BACKDATE).unwrap_or(now);
         let ends = now.saturating_add(lifetime).unwrap_or(now);
-        match self.signer.sign(&text, begins, ends) {
+        let signer = &request.spec.signer_name;
+        let Some(purpose) = purpose(signer) else {
+            return json!({});
+        };
+        let usages = request.spec.usages.as_deref().unwrap_or_default();
+        match self.signer.sign(purpose, &text, usages, (begins, ends)) {
             Ok(certificate) => {
                 let certificate = k8s_openapi::ByteString(certificate.into_bytes());
                 json!({ "certificate": certificate })
@@ -141,12 +172,13 @@ mod tests {
     impl Signer for Stamp {
         fn sign(
             &self,
+            purpose: Purpose,
             request: &str,
-            begins: Timestamp,
-            ends: Timestamp,
+            usages: &[String],
+            (begins, ends): (Timestamp, Timestamp),
         ) -> Result<String, Refusal> {
             match request {
-                "good" => Ok(format!("from {begins} to {ends}")),
+                "good" => Ok(format!("{purpose:?} {usages:?} from {begins} to {ends}")),
                 _ => Err(Refusal("no".to_owned())),
             }
         }
@@ -156,7 +188,7 @@ mod tests {
         let request = k8s_openapi::ByteString(text.as_bytes().to_vec());
         serde_json::from_value(json!({
             "metadata": { "name": "a" },
-            "spec": { "request": request, "signerName": signer, "expirationSeconds": 3600 },
+            "spec": { "request": request, "signerName": signer, "expirationSeconds": 3600, "usages": ["server auth"] },
             "status": { "conditions": conditions },
         }))
         .unwrap()
@@ -165,26 +197,26 @@ mod tests {
     #[test]
     fn what_was_approved_is_signed_once_for_our_signers() {
         let approved = json!([{ "type": "Approved", "status": "True" }]);
-        assert!(is_due(&request("good", SIGNERS[0], approved.clone())));
+        assert!(is_due(&request("good", SIGNERS[2].0, approved.clone())));
         assert!(!is_due(&request(
             "good",
             "example.com/other",
             approved.clone()
         )));
-        assert!(!is_due(&request("good", SIGNERS[0], json!([]))));
+        assert!(!is_due(&request("good", SIGNERS[2].0, json!([]))));
         let denied = json!([{ "type": "Approved", "status": "True" }, { "type": "Denied", "status": "True" }]);
-        assert!(!is_due(&request("good", SIGNERS[0], denied)));
+        assert!(!is_due(&request("good", SIGNERS[2].0, denied)));
 
         let certificates = Certificates::new(Arc::new(Stamp));
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let status = certificates.status(&request("good", SIGNERS[0], approved.clone()), now);
+        let status = certificates.status(&request("good", SIGNERS[2].0, approved.clone()), now);
         let signed: k8s_openapi::ByteString =
             serde_json::from_value(status["certificate"].clone()).unwrap();
         assert_eq!(
             String::from_utf8(signed.0).unwrap(),
-            "from 2025-12-31T23:55:00Z to 2026-01-01T01:00:00Z"
+            "NodeServer [\"server auth\"] from 2025-12-31T23:55:00Z to 2026-01-01T01:00:00Z"
         );
-        let status = certificates.status(&request("bad", SIGNERS[0], approved), now);
+        let status = certificates.status(&request("bad", SIGNERS[2].0, approved), now);
         assert_eq!(status["conditions"][1]["message"], "no");
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! `pod-security.kubernetes.io/{enforce,audit,warn}` name a level, `…-version` a version of it. What
 //! breaks `enforce` is refused, `warn` warned of, `audit` annotated; workloads that make pods are only
-//! warned of and annotated. As upstream's default configuration has it, no namespace is exempt and what
-//! carries no label is privileged.
+//! warned of and annotated. Who and what is exempt, and what holds where there is no label, says the
+//! [`Configuration`]; without one nobody is exempt, and what carries no label is privileged.
 
 mod baseline;
+mod configuration;
 mod container;
 mod level;
 mod restricted;
@@ -13,6 +14,8 @@ mod restricted;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use self::configuration::Exemption;
+pub use self::configuration::{Configuration, Error};
 use self::level::{Policy, Standard};
 use super::reading::listed;
 use super::{Admission, Change, Operation};
@@ -50,12 +53,12 @@ impl Admission for PodSecurity {
             "namespaces" => change.subresource.is_empty(),
             "pods" => {
                 matches!(change.subresource, "" | "ephemeralcontainers" | "resize")
-                    && is_labelled(change)
+                    && says_anything(change)
             }
             _ => {
                 change.subresource.is_empty()
                     && template_path(resource).is_some()
-                    && is_labelled(change)
+                    && says_anything(change)
             }
         }
     }
@@ -98,8 +101,11 @@ fn template_path(resource: &str) -> Option<&'static str> {
     Some(WORKLOADS[at].1)
 }
 
-/// Whether the change's namespace says anything. Most do not, and the labels are at hand.
-fn is_labelled(change: &Change<'_>) -> bool {
+/// Whether anything is said of the change's namespace. Of most nothing is, and the labels are at hand.
+fn says_anything(change: &Change<'_>) -> bool {
+    if !change.state.pod_security().is_privileged() {
+        return true;
+    }
     let key = seatrial_store::Key::new("namespaces", "", change.namespace);
     change.state.store.get(&key).is_some_and(|namespace| {
         namespace
@@ -114,7 +120,8 @@ fn policy_of(change: &Change<'_>, namespace: &str) -> (Policy, Vec<String>) {
     let key = seatrial_store::Key::new("namespaces", "", namespace);
     let record = change.state.store.get(&key);
     let labels = record.map(|record| record.metadata.labels.clone());
-    Policy::read(&labels.unwrap_or_default())
+    let defaults = &change.state.pod_security().defaults;
+    Policy::read(&labels.unwrap_or_default(), defaults)
 }
 
 /// An update matters where it changes more than tolerations, deadlines and images that stay the same.
@@ -136,7 +143,26 @@ fn is_significant(pod: &Object, old: &Object) -> bool {
     settled(pod) != settled(old)
 }
 
+/// Whether the change is not looked at; then the audit event says so.
+fn is_exempt(change: &Change<'_>, pod: &Value) -> bool {
+    let configuration = change.state.pod_security();
+    let class = || {
+        let exempt = configuration.exempts_pod(pod);
+        exempt.then_some(Exemption::RuntimeClass)
+    };
+    let by = configuration.exempts(change.namespace, &change.identity.user);
+    let exemption = by.or_else(class);
+    if let Some(exemption) = exemption {
+        let name = exemption.name().to_owned();
+        change.notes.annotate(format!("{PREFIX}/exempt"), name);
+    }
+    exemption.is_some()
+}
+
 fn evaluate(change: &Change<'_>, pod: &Value, enforcement: Enforcement) -> Result<(), Failure> {
+    if is_exempt(change, pod) {
+        return Ok(());
+    }
     let (policy, errors) = policy_of(change, change.namespace);
     if !errors.is_empty() {
         let text = format!("Failed to parse policy: {}", level::aggregate(&errors));
@@ -188,10 +214,12 @@ fn violations(standard: &Standard, pod: &Value) -> Option<String> {
 /// warned of.
 fn validate_namespace(change: &Change<'_>, namespace: &Object) -> Result<(), Failure> {
     let labels = |object: &Object| object.selectable(&[]).labels;
-    let (policy, errors) = Policy::read(&labels(namespace));
+    let configuration = change.state.pod_security();
+    let defaults = &configuration.defaults;
+    let (policy, errors) = Policy::read(&labels(namespace), defaults);
     let (old_policy, old_errors) = change
         .old
-        .map(|old| Policy::read(&labels(old)))
+        .map(|old| Policy::read(&labels(old), defaults))
         .unwrap_or_default();
     if !errors.is_empty() && (change.old.is_none() || errors != old_errors) {
         let text = level::aggregate(&errors);
@@ -199,6 +227,13 @@ fn validate_namespace(change: &Change<'_>, namespace: &Object) -> Result<(), Fai
             Reason::Invalid,
             format!("Namespace {:?} is invalid: {text}", namespace.name()),
         ));
+    }
+    if configuration.exempts_namespace(namespace.name()) {
+        let warning = ignored(namespace.name(), &policy, defaults, &labels(namespace));
+        if let Some(warning) = warning.filter(|_| change.old.is_none() || policy != old_policy) {
+            change.notes.warn(warning);
+        }
+        return Ok(());
     }
     let (new, old) = (&policy.enforce, &old_policy.enforce);
     let relaxed = new.version == old.version && new.level <= old.level;
@@ -209,6 +244,33 @@ fn validate_namespace(change: &Change<'_>, namespace: &Object) -> Result<(), Fai
         change.notes.warn(warning);
     }
     Ok(())
+}
+
+/// What is said of labels that nobody will look at.
+fn ignored(
+    namespace: &str,
+    policy: &Policy,
+    defaults: &Policy,
+    labels: &seatrial_store::Pairs,
+) -> Option<String> {
+    let mode = |name: &str, standard: &Standard| {
+        let label = format!("{PREFIX}/{name}");
+        let set = labels.get(&label).is_some() || labels.get(&format!("{label}-version")).is_some();
+        let shown = set && standard.level != level::Level::Privileged;
+        shown.then(|| format!("{name}={standard}"))
+    };
+    let modes = [
+        mode("enforce", &policy.enforce),
+        mode("audit", &policy.audit),
+        mode("warn", &policy.warn),
+    ];
+    let modes: Vec<String> = modes.into_iter().flatten().collect();
+    (policy != defaults && !modes.is_empty()).then(|| {
+        let modes = modes.join(", ");
+        format!(
+            "namespace {namespace:?} is exempt from Pod Security, and the policy ({modes}) will be ignored"
+        )
+    })
 }
 
 fn pods_in(change: &Change<'_>, namespace: &str, standard: &Standard) -> Vec<String> {

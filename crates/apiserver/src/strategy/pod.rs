@@ -31,22 +31,6 @@ impl Strategy for Pod {
         Ok(())
     }
 
-    fn prepare_update(
-        &self,
-        _state: &State,
-        object: &mut Object,
-        old: &Object,
-    ) -> Result<(), Failure> {
-        // They have a path of their own.
-        let before = old.at(&["spec", "ephemeralContainers"]).cloned();
-        let spec = object.section("spec");
-        match before {
-            Some(before) => spec.insert("ephemeralContainers".to_owned(), before),
-            None => spec.remove("ephemeralContainers"),
-        };
-        Ok(())
-    }
-
     fn grace(&self, object: &Object, asked: Option<i64>) -> i64 {
         let finished = matches!(object.text(&["status", "phase"]), "Succeeded" | "Failed");
         if object.text(&["spec", "nodeName"]).is_empty() || finished {

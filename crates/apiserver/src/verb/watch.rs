@@ -191,7 +191,7 @@ impl Feed {
             return Some(error_line(&self.form, &failure));
         }
         if let Some(record) = self.existing.pop_front() {
-            return Some(self.line("ADDED", &record).await);
+            return Some(self.line("ADDED", record.bytes.clone()).await);
         }
         if let Initial::Owed(revision) = std::mem::replace(&mut self.initial, Initial::Done) {
             return Some(self.bookmark(revision, true));
@@ -240,17 +240,38 @@ impl Feed {
     /// log twice.
     async fn line_for(&self, event: &Event) -> Option<Line> {
         if !selection::after_conversion(self.version(), &self.filter) {
-            let name = self.name_for(event.kind, &event.record, event.previous.as_deref())?;
-            return Some(self.line(name, &event.record).await);
+            return self
+                .line_about(event.kind, &event.record, event.previous.as_deref())
+                .await;
         }
         let shown = selection::shown_change(&self.state, &self.kind, self.version(), event).await;
         match shown {
             Ok((record, previous)) => {
-                let name = self.name_for(event.kind, &record, previous.as_deref())?;
-                Some(self.line(name, &record).await)
+                self.line_about(event.kind, &record, previous.as_deref())
+                    .await
             }
             Err(failure) => Some(error_line(&self.form, &failure)),
         }
+    }
+
+    async fn line_about(
+        &self,
+        kind: EventKind,
+        record: &Record,
+        previous: Option<&Record>,
+    ) -> Option<Line> {
+        let name = self.name_for(kind, record, previous)?;
+        let bytes = match (kind, name, previous) {
+            // As upstream: what this watcher was shown last, at the revision of the change.
+            (EventKind::Modified, "DELETED", Some(previous)) => {
+                match at_revision(previous, record.revision) {
+                    Ok(bytes) => bytes,
+                    Err(failure) => return Some(error_line(&self.form, &failure)),
+                }
+            }
+            _ => record.bytes.clone(),
+        };
+        Some(self.line(name, bytes).await)
     }
 
     fn name_for(
@@ -271,9 +292,8 @@ impl Feed {
         Some(name(kind))
     }
 
-    async fn line(&self, name: &'static str, record: &Record) -> Line {
+    async fn line(&self, name: &'static str, stored: Bytes) -> Line {
         let version = &self.kind.versions[self.version];
-        let stored = record.bytes.clone();
         let served = conversion::served_as(&self.state, &self.kind, version, stored).await;
         let bytes = match served {
             Ok(bytes) => bytes,
@@ -331,6 +351,16 @@ fn send_initial(call: &Call) -> Result<Option<bool>, Failure> {
     };
     let cause = Cause::forbidden("resourceVersionMatch", detail);
     Err(Failure::invalid_options("ListOptions", vec![cause]))
+}
+
+/// An object as it was, with the revision of a later change.
+fn at_revision(record: &Record, revision: Revision) -> Result<Bytes, Failure> {
+    let mut object = crate::state::decode(record)?;
+    let revision = revision.to_string().into();
+    object
+        .metadata()
+        .insert("resourceVersion".to_owned(), revision);
+    Ok(Value::Object(object.0).to_string().into())
 }
 
 fn name(kind: EventKind) -> &'static str {

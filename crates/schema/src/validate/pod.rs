@@ -75,22 +75,48 @@ pub(super) fn pod_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Caus
             }
         }
     }
-    if fixed(new.value) != fixed(old.value) {
+    deadline_change(&new, &old, causes);
+    if fixed(new.value) != fixed(old.value) || grace_changed(&new, &old) {
         causes.push(new.forbidden(FIXED));
     }
+}
+
+/// A deadline may come or come nearer.
+fn deadline_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
+    let name = "activeDeadlineSeconds";
+    let (new, old) = (new.field(name), old.field(name));
+    match (new.integer(), old.integer()) {
+        (Some(new_value), Some(old_value)) if new_value > old_value => {
+            causes.push(new.invalid("must be less than or equal to previous value"));
+        }
+        (None, Some(_)) => {
+            causes.push(new.invalid("must not update from a positive integer to nil value"));
+        }
+        _ => {}
+    }
+}
+
+/// Whether the time to go has changed otherwise than from a negative one to 1.
+fn grace_changed(new: &Field<'_>, old: &Field<'_>) -> bool {
+    let name = "terminationGracePeriodSeconds";
+    let (new, old) = (new.field(name).integer(), old.field(name).integer());
+    let mended = new == Some(1) && old.is_some_and(|old| old < 0);
+    new != old && !mended
 }
 
 /// The part of a specification that never changes.
 fn fixed(spec: &Value) -> Value {
     let mut spec = spec.clone();
     if let Value::Object(map) = &mut spec {
-        for name in [
-            "activeDeadlineSeconds",
-            "ephemeralContainers",
-            "schedulingGates",
-            "terminationGracePeriodSeconds",
-            "tolerations",
-        ] {
+        map.remove("terminationGracePeriodSeconds");
+        // None is as good as an empty list.
+        if map
+            .get("ephemeralContainers")
+            .is_some_and(|list| list.as_array().is_some_and(Vec::is_empty))
+        {
+            map.remove("ephemeralContainers");
+        }
+        for name in ["activeDeadlineSeconds", "schedulingGates", "tolerations"] {
             map.remove(name);
         }
         for list in ["containers", "initContainers"] {

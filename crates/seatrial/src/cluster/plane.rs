@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use seatrial_apiserver::admission::PodSecurity;
 use seatrial_apiserver::seal::Sealer;
 use seatrial_apiserver::{BearerTokens, Identity, Server, serve, tls};
 use seatrial_clock::{Random, SharedClock};
@@ -11,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Auditing, Data, Parts, compaction};
+use super::{Configuration, Data, Parts, compaction};
 use crate::adapter::{ClusterAuthority, ProcessFigures};
 
 /// The running API server.
@@ -73,7 +74,7 @@ impl Plane {
 
 pub(crate) async fn start(
     data: &Data,
-    audit: &Auditing,
+    configuration: &Configuration,
     listener: TcpListener,
     clock: &SharedClock,
     random: &Random,
@@ -98,7 +99,10 @@ pub(crate) async fn start(
     let state = seatrial_apiserver::State::new(store, clock.clone(), random.clone());
     state.authentication.sign_with(data.token_key()?);
     state.metrics.gather_from(Arc::new(ProcessFigures));
-    if let Some((policy, log)) = audit.open()? {
+    if let Some(file) = &configuration.admission {
+        state.secure_pods_by(pod_security(file)?);
+    }
+    if let Some((policy, log)) = configuration.audit.open()? {
         state.audit.start(policy, Arc::new(log));
     }
     let server = Server::start(state)
@@ -124,6 +128,13 @@ pub(crate) async fn start(
     tasks.spawn(async move { compaction::run(&kept.state().store, &until).await });
     tasks.spawn(async move { serve(&serving, listener, tls, tokens, stop).await });
     Ok(Plane { server })
+}
+
+/// Reads what Pod Security asks where namespaces say nothing, and of whom it asks nothing.
+fn pod_security(file: &std::path::Path) -> Result<PodSecurity> {
+    let name = || file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", name()))?;
+    PodSecurity::read(&text).with_context(name)
 }
 
 /// Starts the controllers of built-in workloads and the scheduler.

@@ -65,6 +65,7 @@ pub(crate) async fn run(demo: Demo) -> Result<ExitCode> {
             ..Ports::default()
         },
         advisories: None,
+        admission: None,
         audit: cluster::Auditing::default(),
     };
     let cluster = Cluster::start(configuration, data).await?;

@@ -66,6 +66,7 @@ async fn foreground(up: Up, data: Data) -> Result<ExitCode> {
             HostPaths::Refused
         },
         advisories: up.advisories.clone(),
+        admission: up.admission_control_config_file.clone(),
         audit: Auditing {
             log: up.audit_log.clone(),
             policy: up.audit_policy.clone(),

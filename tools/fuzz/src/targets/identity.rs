@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use seatrial_apiserver::audit::Policy;
-use seatrial_apiserver::{SigningKey, certificate, tls};
+use seatrial_apiserver::certificate::{self, Purpose};
+use seatrial_apiserver::{SigningKey, tls};
 use seatrial_store::Key;
 use serde_json::{Value, json};
 
@@ -102,9 +103,16 @@ pub fn csr(data: &[u8]) {
             STANDARD.encode(data)
         );
         for text in [from_utf8(data).unwrap_or_default(), &wrapped] {
-            match certificate::sign_client(authority, text, begins, ends) {
-                Ok(signed) => assert!(signed.starts_with("-----BEGIN CERTIFICATE-----")),
-                Err(error) => drop(error.to_string()),
+            for (purpose, usage) in [
+                (Purpose::Client, "client auth"),
+                (Purpose::NodeClient, "client auth"),
+                (Purpose::NodeServer, "server auth"),
+            ] {
+                let usages = [usage.to_owned(), "digital signature".to_owned()];
+                match certificate::sign(authority, purpose, text, &usages, begins..ends) {
+                    Ok(signed) => assert!(signed.starts_with("-----BEGIN CERTIFICATE-----")),
+                    Err(error) => drop(error.to_string()),
+                }
             }
         }
     });

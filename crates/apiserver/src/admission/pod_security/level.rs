@@ -52,30 +52,30 @@ pub(super) struct Policy {
 impl Policy {
     /// Reads the labels, with what is wrong with them. As upstream, a bad level is taken for the
     /// strictest where it enforces nothing and a bad version for the latest.
-    pub(super) fn read(labels: &Pairs) -> (Self, Vec<String>) {
+    pub(super) fn read(labels: &Pairs, defaults: &Self) -> (Self, Vec<String>) {
         let mut errors = Vec::new();
         let mut standard = |mode: &str| {
             let level = labels.get(&format!("{PREFIX}/{mode}"));
             let version = labels.get(&format!("{PREFIX}/{mode}-version"));
             let level = level.map(|text| read_level(mode, text, &mut errors));
             let version = version.map(|text| read_version(mode, text, &mut errors));
-            (level, version.flatten())
+            (level, version)
         };
         let (enforce, enforce_version) = standard("enforce");
         let (audit, audit_version) = standard("audit");
         let (warn, warn_version) = standard("warn");
         let enforce = Standard {
-            level: enforce.unwrap_or_default(),
-            version: enforce_version,
+            level: enforce.unwrap_or(defaults.enforce.level),
+            version: enforce_version.unwrap_or(defaults.enforce.version),
         };
         let audit = Standard {
-            level: audit.unwrap_or_default(),
-            version: audit_version,
+            level: audit.unwrap_or(defaults.audit.level),
+            version: audit_version.unwrap_or(defaults.audit.version),
         };
         // What is enforced is warned of as well where nothing else is said (for workloads).
         let mut warn_standard = Standard {
-            level: warn.unwrap_or_default(),
-            version: warn_version,
+            level: warn.unwrap_or(defaults.warn.level),
+            version: warn_version.unwrap_or(defaults.warn.version),
         };
         if warn.is_none() && enforce.level > warn_standard.level {
             warn_standard = enforce;
@@ -90,37 +90,53 @@ impl Policy {
 }
 
 fn read_level(mode: &str, text: &str, errors: &mut Vec<String>) -> Level {
-    match text {
-        "privileged" => Level::Privileged,
-        "baseline" => Level::Baseline,
-        "restricted" => Level::Restricted,
-        _ => {
-            errors.push(format!(
-                "metadata.labels[{PREFIX}/{mode}]: Invalid value: {text:?}: must be one of privileged, baseline, restricted"
-            ));
-            if mode == "enforce" {
-                Level::Restricted
-            } else {
-                Level::Privileged
-            }
+    parse_level(text).unwrap_or_else(|problem| {
+        errors.push(format!(
+            "metadata.labels[{PREFIX}/{mode}]: Invalid value: {text:?}: {problem}"
+        ));
+        if mode == "enforce" {
+            Level::Restricted
+        } else {
+            Level::Privileged
         }
+    })
+}
+
+/// The level of a name.
+///
+/// # Errors
+/// What a name must be.
+pub(super) fn parse_level(text: &str) -> Result<Level, &'static str> {
+    match text {
+        "privileged" => Ok(Level::Privileged),
+        "baseline" => Ok(Level::Baseline),
+        "restricted" => Ok(Level::Restricted),
+        _ => Err("must be one of privileged, baseline, restricted"),
     }
 }
 
-fn read_version(mode: &str, text: &str, errors: &mut Vec<String>) -> Option<u32> {
+/// The minor version that a text names; `None` for the latest.
+///
+/// # Errors
+/// What a version must be.
+pub(super) fn parse_version(text: &str) -> Result<Option<u32>, &'static str> {
     if text == "latest" {
-        return None;
+        return Ok(None);
     }
     let minor = text
         .strip_prefix("v1.")
         .filter(|digits| !digits.starts_with('0') || *digits == "0");
     let minor = minor.and_then(|digits| digits.parse().ok());
-    if minor.is_none() {
+    minor.map(Some).ok_or("must be \"latest\" or \"v1.x\"")
+}
+
+fn read_version(mode: &str, text: &str, errors: &mut Vec<String>) -> Option<u32> {
+    parse_version(text).unwrap_or_else(|problem| {
         errors.push(format!(
-            "metadata.labels[{PREFIX}/{mode}-version]: Invalid value: {text:?}: must be \"latest\" or \"v1.x\""
+            "metadata.labels[{PREFIX}/{mode}-version]: Invalid value: {text:?}: {problem}"
         ));
-    }
-    minor
+        None
+    })
 }
 
 /// Several errors as one text, as upstream aggregates them.

@@ -132,7 +132,7 @@ fn labels_are_read_and_bad_ones_named() {
         let labels = pairs
             .iter()
             .map(|(key, value)| (format!("{PREFIX}/{key}"), (*value).to_owned()));
-        let (policy, errors) = Policy::read(&labels.collect());
+        let (policy, errors) = Policy::read(&labels.collect(), &Policy::default());
         format!(
             "enforce {} audit {} warn {} {errors:?}",
             policy.enforce, policy.audit, policy.warn
@@ -153,4 +153,71 @@ fn labels_are_read_and_bad_ones_named() {
         enforce baseline:v1.25 audit privileged:latest warn baseline:v1.25 []
         enforce baseline:latest audit privileged:latest warn restricted:latest []
         enforce restricted:latest audit privileged:latest warn restricted:latest ["metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: \"strict\": must be one of privileged, baseline, restricted", "metadata.labels[pod-security.kubernetes.io/warn-version]: Invalid value: \"1.2\": must be \"latest\" or \"v1.x\""]"#]].assert_eq(&lines.join("\n"));
+}
+
+const EXEMPTING: &str = "
+apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- name: PodSecurity
+  configuration:
+    apiVersion: pod-security.admission.config.k8s.io/v1
+    kind: PodSecurityConfiguration
+    defaults:
+      enforce: baseline
+      enforce-version: v1.30
+    exemptions:
+      usernames: [robot]
+      runtimeClasses: [gvisor]
+      namespaces: [kube-system]
+";
+
+#[test]
+fn a_configuration_says_defaults_and_exemptions() {
+    let configuration = Configuration::read(EXEMPTING).unwrap();
+    let (policy, _) = Policy::read(&seatrial_store::Pairs::default(), &configuration.defaults);
+    assert_eq!(policy.enforce.to_string(), "baseline:v1.30");
+    assert!(!configuration.is_privileged() && Configuration::default().is_privileged());
+    let exempt = |namespace: &str, user: &str| {
+        let exemption = configuration.exempts(namespace, user);
+        exemption.map(Exemption::name)
+    };
+    assert_eq!(exempt("kube-system", "robot"), Some("namespace"));
+    assert_eq!(exempt("shop", "robot"), Some("user"));
+    assert_eq!(exempt("shop", "jo"), None);
+    assert!(configuration.exempts_pod(&pod(json!({}), json!({"runtimeClassName": "gvisor"}))));
+    assert!(!configuration.exempts_pod(&pod(json!({}), json!({}))));
+}
+
+#[test]
+fn what_is_wrong_with_a_configuration_is_named() {
+    let own = |rest: &str| {
+        let text = format!(
+            "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\n{rest}"
+        );
+        Configuration::read(&text).unwrap_err().to_string()
+    };
+    let lines = [
+        own("defaults: {enforce: strict, warn-version: v2}"),
+        own("exemptions: {usernames: [''], namespaces: [a_b, c, c], runtimeClasses: [x]}"),
+        own("exemption: {}"),
+        Configuration::read("kind: Pod").unwrap_err().to_string(),
+        Configuration::read("{")
+            .unwrap_err()
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        Configuration::read(&EXEMPTING.replace("name: PodSecurity", "name: EventRateLimit"))
+            .unwrap_err()
+            .to_string(),
+    ];
+    expect![[r#"
+        the configuration of Pod Security is invalid: [defaults.enforce: Invalid value: "strict": must be one of privileged, baseline, restricted, defaults.warn-version: Invalid value: "v2": must be "latest" or "v1.x"]
+        the configuration of Pod Security is invalid: [exemptions.namespaces[0]: Invalid value: "a_b": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?'), exemptions.namespaces[2]: Duplicate value: "c", exemptions.usernames[0]: Invalid value: "": username must not be empty]
+        cannot read the configuration of Pod Security: unknown field `exemption`, expected one of `apiVersion`, `kind`, `defaults`, `exemptions`
+        the configuration of admission must be an AdmissionConfiguration of apiserver.config.k8s.io/v1 or a PodSecurityConfiguration of pod-security.admission.config.k8s.io/v1, not "" and "Pod"
+        cannot read the configuration of Pod Security: error: line 1 column 1: unclosed bracket '{'
+        the admission plugin "EventRateLimit" cannot be configured here; only PodSecurity can, by its `configuration`"#]].assert_eq(&lines.join("\n"));
 }
