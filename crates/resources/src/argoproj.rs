@@ -39,6 +39,6 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         AnalysisRun::crd(),
         Experiment::crd(),
         Application::crd(),
-        AppProject::crd(),
+        AppProject::definition(),
     ]
 }

@@ -42,6 +42,10 @@ pub struct ApplicationStatus {
     /// The namespace of the controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller_namespace: Option<String>,
+    /// What Argo CD's own clients keep of hydrated sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any::object")]
+    pub source_hydrator: Option<Value>,
 }
 
 /// One object of an application.

@@ -1,6 +1,9 @@
 //! `AppProject`: which repositories, clusters and kinds an Application may use.
 
-use kube::CustomResource;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps,
+};
+use kube::{CustomResource, CustomResourceExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,6 +65,27 @@ pub struct AppProjectSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any::value")]
     pub signature_keys: Option<Value>,
+}
+
+impl AppProject {
+    /// The definition of the kind. Argo CD's clients write the `status` of a project (its tokens) with
+    /// the rest of it, hence as a plain field and not as a subresource.
+    pub fn definition() -> CustomResourceDefinition {
+        let mut definition = Self::crd();
+        let status = JSONSchemaProps {
+            type_: Some("object".to_owned()),
+            x_kubernetes_preserve_unknown_fields: Some(true),
+            ..JSONSchemaProps::default()
+        };
+        for version in &mut definition.spec.versions {
+            let schema = version.schema.as_mut();
+            let schema = schema.and_then(|schema| schema.open_api_v3_schema.as_mut());
+            if let Some(properties) = schema.and_then(|schema| schema.properties.as_mut()) {
+                properties.insert("status".to_owned(), status.clone());
+            }
+        }
+        definition
+    }
 }
 
 /// A kind.
