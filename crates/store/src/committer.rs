@@ -1,12 +1,12 @@
 //! The one writer: checks preconditions, gives revisions, makes batches durable, then publishes.
 //!
-//! In memory it runs within the caller. On disk it is a thread of its own: while one batch is being
-//! written, the requests that arrive wait together and form the next, so the cost of reaching the
-//! disk is shared by all of them (group commit).
+//! In memory it runs within the caller. On disk whoever comes while nobody writes does it for himself: to hand a
+//! change to another thread and back takes longer than many a disk. The requests that arrive meanwhile wait together and
+//! form the next batch, so the cost of reaching the disk is shared by all of them (group commit); that batch is
+//! written by a thread of its own, which goes on for as long as there are any.
 
-use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -21,7 +21,7 @@ const BATCH: usize = 512;
 
 type Reply = Result<Vec<Arc<Record>>, Error>;
 
-pub(crate) struct Request {
+struct Request {
     writes: Vec<Write>,
     reply: oneshot::Sender<Reply>,
 }
@@ -30,11 +30,26 @@ pub(crate) struct Request {
 pub(crate) enum Committer {
     /// Writes happen within the caller, one at a time.
     Inline { state: Arc<State>, turn: Mutex<()> },
-    /// Writes happen on a thread that owns the disk.
-    Threaded {
-        requests: Mutex<Option<Sender<Request>>>,
+    /// Writes happen by whoever has the disk.
+    Durable {
+        desk: Arc<Desk>,
         thread: Mutex<Option<JoinHandle<()>>>,
     },
+}
+
+/// Where requests wait for the disk.
+pub(crate) struct Desk {
+    state: Arc<State>,
+    waiting: Mutex<Waiting>,
+    /// Told when somebody waits whom nobody serves, and at the end.
+    changed: Condvar,
+    disk: Mutex<Disk>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    requests: VecDeque<Request>,
+    closed: bool,
 }
 
 impl Committer {
@@ -45,18 +60,24 @@ impl Committer {
         }
     }
 
-    pub(crate) fn threaded(state: Arc<State>, disk: Disk) -> Result<Self, Error> {
-        let (requests, inbox) = channel();
-        let directory = disk.directory().to_owned();
+    pub(crate) fn durable(state: Arc<State>, disk: Disk) -> Result<Self, Error> {
+        let directory = disk.directory();
+        let desk = Arc::new(Desk {
+            state,
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            disk: Mutex::new(disk),
+        });
+        let served = Arc::clone(&desk);
         let thread = std::thread::Builder::new()
             .name("store-committer".to_owned())
-            .spawn(move || serve(&state, disk, &inbox))
+            .spawn(move || served.serve())
             .map_err(|source| Error::Open {
                 directory,
                 source: source.into(),
             })?;
-        Ok(Self::Threaded {
-            requests: Mutex::new(Some(requests)),
+        Ok(Self::Durable {
+            desk,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -70,15 +91,9 @@ impl Committer {
                 state.publish(batch.events);
                 Ok(records)
             }
-            Self::Threaded { requests, .. } => {
+            Self::Durable { desk, .. } => {
                 let (reply, answer) = oneshot::channel();
-                {
-                    let requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
-                    let sender = requests.as_ref().ok_or(Error::Closed)?;
-                    sender
-                        .send(Request { writes, reply })
-                        .map_err(|_| Error::Closed)?;
-                }
+                desk.take(Request { writes, reply })?;
                 answer.await.map_err(|_| Error::Closed)?
             }
         }
@@ -88,11 +103,9 @@ impl Committer {
 impl Drop for Committer {
     /// Waits for the thread, so that the data directory is free once the last handle is gone.
     fn drop(&mut self) {
-        if let Self::Threaded { requests, thread } = self {
-            requests
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+        if let Self::Durable { desk, thread } = self {
+            desk.waiting().closed = true;
+            desk.changed.notify_all();
             if let Some(thread) = thread
                 .get_mut()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -105,30 +118,62 @@ impl Drop for Committer {
     }
 }
 
-/// The thread's life: take what has piled up, write it, publish it, answer.
-fn serve(state: &State, mut disk: Disk, inbox: &Receiver<Request>) {
-    let mut doubt = None;
-    while let Ok(first) = inbox.recv() {
-        let waiting = std::iter::once(first).chain(inbox.try_iter().take(BATCH - 1));
-        if let Err(failure) = settle(state, &mut disk, &mut doubt) {
-            waiting.for_each(|request| answer(request.reply, Err(again(&failure))));
-            continue;
+impl Desk {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a request, and serves it at once if nobody has the disk and no long wait is due.
+    fn take(&self, request: Request) -> Result<(), Error> {
+        self.waiting().requests.push_back(request);
+        match self.disk.try_lock() {
+            Ok(mut disk) if !disk.may_take_long() => self.serve_waiting(&mut disk),
+            Ok(_) | Err(TryLockError::WouldBlock) => {}
+            // Somebody panicked over it: what is on the disk is not known.
+            Err(TryLockError::Poisoned(_)) => return Err(Error::Closed),
         }
-        let mut batch = Batch::after(state);
+        // Whoever had the disk looks here after it is free: nobody waits unseen.
+        if !self.waiting().requests.is_empty() {
+            self.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The thread's life: serve those who wait for longer.
+    fn serve(&self) {
+        loop {
+            {
+                let idle = |waiting: &mut Waiting| waiting.requests.is_empty() && !waiting.closed;
+                let waiting = self.changed.wait_while(self.waiting(), idle);
+                let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+                if waiting.requests.is_empty() {
+                    return;
+                }
+            }
+            match self.disk.lock() {
+                Ok(mut disk) => self.serve_waiting(&mut disk),
+                // Those who wait are told that it is closed, as their requests are dropped.
+                Err(_) => self.waiting().requests.clear(),
+            }
+        }
+    }
+
+    /// Takes what has piled up, writes it, publishes it, answers.
+    fn serve_waiting(&self, disk: &mut Disk) {
+        let waiting: Vec<Request> = {
+            let mut waiting = self.waiting();
+            let count = waiting.requests.len().min(BATCH);
+            waiting.requests.drain(..count).collect()
+        };
+        let mut batch = Batch::after(&self.state);
         let replies: Vec<_> = waiting
+            .into_iter()
             .map(|request| (request.reply, batch.add(request.writes)))
             .collect();
-        let done = if batch.events.is_empty() {
-            Ok(())
-        } else {
-            disk.append(&batch.events)
-        };
+        let done = disk.append(&batch.events);
         match &done {
-            Ok(()) => state.publish(batch.events),
-            Err(failure) => {
-                tracing::error!(%failure, "a change was not stored");
-                doubt = Some(batch.events);
-            }
+            Ok(()) => self.state.publish(batch.events),
+            Err(failure) => tracing::error!(%failure, "a change was not stored"),
         }
         for (reply, outcome) in replies {
             match (&done, outcome) {
@@ -157,28 +202,6 @@ fn again(failure: &Error) -> Error {
             detail: other.to_string(),
         },
     }
-}
-
-/// After a failed write: opens the disk anew and finds out whether the batch of `doubt` is on it. A failure
-/// may be told though everything was written; then it becomes visible now, as it will after a restart.
-fn settle(state: &State, disk: &mut Disk, doubt: &mut Option<Vec<Event>>) -> Result<(), Error> {
-    let Some(events) = doubt else {
-        return Ok(());
-    };
-    let (stored, visible) = (disk.reopen()?, state.revision());
-    let last = events.last().map(|event| event.record.revision);
-    if stored == visible {
-        tracing::info!("the disk can be written to again; the last change is not on it");
-    } else if Some(stored) == last {
-        tracing::info!("the disk can be written to again; the last change is on it");
-        state.publish(std::mem::take(events));
-    } else {
-        return Err(Error::Append {
-            detail: format!("the disk is at revision {stored}, not at {visible}"),
-        });
-    }
-    *doubt = None;
-    Ok(())
 }
 
 /// Changes that are decided but not yet visible.

@@ -1,42 +1,70 @@
-//! The durable backend: live objects in one `redb` file, synced once for each batch.
+//! The durable backend: a batch is appended to a journal and synced; later the newest state of what changed is moved
+//! to the tables of one `redb` file, while another journal takes what comes.
 //!
-//! Layout: a table `objects` (`resource NUL namespace NUL name` to an encoded record) and a table
-//! `meta` (`revision`, `format`). The watch log is not kept: after a restart a watcher from before it
-//! is told to list again, as it is after any compaction.
+//! ```text
+//!            append, sync                 8 MiB are full: a thread writes what changed
+//!  batch ───────────────────▶ journal.0 ────────────────────────────────────────────▶ objects.redb
+//!                             journal.1   (takes batches meanwhile)
+//! ```
+//!
+//! When a directory is opened, what the journals hold beyond the tables is moved there first. When it is closed,
+//! everything is in the tables and the journals are empty. The watch log is not kept: after a restart a watcher from
+//! before it is told to list again, as it is after any compaction.
 
 mod compaction;
+mod journal;
+mod recovery;
+mod tables;
 
-use std::io::ErrorKind;
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
-use bytes::Bytes;
-use redb::{
-    Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError,
-    TableDefinition,
-};
-
-use crate::seal::{self, Seal};
+use crate::seal::Seal;
 use crate::state::Loaded;
 use crate::watch::Event;
-use crate::{Error, EventKind, Key, Metadata, Record, Revision};
+use crate::{Error, EventKind, Key, Record, Revision};
+use journal::{Draft, Journal};
+pub(crate) use tables::Plain;
+use tables::{Load, Tables, Values};
 
-const OBJECTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("objects");
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// How much a journal takes before its changes are moved to the tables.
+const LARGE: u64 = 8 << 20;
 
-/// Written by this version; a directory with another number is refused rather than misread.
-const FORMAT: u64 = 1;
+/// How much it takes while they cannot be moved yet, before writers wait for it.
+const LARGEST: u64 = 4 * LARGE;
 
-/// Memory for pages. Objects are read once, at start, so only the pages being written matter.
-const CACHE_BYTES: usize = 4 << 20;
+/// The newest state of what changed, by encoded key; none where the object is gone.
+type Changes = BTreeMap<Vec<u8>, Option<Arc<Record>>>;
 
-/// The database of one data directory.
+/// What is durable of one data directory.
 pub(crate) struct Disk {
-    directory: PathBuf,
-    /// `None` after a failed write, until the file has been opened anew.
-    database: Option<Database>,
-    seal: Option<Arc<dyn Seal>>,
+    tables: Arc<Mutex<Tables>>,
+    values: Values,
+    /// Where batches go.
+    journal: Journal,
+    /// One whose changes are in the tables.
+    spare: Option<Journal>,
+    /// One whose changes are being moved there.
+    held: Option<Journal>,
+    /// What is not in the tables, nor being moved there.
+    changes: Changes,
+    moving: Option<Moving>,
+    /// How much the journal takes before the next move.
+    limit: u64,
+    /// The newest revision in the journal.
+    revision: Revision,
+    /// Whether a failed append may have written something.
+    doubt: bool,
+}
+
+/// Changes on their way to the tables.
+struct Moving {
+    changes: Arc<Changes>,
+    thread: JoinHandle<Result<(), redb::Error>>,
 }
 
 impl Disk {
@@ -53,21 +81,36 @@ impl Disk {
             directory: directory.to_owned(),
             detail,
         };
+        let told = |failure: Load| match failure {
+            Load::Engine(error) => failed(Box::new(error)),
+            Load::Damaged(detail) => damaged(detail),
+        };
         let attempt = || {
-            let mut disk = Self {
-                directory: directory.to_owned(),
-                database: Some(checked(directory)?),
-                seal,
-            };
-            let loaded = disk.load().map_err(|failure| match failure {
-                Load::Engine(error) => failed(Box::new(error)),
-                Load::Damaged(detail) => damaged(detail),
-            })?;
+            let values = Values { seal };
+            // First the tables: their lock is the directory's.
+            let mut tables = Tables::open(directory, values.clone())?;
+            let mut journals =
+                recovery::journals(directory).map_err(|error| failed(error.into()))?;
+            recovery::replay(&tables, &mut journals).map_err(told)?;
+            let loaded = tables.load().map_err(told)?;
             let live = loaded
                 .records
                 .iter()
                 .map(|record| record.bytes.len() as u64);
-            disk.compact(live.sum())?;
+            tables.compact(live.sum())?;
+            let [journal, spare] = journals;
+            let disk = Self {
+                tables: Arc::new(Mutex::new(tables)),
+                values,
+                journal,
+                spare: Some(spare),
+                held: None,
+                changes: Changes::new(),
+                moving: None,
+                limit: LARGE,
+                revision: loaded.revision,
+                doubt: false,
+            };
             Ok((disk, loaded))
         };
         // The engine panics at some of what a damaged file can hold.
@@ -81,230 +124,150 @@ impl Disk {
         })
     }
 
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
+    pub(crate) fn directory(&self) -> PathBuf {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.directory.clone()
     }
 
-    fn database(&self) -> Result<&Database, redb::Error> {
-        self.database.as_ref().ok_or(redb::Error::PreviousIo)
+    /// Whether the next batch may have to wait for the tables.
+    pub(crate) fn may_take_long(&self) -> bool {
+        self.doubt || self.journal.written() >= LARGEST
     }
 
-    /// Opens the file anew, which the engine asks for after a failed write, and returns the revision of
-    /// the last batch that is on the disk.
-    pub(crate) fn reopen(&mut self) -> Result<Revision, Error> {
-        self.database = None;
-        let database = database(&self.directory)?;
-        let revision = revision(&database).map_err(|failure| append_error(&failure))?;
-        self.database = Some(database);
-        Ok(revision)
-    }
-
-    fn load(&self) -> Result<Loaded, Load> {
-        let database = self.database()?;
-        let transaction = database.begin_write()?;
-        {
-            // Opening for writing makes the tables where they are missing.
-            transaction.open_table(OBJECTS)?;
-            let mut meta = transaction.open_table(META)?;
-            let format = meta.get("format")?.map(|format| format.value());
-            match format {
-                None => drop(meta.insert("format", FORMAT)?),
-                Some(FORMAT) => {}
-                Some(other) => {
-                    return Err(Load::Damaged(format!("format {other} is not {FORMAT}")));
-                }
-            }
-        }
-        transaction.commit()?;
-        let transaction = database.begin_read()?;
-        let mut records = Vec::new();
-        let mut unsealed = Vec::new();
-        let mut resource: Arc<str> = "".into();
-        for entry in transaction.open_table(OBJECTS)?.iter()? {
-            let (key, value) = entry?;
-            let record = self.read(key.value(), value.value());
-            let mut record = record.map_err(Load::Damaged)?;
-            // Records come in the order of their resources: one name serves all of one.
-            if record.key.resource == resource {
-                record.key.resource = Arc::clone(&resource);
-            } else {
-                resource = Arc::clone(&record.key.resource);
-            }
-            if self.wants(&record) && !seal::is_sealed(value.value()) {
-                unsealed.push(records.len());
-            }
-            records.push(record);
-        }
-        drop(transaction);
-        let revision = revision(database)?;
-        self.seal_late(unsealed.into_iter().map(|at| &records[at]))?;
-        Ok(Loaded { revision, records })
-    }
-
-    fn wants(&self, record: &Record) -> bool {
-        let seal = self.seal.as_ref();
-        seal.is_some_and(|seal| seal.wants(&record.key.resource))
-    }
-
-    fn read(&self, key: &[u8], value: &[u8]) -> Result<Record, String> {
-        if !seal::is_sealed(value) {
-            return decode(key, value);
-        }
-        let place = decode_key(key)?;
-        let Some(seal) = &self.seal else {
-            return Err(format!("{place} is sealed, and there is no key"));
-        };
-        let plain = seal::opened(key, value, &**seal)
-            .ok_or_else(|| format!("{place} is sealed with another key, or was changed"))?;
-        decode(key, &plain)
-    }
-
-    /// The value of a record on the disk.
-    fn value(&self, record: &Record) -> Result<Vec<u8>, redb::Error> {
-        match &self.seal {
-            Some(seal) if seal.wants(&record.key.resource) => seal::sealed(record, &**seal)
-                .ok_or_else(|| {
-                    redb::Error::Io(std::io::Error::other(format!(
-                        "{} cannot be sealed",
-                        record.key
-                    )))
-                }),
-            _ => Ok(Plain::of(record).0),
-        }
-    }
-
-    /// Seals what was written when nothing was sealed yet.
-    fn seal_late<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Result<(), Load> {
-        let mut records = records.peekable();
-        if records.peek().is_none() {
-            return Ok(());
-        }
-        let transaction = self.database()?.begin_write()?;
-        {
-            let mut objects = transaction.open_table(OBJECTS)?;
-            for record in records {
-                let value = self.value(record).map_err(Load::Engine)?;
-                objects.insert(encode_key(&record.key).as_slice(), value.as_slice())?;
-            }
-        }
-        transaction.commit()?;
-        Ok(())
-    }
-
-    /// Writes one batch and returns once it is on the disk. After a failure the file must be opened anew
-    /// ([`Disk::reopen`]): only then is known whether the batch is on the disk.
+    /// Writes one batch and returns once it is on the disk. What a failure may have left there is taken back before
+    /// anything else is written; if the process is killed before, it counts as written after all.
     pub(crate) fn append(&mut self, events: &[Event]) -> Result<(), Error> {
-        let done = self.try_append(events);
-        done.map_err(|failure| {
-            self.database = None;
-            append_error(&failure)
-        })
+        let Some(last) = events.last() else {
+            return Ok(());
+        };
+        let done = self.try_append(events, last.record.revision);
+        done.map_err(|failure| append_error(&failure))
     }
 
-    fn try_append(&self, events: &[Event]) -> Result<(), redb::Error> {
-        // One sync for each: after SIGKILL the file is walked through at the next start, which compares
-        // all of it with its checksums anyway.
-        let transaction = self.database()?.begin_write()?;
-        {
-            let mut objects = transaction.open_table(OBJECTS)?;
-            for event in events {
-                let record = &event.record;
-                let key = encode_key(&record.key);
-                match event.kind {
-                    EventKind::Deleted => drop(objects.remove(key.as_slice())?),
-                    EventKind::Added | EventKind::Modified => {
-                        let value = self.value(record)?;
-                        objects.insert(key.as_slice(), value.as_slice())?;
-                    }
+    fn try_append(&mut self, events: &[Event], last: Revision) -> io::Result<()> {
+        if self.doubt {
+            self.journal.take_back()?;
+            self.doubt = false;
+            tracing::info!("the disk can be written to again; the last change is not on it");
+        }
+        self.move_if_large();
+        let mut frame = Draft::after(self.revision);
+        for event in events {
+            let key = encode_key(&event.record.key);
+            match event.kind {
+                EventKind::Deleted => frame.add(&key, None),
+                EventKind::Added | EventKind::Modified => {
+                    frame.add(&key, Some(&self.values.of(&event.record)?));
                 }
             }
-            if let Some(last) = events.last() {
-                transaction
-                    .open_table(META)?
-                    .insert("revision", last.record.revision)?;
+        }
+        let done = self.journal.append(&frame.finish(last));
+        self.doubt = done.is_err();
+        done?;
+        self.revision = last;
+        for event in events {
+            let present = event.kind != EventKind::Deleted;
+            let record = present.then(|| Arc::clone(&event.record));
+            self.changes.insert(encode_key(&event.record.key), record);
+        }
+        Ok(())
+    }
+
+    /// Begins to move changes to the tables, once there are many.
+    fn move_if_large(&mut self) {
+        if self.journal.written() < self.limit {
+            return;
+        }
+        let finished = |moving: &Moving| moving.thread.is_finished();
+        if self.moving.as_ref().is_some_and(finished) || self.journal.written() >= LARGEST {
+            self.end_move();
+        }
+        if self.moving.is_some() || self.journal.written() < self.limit {
+            return;
+        }
+        if let Some(mut spare) = self.spare.take() {
+            spare.begin();
+            self.held = Some(std::mem::replace(&mut self.journal, spare));
+        }
+        let changes = Arc::new(std::mem::take(&mut self.changes));
+        let (tables, revision) = (Arc::clone(&self.tables), self.revision);
+        let moved = Arc::clone(&changes);
+        let thread = std::thread::Builder::new().name("store-tables".to_owned());
+        let thread = thread.spawn(move || {
+            let mut tables = tables.lock().unwrap_or_else(PoisonError::into_inner);
+            tables.write(&moved, revision)
+        });
+        match thread {
+            Ok(thread) => self.moving = Some(Moving { changes, thread }),
+            Err(error) => {
+                tracing::warn!(%error, "changes stay in the journal for now");
+                self.keep(&changes);
             }
         }
-        transaction.commit()?;
+    }
+
+    /// Waits for the changes that are being moved.
+    fn end_move(&mut self) {
+        let Some(Moving { changes, thread }) = self.moving.take() else {
+            return;
+        };
+        match thread.join() {
+            Ok(Ok(())) => {
+                self.limit = LARGE;
+                self.spare = self.held.take().or(self.spare.take());
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "changes stay in the journal for now");
+                self.keep(&changes);
+            }
+            // What it panicked about has been reported by its own hook.
+            Err(_) => self.keep(&changes),
+        }
+    }
+
+    /// Keeps what could not be moved for the next attempt.
+    fn keep(&mut self, changes: &Changes) {
+        for (key, record) in changes {
+            let newest = self.changes.entry(key.clone());
+            newest.or_insert_with(|| record.clone());
+        }
+        self.limit = self.journal.written() + LARGE;
+    }
+
+    /// Moves everything to the tables and empties the journals.
+    fn close(&mut self) -> Result<(), redb::Error> {
+        self.end_move();
+        if self.doubt {
+            self.journal.take_back()?;
+        }
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.changes.is_empty() {
+            tables.write(&self.changes, self.revision)?;
+        }
+        let others = self.held.iter_mut().chain(&mut self.spare);
+        for journal in others.chain([&mut self.journal]) {
+            journal.clear()?;
+        }
         Ok(())
     }
 }
 
-/// Opens the file of a data directory.
-fn database(directory: &Path) -> Result<Database, Error> {
-    let opened = Database::builder()
-        .set_cache_size(CACHE_BYTES)
-        .create(directory.join("objects.redb"));
-    opened.map_err(|source| match source {
-        DatabaseError::DatabaseAlreadyOpen => Error::Locked {
-            directory: directory.to_owned(),
-        },
-        DatabaseError::Storage(StorageError::Corrupted(detail)) => Error::Damaged {
-            directory: directory.to_owned(),
-            detail,
-        },
-        source => Error::Open {
-            directory: directory.to_owned(),
-            source: source.into(),
-        },
-    })
-}
-
-/// Opens the file, and compares all of it with its checksums: a flipped bit is told now, and not found
-/// later in an object.
-fn checked(directory: &Path) -> Result<Database, Error> {
-    let mut database = database(directory)?;
-    match database.check_integrity() {
-        Ok(true) => Ok(database),
-        Ok(false) => {
-            tracing::warn!(directory = %directory.display(), "the data file was repaired");
-            Ok(database)
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "what is in the journal is moved at the next start");
         }
-        Err(DatabaseError::Storage(StorageError::Corrupted(detail))) => Err(Error::Damaged {
-            directory: directory.to_owned(),
-            detail,
-        }),
-        Err(source) => Err(Error::Open {
-            directory: directory.to_owned(),
-            source: source.into(),
-        }),
     }
-}
-
-/// The revision of the last batch on the disk.
-fn revision(database: &Database) -> Result<Revision, redb::Error> {
-    let transaction = database.begin_read()?;
-    let revision = transaction.open_table(META)?.get("revision")?;
-    Ok(revision.map_or(1, |revision| revision.value()))
 }
 
 /// A failed write, as callers see it.
-fn append_error(failure: &redb::Error) -> Error {
+fn append_error(failure: &io::Error) -> Error {
     let detail = failure.to_string();
-    match failure {
-        redb::Error::Io(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-            ) =>
-        {
+    match failure.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             Error::Full { detail }
         }
         _ => Error::Append { detail },
-    }
-}
-
-/// Why the objects could not be loaded.
-enum Load {
-    Engine(redb::Error),
-    Damaged(String),
-}
-
-impl<E: Into<redb::Error>> From<E> for Load {
-    fn from(error: E) -> Self {
-        match error.into() {
-            redb::Error::Corrupted(detail) => Self::Damaged(detail),
-            error => Self::Engine(error),
-        }
     }
 }
 
@@ -315,56 +278,4 @@ pub(crate) fn encode_key(key: &Key) -> Vec<u8> {
         key.name.as_bytes(),
     ]
     .join(&0)
-}
-
-fn decode_key(bytes: &[u8]) -> Result<Key, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "a key is not UTF-8".to_owned())?;
-    let mut parts = text.split('\0');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(resource), Some(namespace), Some(name), None) => {
-            Ok(Key::new(resource, namespace, name))
-        }
-        _ => Err(format!("bad key {text:?}")),
-    }
-}
-
-/// A record as it stands on the disk where it is not sealed: revision and created (8 bytes each), the
-/// metadata's length (4), the metadata, the object.
-pub(crate) struct Plain(pub(crate) Vec<u8>);
-
-impl Plain {
-    pub(crate) fn of(record: &Record) -> Self {
-        let metadata = serde_json::to_vec(&record.metadata).unwrap_or_default();
-        let mut value = Vec::with_capacity(20 + metadata.len() + record.bytes.len());
-        value.extend_from_slice(&record.revision.to_be_bytes());
-        value.extend_from_slice(&record.created.to_be_bytes());
-        value.extend_from_slice(&(metadata.len() as u32).to_be_bytes());
-        value.extend_from_slice(&metadata);
-        value.extend_from_slice(&record.bytes);
-        Self(value)
-    }
-}
-
-fn decode(key: &[u8], value: &[u8]) -> Result<Record, String> {
-    let key = decode_key(key)?;
-    let short = || format!("the value of {key} is too short");
-    let (head, rest) = value.split_first_chunk::<20>().ok_or_else(short)?;
-    let number = |range: std::ops::Range<usize>| {
-        head[range]
-            .iter()
-            .fold(0u64, |number, byte| number << 8 | u64::from(*byte))
-    };
-    let (revision, created): (Revision, Revision) = (number(0..8), number(8..16));
-    let (metadata, bytes) = rest
-        .split_at_checked(number(16..20) as usize)
-        .ok_or_else(short)?;
-    let metadata: Metadata = serde_json::from_slice(metadata)
-        .map_err(|error| format!("the metadata of {key} cannot be read: {error}"))?;
-    Ok(Record {
-        revision,
-        created,
-        metadata,
-        bytes: Bytes::copy_from_slice(bytes),
-        key,
-    })
 }

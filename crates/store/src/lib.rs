@@ -90,7 +90,7 @@ impl Store {
     fn open_with(directory: &Path, seal: Option<Arc<dyn Seal>>) -> Result<Self, Error> {
         let (disk, loaded) = disk::Disk::open(directory, seal)?;
         let state = Arc::new(State::loaded(loaded, DEFAULT_LOG_LENGTH));
-        let committer = Committer::threaded(Arc::clone(&state), disk)?;
+        let committer = Committer::durable(Arc::clone(&state), disk)?;
         Ok(Self {
             state,
             committer: Arc::new(committer),

@@ -2,7 +2,8 @@
 //!
 //! The test runs itself again as a writer on one data directory, reads the writer's
 //! acknowledgements from a pipe, kills it with SIGKILL after a random number of them, opens the
-//! store and compares. Two hundred times on the same directory.
+//! store and compares. Two hundred times on the same directory; and fifty times with objects so large that
+//! changes are moved from the journals to the tables all the time.
 
 #![allow(clippy::unwrap_used)] // A test may fail loudly.
 
@@ -14,15 +15,21 @@ use std::process::{Command, Stdio};
 use seatrial_store::{Change, Draft, Expect, Key, Metadata, Page, Store, Write};
 
 const ROUNDS: usize = 200;
+const LARGE_ROUNDS: usize = 50;
 const WRITERS: u64 = 8;
 const DIRECTORY: &str = "SEATRIAL_CRASH_TEST_DIRECTORY";
+const REPEATS: &str = "SEATRIAL_CRASH_TEST_REPEATS";
+
+/// Long enough to span pages, so that a torn write would show.
+const SMALL: usize = 200;
+/// A few dozen commits fill a journal.
+const LARGE: usize = 10_000;
 
 /// The left and the right half of a pair are always written in one commit with the same counter.
 const HALVES: [&str; 2] = ["left", "right"];
 
-fn write(name: &str, expect: Expect, counter: u64) -> Write {
-    // Long enough to span pages, so that a torn write would show.
-    let padding = format!("{counter:08}").repeat(200);
+fn write(name: &str, expect: Expect, counter: u64, repeats: usize) -> Write {
+    let padding = format!("{counter:08}").repeat(repeats);
     let text = format!(r#"{{"counter":{counter},"padding":"{padding}","revision":""}}"#);
     let hole = text.len() - 2;
     Write {
@@ -45,7 +52,9 @@ fn counters(store: &Store) -> BTreeMap<String, u64> {
         let value: serde_json::Value = serde_json::from_slice(&record.bytes).unwrap();
         let counter = value["counter"].as_u64().unwrap();
         assert_eq!(value["revision"], record.revision.to_string());
-        assert_eq!(value["padding"], format!("{counter:08}").repeat(200));
+        let padding = value["padding"].as_str().unwrap();
+        assert!([SMALL, LARGE].contains(&(padding.len() / 8)));
+        assert!(padding == format!("{counter:08}").repeat(padding.len() / 8));
         assert!(record.revision <= store.revision());
         (record.key.name.to_string(), counter)
     };
@@ -59,6 +68,7 @@ fn writer() {
     let Ok(directory) = std::env::var(DIRECTORY) else {
         return;
     };
+    let repeats = std::env::var(REPEATS).unwrap().parse().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = Store::open(Path::new(&directory)).unwrap();
@@ -77,7 +87,7 @@ fn writer() {
                     counter += 1;
                     let writes = names
                         .iter()
-                        .map(|name| write(name, expect, counter))
+                        .map(|name| write(name, expect, counter, repeats))
                         .collect();
                     store.commit(writes).await.unwrap();
                     let line = format!("acknowledged {writer} {counter}\n");
@@ -94,10 +104,11 @@ fn writer() {
 
 /// Runs the writer until it has acknowledged `moment` pairs, kills it, and returns the newest
 /// counter that each writer was told was safe.
-fn run_and_kill(directory: &Path, moment: u64) -> BTreeMap<u64, u64> {
+fn run_and_kill(directory: &Path, repeats: usize, moment: u64) -> BTreeMap<u64, u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "writer", "--ignored", "--nocapture"])
         .env(DIRECTORY, directory)
+        .env(REPEATS, repeats.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -130,12 +141,21 @@ fn run_and_kill(directory: &Path, moment: u64) -> BTreeMap<u64, u64> {
 
 #[test]
 fn nothing_acknowledged_is_lost_by_sigkill_and_nothing_is_half_written() {
+    kill_again_and_again(ROUNDS, SMALL);
+}
+
+#[test]
+fn nothing_is_lost_while_changes_are_moved_to_the_tables() {
+    kill_again_and_again(LARGE_ROUNDS, LARGE);
+}
+
+fn kill_again_and_again(rounds: usize, repeats: usize) {
     let directory = tempfile::tempdir().unwrap();
     let mut random = fastrand::Rng::with_seed(20_261_121);
     let mut total = 0;
     let mut last_revision = 0;
-    for round in 0..ROUNDS {
-        let acknowledged = run_and_kill(directory.path(), random.u64(0..300));
+    for round in 0..rounds {
+        let acknowledged = run_and_kill(directory.path(), repeats, random.u64(0..300));
         let store = Store::open(directory.path()).unwrap();
         let found = counters(&store);
         for (writer, counter) in &acknowledged {
@@ -159,6 +179,6 @@ fn nothing_acknowledged_is_lost_by_sigkill_and_nothing_is_half_written() {
         last_revision = store.revision();
         total = found.values().sum::<u64>() / 2;
     }
-    println!("{ROUNDS} kills, {total} commits, none lost");
-    assert!(total > ROUNDS as u64, "the writers hardly wrote: {total}");
+    println!("{rounds} kills, {total} commits, none lost");
+    assert!(total > rounds as u64, "the writers hardly wrote: {total}");
 }

@@ -5,13 +5,13 @@
 //! beginning and the rest is cut off. Being killed meanwhile loses nothing: pages are moved by commits like
 //! any other.
 
-use super::{Disk, database};
+use super::tables::{Tables, database};
 use crate::Error;
 
 /// Smaller files are left alone.
 const LEAST: u64 = 16 << 20;
 
-impl Disk {
+impl Tables {
     /// Compacts the file where that is worth it; `live` are the bytes of all records.
     ///
     /// # Errors
