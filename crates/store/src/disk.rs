@@ -22,6 +22,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::seal::Seal;
 use crate::state::Loaded;
@@ -36,6 +39,9 @@ const LARGE: u64 = 8 << 20;
 
 /// How much it takes while they cannot be moved yet, before writers wait for it.
 const LARGEST: u64 = 4 * LARGE;
+
+/// A disk that takes longer for a batch keeps whoever waits for it from other work.
+const SLOW: Duration = Duration::from_millis(1);
 
 /// The newest state of what changed, by encoded key; none where the object is gone.
 type Changes = BTreeMap<Vec<u8>, Option<Arc<Record>>>;
@@ -59,6 +65,8 @@ pub(crate) struct Disk {
     revision: Revision,
     /// Whether a failed append may have written something.
     doubt: bool,
+    /// How long a batch took lately.
+    pace: Duration,
 }
 
 /// Changes on their way to the tables.
@@ -110,6 +118,7 @@ impl Disk {
                 limit: LARGE,
                 revision: loaded.revision,
                 doubt: false,
+                pace: Duration::ZERO,
             };
             Ok((disk, loaded))
         };
@@ -129,9 +138,9 @@ impl Disk {
         tables.directory.clone()
     }
 
-    /// Whether the next batch may have to wait for the tables.
+    /// Whether the next batch may take long, as the last ones did or because it has to wait for the tables.
     pub(crate) fn may_take_long(&self) -> bool {
-        self.doubt || self.journal.written() >= LARGEST
+        self.doubt || self.pace > SLOW || self.journal.written() >= LARGEST
     }
 
     /// Writes one batch and returns once it is on the disk. What a failure may have left there is taken back before
@@ -140,7 +149,9 @@ impl Disk {
         let Some(last) = events.last() else {
             return Ok(());
         };
+        let begun = Instant::now();
         let done = self.try_append(events, last.record.revision);
+        self.pace = (7 * self.pace + begun.elapsed()) / 8;
         done.map_err(|failure| append_error(&failure))
     }
 

@@ -1,7 +1,7 @@
 //! Revisioned objects, a watch log, and two backends: memory and disk.
 //!
 //! ```text
-//!   commit(writes) ──▶ committer ──▶ backend (group commit, fsync) ──▶ state ──▶ readers
+//!   commit(writes) ──▶ committer ──▶ journal (group commit, fsync) ──▶ state ──▶ readers
 //!                      checks                                            │
 //!                      preconditions,                                    └────▶ watch log ──▶ watchers
 //!                      gives revisions
