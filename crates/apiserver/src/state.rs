@@ -1,7 +1,7 @@
 //! What every request shares.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use seatrial_clock::{Random, SharedClock};
@@ -128,7 +128,9 @@ impl State {
 
     /// What Pod Security asks.
     pub(crate) fn pod_security(&self) -> &PodSecurity {
-        self.pod_security.get_or_init(PodSecurity::default)
+        // Nobody has to say so before the first question is asked.
+        static UNSAID: LazyLock<PodSecurity> = LazyLock::new(PodSecurity::default);
+        self.pod_security.get().unwrap_or(&UNSAID)
     }
 
     /// Says who has the logs of pods; only the first to say so is heard.
