@@ -10,6 +10,8 @@
 //! never make a change larger; what was proposed is remembered by this process only, so that after a
 //! start nothing shrinks before its window has passed.
 
+mod fetch;
+mod foreign;
 mod limit;
 mod measure;
 mod memory;
@@ -44,6 +46,8 @@ pub struct Autoscalers {
 #[derive(Debug, Default, Clone)]
 struct Known {
     memory: Memory,
+    /// Which pods its target has, as it was looked at last.
+    selector: String,
     /// When it was looked at, and as what.
     looked: Option<(Timestamp, Option<i64>)>,
 }
@@ -51,6 +55,15 @@ struct Known {
 impl Autoscalers {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which pods the targets of all autoscalers have.
+    fn selectors(&self) -> Vec<(ObjectKey, String)> {
+        let known = self.lock();
+        let known = known.iter().filter(|(_, known)| !known.selector.is_empty());
+        known
+            .map(|(key, known)| (key.clone(), known.selector.clone()))
+            .collect()
     }
 
     /// How long to leave it alone: its own status is no reason to look again.
@@ -80,9 +93,12 @@ impl Reconciler for Autoscalers {
             return Ok(Outcome::waiting(rest));
         }
         let key = key_of(&*scaler);
-        let (world, target) = observe::observe(&scaler, ctx).await;
+        let (world, target) = observe::observe(&scaler, &self.selectors(), ctx).await;
         let mut known = self.lock().get(&key).cloned().unwrap_or_default();
         known.looked = Some((now, scaler.metadata.generation));
+        if let Ok(scale) = &world.scale {
+            known.selector.clone_from(&scale.selector);
+        }
         let mut plan = plan::decide(&scaler, &world, &mut known.memory);
         if let (Some(resize), Some(target)) = (plan.resize.take(), target) {
             let outcome = target.resize(resize.to).await;

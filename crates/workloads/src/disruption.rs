@@ -5,9 +5,11 @@
 //! down. Guarantees: where the wanted size cannot be known, nothing may be evicted.
 
 mod plan;
+mod scales;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
@@ -52,7 +54,13 @@ impl Reconciler for Disruptions {
             stateful_sets: ctx.cache().await,
             replication_controllers: ctx.cache().await,
         };
-        let plan = decide(&budget, &pods, |pod| sizes.of(pod), ctx.clock.now());
+        let scales = if plan::asks_for_sizes(&budget) {
+            scales::of(&pods, ctx).await
+        } else {
+            BTreeMap::new()
+        };
+        let scale = |pod: &Pod| sizes.of(pod, &scales);
+        let plan = decide(&budget, &pods, scale, ctx.clock.now());
         let outcome = plan.next.map_or_else(Outcome::settled, Outcome::waiting);
         Ok(outcome.with_status(plan.status).with_events(plan.events))
     }
@@ -92,7 +100,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(&self, pod: &Pod) -> Scale {
+    fn of(&self, pod: &Pod, others: &BTreeMap<String, Scale>) -> Scale {
         let Some(owner) = controller_of(pod) else {
             return Scale::Nobody;
         };
@@ -115,20 +123,24 @@ impl Sizes {
                 .replication_controllers
                 .find(namespace, name)
                 .map(|set| set.spec.as_ref().and_then(|spec| spec.replicas)),
-            kind => {
-                let group = owner.api_version.split('/').next().unwrap_or_default();
-                let plural = format!("{}s.{group}", kind.to_ascii_lowercase());
-                return Scale::Unknown(format!(
-                    "{plural} does not implement the scale subresource"
-                ));
+            _ => {
+                let found = others.get(&owner.uid).cloned();
+                return found.unwrap_or_else(|| nobody_for(pod));
             }
         };
         match size {
             Some(replicas) => Scale::Of(owner.uid.clone(), replicas.unwrap_or(1)),
-            None => {
-                let pod = pod.metadata.name.as_deref().unwrap_or_default();
-                Scale::Unknown(format!("found no controllers for pod \"{pod}\""))
-            }
+            None => nobody_for(pod),
         }
     }
+}
+
+/// Whether the sizes of controllers of this kind are known from caches.
+fn is_known(kind: &str) -> bool {
+    matches!(kind, "ReplicaSet" | "StatefulSet" | "ReplicationController")
+}
+
+fn nobody_for(pod: &Pod) -> Scale {
+    let pod = pod.metadata.name.as_deref().unwrap_or_default();
+    Scale::Unknown(format!("found no controllers for pod \"{pod}\""))
 }

@@ -48,6 +48,7 @@ pub mod service_account;
 mod shell;
 pub mod stateful_set;
 mod taint;
+mod target;
 mod template;
 pub mod volume;
 

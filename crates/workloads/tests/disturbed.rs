@@ -13,7 +13,10 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
-use kube::api::{DeleteParams, EvictParams, ListParams, Patch, PatchParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, EvictParams, ListParams, Patch, PatchParams,
+};
+use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 use support::{NAMESPACE, Running, deployment, healthy, start};
 
@@ -59,6 +62,74 @@ async fn evictions_keep_to_the_budget() {
     // Once the replacement is ready the next one may go.
     running.until(|| async { allowed().await == 1 }).await;
     api.evict(&pods[1], &EvictParams::default()).await.unwrap();
+}
+
+/// A kind that is nobody's here, with a scale or without.
+async fn define(running: &Running, plural: &str, kind: &str, parts: Value) {
+    let spec = json!({ "type": "object", "properties": { "replicas": { "type": "integer" } } });
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": { "name": format!("{plural}.example.com") },
+        "spec": { "group": "example.com", "scope": "Namespaced",
+            "names": { "plural": plural, "kind": kind },
+            "versions": [{ "name": "v1", "served": true, "storage": true, "subresources": parts, "schema": {
+                "openAPIV3Schema": { "type": "object", "properties": { "spec": spec, "status": spec } } } }] } });
+    running.cluster.create(definition).await.unwrap();
+    let object = json!({ "apiVersion": "example.com/v1", "kind": kind,
+        "metadata": { "name": "own", "namespace": NAMESPACE }, "spec": { "replicas": 4 } });
+    running.cluster.create(object).await.unwrap();
+    let kind = GroupVersionKind::gvk("example.com", "v1", kind);
+    let objects: Api<DynamicObject> = Api::namespaced_with(
+        running.cluster.client.clone(),
+        NAMESPACE,
+        &ApiResource::from_gvk_with_plural(&kind, plural),
+    );
+    let uid = objects.get("own").await.unwrap().metadata.uid;
+    for number in 0..3 {
+        let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": {
+            "name": format!("{plural}-{number}"), "namespace": NAMESPACE, "labels": { "app": plural },
+            "ownerReferences": [{ "apiVersion": "example.com/v1", "kind": kind.kind, "name": "own", "uid": uid,
+                "controller": true }] },
+            "spec": { "containers": [{ "name": "a", "image": "a" }] } });
+        running.cluster.create(pod).await.unwrap();
+    }
+    running
+        .cluster
+        .create(json!({ "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+            "metadata": { "namespace": NAMESPACE, "name": plural },
+            "spec": { "maxUnavailable": "50%", "selector": { "matchLabels": { "app": plural } } } }))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_in_percent_asks_the_scale_of_any_kind() {
+    let running = start(7, healthy).await;
+    let scale = json!({ "scale": { "specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas" } });
+    define(&running, "widgets", "Widget", scale).await;
+    define(&running, "gadgets", "Gadget", json!({})).await;
+    let status = async |name: &str| {
+        let budgets = running.api::<PodDisruptionBudget>();
+        budgets.get(name).await.unwrap().status.unwrap_or_default()
+    };
+    running
+        .until(|| async { status("widgets").await.disruptions_allowed == 1 })
+        .await;
+    let known = status("widgets").await;
+    assert_eq!(
+        (
+            known.expected_pods,
+            known.desired_healthy,
+            known.current_healthy
+        ),
+        (4, 2, 3)
+    );
+    running
+        .until(|| async { status("gadgets").await.conditions.is_some() })
+        .await;
+    let condition = status("gadgets").await.conditions.unwrap().remove(0);
+    expect!["SyncFailed gadgets.example.com does not implement the scale subresource"]
+        .assert_eq(&format!("{} {}", condition.reason, condition.message));
 }
 
 /// A node that is ready, renewing its lease as long as the test does.

@@ -6,6 +6,7 @@ mod support;
 
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
@@ -175,6 +176,83 @@ async fn a_job_of_two_billion_pods_begins_with_a_portion() {
             .unwrap_or_default()
             <= 20
     );
+}
+
+/// How many requests of a verb about a kind the server answered.
+async fn requests(running: &Running, verb: &str, resource: &str) -> f64 {
+    let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
+    let page = running.cluster.client.request_text(request).await.unwrap();
+    let (verb, resource) = (
+        format!("verb=\"{verb}\""),
+        format!("resource=\"{resource}\""),
+    );
+    let counts = page
+        .lines()
+        .filter(|line| line.starts_with("apiserver_request_total{"))
+        .filter(|line| line.contains(&verb) && line.contains(&resource))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap());
+    counts.sum()
+}
+
+/// A set that a quota will never let grow tries again ever more seldom, and says why once.
+#[tokio::test(start_paused = true)]
+async fn a_replica_set_of_two_billion_pods_is_calm_under_a_quota() {
+    let running = start(7, healthy).await;
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": NAMESPACE},
+        "spec": {"hard": {"pods": "20"}}});
+    running.cluster.create(quota).await.unwrap();
+    // A quota counts once its controller has seen it.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let labels = json!({"app": "wide"});
+    let mut template = template(&labels, 0);
+    template["spec"]["restartPolicy"] = json!("Always");
+    template["spec"]
+        .as_object_mut()
+        .unwrap()
+        .remove("activeDeadlineSeconds");
+    let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "wide", "namespace": NAMESPACE},
+        "spec": {"replicas": i32::MAX, "selector": {"matchLabels": labels}, "template": template}});
+    running.cluster.create(set).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    let count = async || {
+        let made = requests(&running, "POST", "pods").await;
+        (made, requests(&running, "PATCH", "replicasets").await)
+    };
+    let (begun, told) = count().await;
+    // Batches of 1, 2, 4, 8 and 16, of which the last meets the quota, and a few attempts of one more.
+    assert!((21.0..100.0).contains(&begun), "{begun} attempts");
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    let (later, told_later) = count().await;
+    assert!(later - begun < 40.0, "{} more attempts", later - begun);
+    assert!(
+        told_later - told < 10.0,
+        "{} more writes",
+        told_later - told
+    );
+    let set = running.api::<ReplicaSet>().get("wide").await.unwrap();
+    let status = set.status.unwrap();
+    assert_eq!(status.replicas, 20);
+    let condition = status.conditions.unwrap().remove(0);
+    assert_eq!(
+        (condition.type_.as_str(), condition.status.as_str()),
+        ("ReplicaFailure", "True")
+    );
+    still_works_beside(&running).await;
+}
+
+/// Others go on: here a set of another namespace.
+async fn still_works_beside(running: &Running) {
+    running.cluster.namespace("beside").await.unwrap();
+    let mut other = deployment("other", 2, "v1");
+    other["metadata"]["namespace"] = json!("beside");
+    running.cluster.create(other).await.unwrap();
+    running
+        .until(|| async {
+            let pods: kube::Api<Pod> =
+                kube::Api::namespaced(running.cluster.client.clone(), "beside");
+            pods.list(&ListParams::default()).await.unwrap().items.len() == 2
+        })
+        .await;
 }
 
 /// What a status says is believed no further than its numbers go.

@@ -9,15 +9,16 @@ use k8s_openapi::api::autoscaling::v2::{
 };
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, Request};
-use kube::core::GroupVersionKind;
-use seatrial_controller::Context;
+use seatrial_controller::{Context, ObjectKey, key_of};
 use seatrial_expr::selector::Label;
 use serde_json::{Value, json};
 
+use super::fetch::{self, Served};
+use super::foreign::Figures;
 use super::measure::Usage;
 use super::plan::{Scale, World};
 use super::request::thousandths;
-use super::source::Others;
+use crate::target::{self, KindName, told};
 
 /// What an autoscaler changes the size of.
 pub(super) struct Target {
@@ -35,16 +36,9 @@ impl Target {
     }
 }
 
-/// The words of the server, where it is the server that refused.
-fn told(error: kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
-    }
-}
-
 pub(super) async fn observe(
     scaler: &HorizontalPodAutoscaler,
+    known: &[(ObjectKey, String)],
     ctx: &Context,
 ) -> (World, Option<Target>) {
     let namespace = scaler.metadata.namespace.clone().unwrap_or_default();
@@ -55,7 +49,7 @@ pub(super) async fn observe(
         pods: Vec::new(),
         usages: Ok(BTreeMap::new()),
         rivals: Vec::new(),
-        others: Others::Absent,
+        others: BTreeMap::new(),
     };
     let Some(spec) = &scaler.spec else {
         return (world, None);
@@ -78,11 +72,13 @@ pub(super) async fn observe(
         world.pods = select(&selector, &namespace, ctx).await;
         let query = ListParams::default().labels(text);
         world.usages = usages(&namespace, &query, ctx).await;
-        world.rivals = rivals(scaler, text, ctx).await;
+        let own = key_of(scaler);
+        world.rivals = rivals(&own, known, &world.pods);
     }
-    let metrics = spec.metrics.as_deref().unwrap_or_default();
-    if let Some(group) = metrics.iter().find_map(other_group) {
-        world.others = others(group, ctx).await;
+    let selector = world.scale.as_ref().map(|scale| scale.selector.clone());
+    if let Ok(selector) = selector {
+        let metrics = spec.metrics.as_deref().unwrap_or_default();
+        world.others = others(metrics, (&namespace, &selector), ctx).await;
     }
     (world, Some(target))
 }
@@ -93,21 +89,24 @@ async fn find(
     namespace: &str,
     ctx: &Context,
 ) -> Result<(Target, Scale), String> {
-    let version = reference.api_version.clone().unwrap_or_default();
-    let (group, version) = version.split_once('/').unwrap_or(("", &version));
-    let kind = GroupVersionKind::gvk(group, version, &reference.kind);
-    let found = kube::discovery::pinned_kind(&ctx.client, &kind).await;
-    let (resource, _) = found.map_err(|_| {
+    let version = reference.api_version.as_deref().unwrap_or_default();
+    let kind = KindName {
+        api_version: version,
+        kind: &reference.kind,
+    };
+    let (resource, _) = kind.find(&ctx.client).await.map_err(|_| {
+        let group = version.split_once('/').map_or("", |(group, _)| group);
         format!(
             "no matches for kind {:?} in group {group:?}",
             reference.kind
         )
     })?;
-    let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), namespace, &resource);
+    let api = target::objects(&ctx.client, namespace, &resource);
     let scale = api.get_scale(&reference.name).await.map_err(told)?;
     let status = scale.status.unwrap_or_default();
     let scale = Scale {
         replicas: scale.spec.and_then(|spec| spec.replicas).unwrap_or(0),
+        actual: status.replicas,
         selector: status.selector.unwrap_or_default(),
     };
     let target = Target {
@@ -163,46 +162,46 @@ fn usage(item: &Value) -> Option<(String, Usage)> {
     Some((name, usage))
 }
 
-/// The autoscalers of this namespace with targets of the same pods, if there is another than this one.
-async fn rivals(scaler: &HorizontalPodAutoscaler, selector: &str, ctx: &Context) -> Vec<String> {
-    let namespace = scaler.metadata.namespace.clone().unwrap_or_default();
-    let mut rivals = Vec::new();
-    for other in ctx
-        .cache::<HorizontalPodAutoscaler>()
-        .await
-        .list(&namespace)
-    {
-        let name = other.metadata.name.clone().unwrap_or_default();
-        let own = other.metadata.uid == scaler.metadata.uid;
-        let reference = other.spec.as_ref().map(|spec| &spec.scale_target_ref);
-        let same = match reference {
-            _ if own => true,
-            Some(reference) => find(reference, &namespace, ctx)
-                .await
-                .is_ok_and(|(_, scale)| scale.selector == selector),
-            None => false,
-        };
-        if same {
-            rivals.push(format!("{namespace}/{name}"));
-        }
-    }
+/// The autoscalers whose targets have some of these pods, as far as they were looked at: `known` has the selectors of
+/// their targets.
+fn rivals(own: &ObjectKey, known: &[(ObjectKey, String)], pods: &[Arc<Pod>]) -> Vec<String> {
+    let none = BTreeMap::new();
+    let selects = |text: &str| {
+        let selector = Label::parse(text).ok();
+        selector.is_some_and(|selector| {
+            let labels =
+                |pod: &Arc<Pod>| selector.matches(pod.metadata.labels.as_ref().unwrap_or(&none));
+            pods.iter().any(labels)
+        })
+    };
+    let beside = known.iter().filter(|(key, selector)| {
+        key != own && key.namespace == own.namespace && selects(selector)
+    });
+    let mut rivals: Vec<String> = beside
+        .map(|(key, _)| key)
+        .chain([own])
+        .map(|key| format!("{}/{}", key.namespace, key.name))
+        .collect();
+    rivals.sort();
     rivals
 }
 
-fn other_group(metric: &MetricSpec) -> Option<&'static str> {
-    match metric.type_.as_str() {
-        "Pods" | "Object" => Some("custom.metrics.k8s.io"),
-        "External" => Some("external.metrics.k8s.io"),
-        _ => None,
+/// What others say of the metrics that they serve.
+async fn others(
+    metrics: &[MetricSpec],
+    of: (&str, &str),
+    ctx: &Context,
+) -> BTreeMap<usize, Result<Figures, String>> {
+    let mut found = BTreeMap::new();
+    if !metrics.iter().any(fetch::is_foreign) {
+        return found;
     }
-}
-
-async fn others(group: &str, ctx: &Context) -> Others {
-    let groups = ctx.client.list_api_groups().await;
-    let served = groups.is_ok_and(|list| list.groups.iter().any(|one| one.name == group));
-    if served {
-        Others::Unread
-    } else {
-        Others::Absent
+    let served = Served::find(ctx).await;
+    for (place, metric) in metrics.iter().enumerate() {
+        if fetch::is_foreign(metric) {
+            let figures = fetch::figures(metric, &served, of, ctx).await;
+            found.extend(figures.map(|figures| (place, figures)));
+        }
     }
+    found
 }

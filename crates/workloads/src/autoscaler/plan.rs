@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use seatrial_controller::Notice;
 use seatrial_schema::amount::Amount;
 
+use super::foreign::Figures;
 use super::limit::limit;
 use super::measure::{Tolerance, Usage};
 use super::memory::Memory;
@@ -27,6 +28,8 @@ const LIMITED: &str = "ScalingLimited";
 pub(super) struct Scale {
     /// How many pods are wanted now.
     pub(super) replicas: i32,
+    /// How many there are.
+    pub(super) actual: i32,
     /// Which pods they are.
     pub(super) selector: String,
 }
@@ -44,10 +47,10 @@ pub(super) struct World {
     pub(super) pods: Vec<Arc<Pod>>,
     /// What they use, by name, or why that cannot be known.
     pub(super) usages: Result<BTreeMap<String, Usage>, String>,
-    /// The autoscalers that some of these pods belong to, where they are several.
+    /// The autoscalers that look after some of these pods, this one among them.
     pub(super) rivals: Vec<String>,
-    /// Why there are no metrics but those of resources.
-    pub(super) others: source::Others,
+    /// What others say of the metrics that they serve, by the place of the metric.
+    pub(super) others: BTreeMap<usize, Result<Figures, String>>,
 }
 
 /// A change of the target's size.
@@ -215,8 +218,8 @@ fn by_metrics(
         plan.warn("FailedComputeMetricsReplicas", failure.text);
         return None;
     }
-    for metric in metrics {
-        match source::read(metric, tolerance(spec), scale.replicas, world) {
+    for (place, metric) in metrics.iter().enumerate() {
+        match source::read(metric, place, tolerance(spec), scale, world) {
             Ok(reading) => {
                 statuses.push(reading.status);
                 if largest

@@ -1,25 +1,16 @@
 //! The metrics that an autoscaler names, each read by its kind. Pure.
 
 use k8s_openapi::api::autoscaling::v2::{
-    ContainerResourceMetricStatus, MetricIdentifier, MetricSpec, MetricStatus, MetricTarget,
-    MetricValueStatus, ResourceMetricStatus,
+    ContainerResourceMetricStatus, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus,
+    ResourceMetricStatus,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use seatrial_schema::amount::Amount;
 
+use super::foreign;
 use super::measure::{Proposal, Question, Target, Tolerance, propose};
 use super::plan::{Scale, World};
 use super::request::thousandths;
-
-/// Why there are no metrics but those of resources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Others {
-    /// Nobody serves them.
-    Absent,
-    /// Somebody does, and we do not read them.
-    Unread,
-}
 
 /// What a metric asks for.
 #[derive(Debug)]
@@ -81,10 +72,15 @@ pub(super) fn usable(scale: &Scale, world: &World) -> Result<(), Failure> {
 /// Reads a metric.
 pub(super) fn read(
     metric: &MetricSpec,
+    place: usize,
     tolerance: Tolerance,
-    current: i32,
+    scale: &Scale,
     world: &World,
 ) -> Result<Reading, Failure> {
+    let current = scale.replicas;
+    if let Some(outcome) = foreign::read(metric, place, tolerance, scale, world) {
+        return outcome;
+    }
     if let Some(resource) = &metric.resource {
         let about = format!("failed to get {} resource metric value: ", resource.name);
         let (proposal, name) = of_resource(
@@ -127,10 +123,11 @@ pub(super) fn read(
         };
         return Ok(reading(&proposal, name, status));
     }
-    Err(absent(metric, world))
+    let text = format!("unknown metric source type {:?}", metric.type_);
+    Err(failure("InvalidMetricSourceType", text, String::new()))
 }
 
-fn failure(reason: &'static str, text: String, about: String) -> Failure {
+pub(super) fn failure(reason: &'static str, text: String, about: String) -> Failure {
     Failure {
         reason,
         text,
@@ -147,12 +144,16 @@ fn reading(proposal: &Proposal, name: String, status: MetricStatus) -> Reading {
     }
 }
 
+/// Thousandths, written shortly.
+pub(super) fn amount(thousandths: i64) -> Quantity {
+    let text = format!("{thousandths}m");
+    Quantity(Amount::parse(&text).map_or(text, |amount| amount.to_string()))
+}
+
 fn value(proposal: &Proposal) -> MetricValueStatus {
-    let average = format!("{}m", proposal.average);
-    let average = Amount::parse(&average).map_or(average, |amount| amount.to_string());
     MetricValueStatus {
         average_utilization: proposal.utilization,
-        average_value: Some(Quantity(average)),
+        average_value: Some(amount(proposal.average)),
         value: None,
     }
 }
@@ -196,85 +197,4 @@ fn of_resource(
     proposal
         .map(|proposal| (proposal, name))
         .map_err(|error| format!("failed to get {resource} {used}: {error}"))
-}
-
-/// What upstream says of the metrics that nobody serves here.
-fn absent(metric: &MetricSpec, world: &World) -> Failure {
-    let custom = |group: &str| match (world.others, group) {
-        (Others::Unread, _) => format!(
-            "{group} is served but this version reads metrics.k8s.io only: use a metric of the type Resource or ContainerResource"
-        ),
-        (Others::Absent, "custom.metrics.k8s.io") => {
-            "no custom metrics API (custom.metrics.k8s.io) registered".to_owned()
-        }
-        (Others::Absent, _) => "the server could not find the requested resource".to_owned(),
-    };
-    let from_custom = format!(
-        "unable to fetch metrics from custom metrics API: {}",
-        custom("custom.metrics.k8s.io")
-    );
-    if let Some(pods) = &metric.pods {
-        let text = format!("unable to get metric {}: {from_custom}", pods.metric.name);
-        let about = "failed to get pods metric value: ".to_owned();
-        return failure("FailedGetPodsMetric", text, about);
-    }
-    if let Some(object) = &metric.object {
-        let (name, of) = (&object.metric.name, &object.described_object);
-        let text = format!(
-            "unable to get metric {name}: {} on {} {}/{from_custom}",
-            of.kind, world.namespace, of.name
-        );
-        let text = match object.target.average_value {
-            Some(_) => format!("failed to get {name} object metric: {text}"),
-            None => text,
-        };
-        let about = "failed to get object metric value: ".to_owned();
-        return failure("FailedGetObjectMetric", text, about);
-    }
-    if let Some(external) = &metric.external {
-        let name = &external.metric.name;
-        let mut api = custom("external.metrics.k8s.io");
-        if world.others == Others::Absent {
-            api = format!("{api} (get {name}.external.metrics.k8s.io)");
-        }
-        let text = format!(
-            "unable to get external metric {}/{}: unable to fetch metrics from external metrics API: {api}",
-            world.namespace,
-            described(&external.metric)
-        );
-        let text = match external.target.average_value {
-            Some(_) => format!("failed to get {name} external metric: {text}"),
-            None => format!("failed to get external metric {name}: {text}"),
-        };
-        let about = format!("failed to get {name} external metric value: ");
-        return failure("FailedGetExternalMetric", text, about);
-    }
-    let text = format!("unknown metric source type {:?}", metric.type_);
-    failure("InvalidMetricSourceType", text, String::new())
-}
-
-fn described(metric: &MetricIdentifier) -> String {
-    let selector = metric.selector.as_ref().map_or("nil".to_owned(), written);
-    format!("{}/{selector}", metric.name)
-}
-
-/// As upstream's programs print a selector.
-fn written(selector: &LabelSelector) -> String {
-    let labels = selector.match_labels.iter().flatten();
-    let labels: String = labels
-        .map(|(key, value)| format!("{key}: {value},"))
-        .collect();
-    let expressions = selector.match_expressions.iter().flatten();
-    let expressions: String = expressions
-        .map(|one| {
-            let values = one.values.clone().unwrap_or_default().join(" ");
-            format!(
-                "{{Key:{},Operator:{},Values:[{values}],}},",
-                one.key, one.operator
-            )
-        })
-        .collect();
-    format!(
-        "&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
-    )
 }

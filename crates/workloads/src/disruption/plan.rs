@@ -41,6 +41,16 @@ struct Wanted {
     healthy: i32,
 }
 
+/// Whether the sizes of the pods' controllers matter to the budget.
+pub(super) fn asks_for_sizes(budget: &PodDisruptionBudget) -> bool {
+    use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+    budget.spec.as_ref().is_some_and(|spec| {
+        let percent = matches!(spec.min_available, Some(IntOrString::String(_)));
+        spec.max_unavailable.is_some() || percent
+    })
+}
+
 pub(super) fn decide(
     budget: &PodDisruptionBudget,
     pods: &[Arc<Pod>],
