@@ -12,6 +12,7 @@
 mod census;
 mod domains;
 mod host;
+mod images;
 mod order;
 mod templates;
 
@@ -25,6 +26,7 @@ use self::census::Census;
 use self::domains::Index;
 pub(crate) use self::domains::{Domains, NOWHERE};
 pub(crate) use self::host::{Host, NodeChange};
+use self::images::Images;
 use self::order::Order;
 pub(crate) use self::order::enough;
 use self::templates::Templates;
@@ -51,6 +53,8 @@ pub(crate) struct Cluster {
     wishes: BTreeMap<Arc<Wish>, Vec<i64>>,
     domains: Index,
     namespaces: BTreeMap<String, Labels>,
+    /// How many nodes have an image.
+    images: Images,
     /// Pods that other pods made way for, and which node they count on.
     nominated: BTreeMap<ObjectKey, Placed>,
 }
@@ -100,6 +104,7 @@ impl Cluster {
     /// Takes in a node's present state. Says what changed of it.
     pub(crate) fn set_node(&mut self, node: &Node) -> Vec<NodeChange> {
         let fresh = Host::of(node);
+        self.count_images(&fresh.name, &fresh.images);
         let Some(slot) = self.slot(&fresh.name) else {
             self.add_node(fresh);
             return vec![NodeChange::Added];
@@ -113,6 +118,20 @@ impl Cluster {
             self.order.stale();
         }
         changes
+    }
+
+    /// How many nodes have this image.
+    pub(crate) fn nodes_with(&self, image: &str) -> usize {
+        self.images.nodes_with(image)
+    }
+
+    /// Counts a node's images in place of those it had.
+    fn count_images(&mut self, name: &str, images: &BTreeMap<String, i64>) {
+        let before = self.slots.get(name);
+        let before = before.and_then(|slot| self.hosts.get(*slot)?.as_ref());
+        let none = BTreeMap::new();
+        let before = before.map_or(&none, |host| &host.images);
+        self.images.replace(before, images);
     }
 
     fn add_node(&mut self, host: Host) {
@@ -149,6 +168,7 @@ impl Cluster {
         for (key, demand) in pods {
             self.take(slot, &key, &demand);
         }
+        self.count_images(name, &BTreeMap::new());
         self.slots.remove(name);
         self.hosts[slot] = None;
         self.domains.clear();

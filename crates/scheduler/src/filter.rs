@@ -34,6 +34,7 @@ const FILTERS: &[Filter] = &[
     fit::ports,
     fit::resources,
     volume::exclusive,
+    volume::limits,
     volume::topology,
     between::spread,
     between::affinity,

@@ -63,6 +63,8 @@ pub(crate) struct Template {
     /// What this pod means for pods that come after it.
     pub(crate) wishes: Vec<Arc<Wish>>,
     pub(crate) spread: Vec<Constraint>,
+    /// The images of its containers, each with a tag or digest.
+    pub(crate) images: Vec<String>,
     /// Claims that the pod mounts.
     pub(crate) claims: Vec<String>,
 }
@@ -124,6 +126,7 @@ impl Template {
             spread: spread
                 .map(|constraint| Constraint::of(constraint, &namespace, &labels))
                 .collect(),
+            images: images(spec),
             claims: claims(pod, spec),
             labels,
             namespace,
@@ -142,6 +145,28 @@ fn claims(pod: &Pod, spec: &PodSpec) -> Vec<String> {
         Some(claim.claim_name.clone())
     };
     spec.volumes.iter().flatten().filter_map(claim).collect()
+}
+
+/// The image of every container, also where several have the same.
+fn images(spec: &PodSpec) -> Vec<String> {
+    let containers = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .chain(&spec.containers);
+    containers
+        .map(|container| with_tag(container.image.as_deref().unwrap_or_default()))
+        .collect()
+}
+
+/// An image's name as nodes report it: without a tag the newest is meant.
+fn with_tag(image: &str) -> String {
+    let last = image.rsplit('/').next().unwrap_or_default();
+    if last.contains(':') {
+        image.to_owned()
+    } else {
+        format!("{image}:latest")
+    }
 }
 
 /// Whether the pod waits for this scheduler: no node yet, not on its way out, not ended.

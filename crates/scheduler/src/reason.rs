@@ -18,6 +18,7 @@ pub(crate) enum Reason {
     TooManyPods,
     Insufficient(String),
     ClaimInUse,
+    VolumeLimit,
     VolumeConflict,
     VolumeZone,
     NoVolume,
@@ -52,6 +53,7 @@ impl fmt::Display for Reason {
                 "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod \
                  access mode"
             }
+            Self::VolumeLimit => "node(s) exceed max volume count",
             Self::VolumeConflict => "node(s) had volume node affinity conflict",
             Self::VolumeZone => "node(s) had no available volume zone",
             Self::NoVolume => "node(s) didn't find available persistent volumes to bind",
@@ -95,6 +97,7 @@ impl Reason {
             Self::Ports
             | Self::TooManyPods
             | Self::Insufficient(_)
+            | Self::VolumeLimit
             | Self::NoVictims
             | Self::NotHelpful => Cause::Room,
             Self::ClaimInUse | Self::Spread | Self::Near | Self::Apart | Self::Repelled => {

@@ -6,7 +6,7 @@ mod place;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::storage::v1::{CSINode, StorageClass};
 use seatrial_controller::{Cache, Chain, Change, Context, ObjectKey, write};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -57,6 +57,7 @@ struct Feeds {
     claims: UnboundedReceiver<Change<PersistentVolumeClaim>>,
     volumes: UnboundedReceiver<Change<PersistentVolume>>,
     classes: UnboundedReceiver<Change<StorageClass>>,
+    csi_nodes: UnboundedReceiver<Change<CSINode>>,
 }
 
 /// Runs the scheduler until the returned future is dropped.
@@ -76,6 +77,7 @@ pub async fn run(ctx: Context) {
         claims: storage.claims.subscribe(),
         volumes: storage.volumes.subscribe(),
         classes: storage.classes.subscribe(),
+        csi_nodes: storage.csi_nodes.subscribe(),
     };
     let mut scheduler = Scheduler {
         ctx,
@@ -129,6 +131,7 @@ impl Scheduler {
             Some(change) = feeds.claims.recv() => self.take_claim(&change),
             Some(change) = feeds.volumes.recv() => self.take_volume(&change),
             Some(_) = feeds.classes.recv() => self.pending.stir(&[Cause::Volumes]),
+            Some(_) = feeds.csi_nodes.recv() => self.pending.stir(&[Cause::Room]),
             Some(done) = self.writes.join_next() => self.take_done(done),
             Some(done) = self.settling.join_next() => self.take_done(done),
             () = sleep_until(deadline) => {}

@@ -1,11 +1,10 @@
 //! Which of the nodes that do is best. Pure.
 //!
 //! Upstream's plugins and weights: tolerated taints 3, node affinity 2, topology spread 2, affinity
-//! between pods 2, free resources 1, balanced resources 1. Each gives 0 to 100. *Absent*:
-//! `ImageLocality` (weight 1), since images here are on the node already or in the cluster's own
-//! registry.
+//! between pods 2, free resources 1, balanced resources 1, images that are there 1. Each gives 0 to 100.
 
 mod between;
+mod image;
 mod node;
 mod spread;
 
@@ -43,6 +42,11 @@ pub(crate) fn best(
     add(&mut scores, 2, node::affinity(demand, &candidates));
     add(&mut scores, 2, spread.scores(demand, &candidates, cluster));
     add(&mut scores, 2, between.scores(&candidates));
+    add(
+        &mut scores,
+        1,
+        image::locality(demand, &candidates, cluster),
+    );
     let rank = |index: &usize| {
         let (_, host) = candidates[*index];
         (scores[*index], std::cmp::Reverse(host.pods.len()))

@@ -4,16 +4,18 @@
 //! existing volume is reserved for it, or its class's provisioner is told the node.
 
 mod choose;
+mod limit;
 pub(crate) mod settle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::storage::v1::{CSINode, StorageClass};
 use seatrial_controller::{Cache, Context, ObjectKey};
 
 use self::choose::{fits_class, reaches, smallest, zone_fits};
+use self::limit::Limits;
 pub(crate) use self::settle::settle;
 use crate::cluster::{Cluster, Host};
 use crate::pod::Demand;
@@ -28,6 +30,7 @@ pub(crate) struct Storage {
     pub(crate) claims: Cache<PersistentVolumeClaim>,
     pub(crate) volumes: Cache<PersistentVolume>,
     pub(crate) classes: Cache<StorageClass>,
+    pub(crate) csi_nodes: Cache<CSINode>,
 }
 
 impl Storage {
@@ -36,6 +39,7 @@ impl Storage {
             claims: ctx.cache().await,
             volumes: ctx.cache().await,
             classes: ctx.cache().await,
+            csi_nodes: ctx.cache().await,
         }
     }
 }
@@ -63,6 +67,8 @@ pub(crate) struct Needs {
     needs: Vec<Need>,
     /// Claims that one pod alone may use.
     exclusive: Vec<String>,
+    /// What may exceed a node's limits.
+    limits: Option<Limits>,
 }
 
 /// What is to be written about a claim before the pod is bound.
@@ -86,6 +92,7 @@ impl Needs {
     ) -> Result<Self, String> {
         let mut needs = Self::default();
         let mut all = None;
+        let mut claims = Vec::new();
         for name in &demand.claims {
             let claim = storage
                 .claims
@@ -97,14 +104,23 @@ impl Needs {
             if modes(&claim).iter().any(|mode| mode == "ReadWriteOncePod") {
                 needs.exclusive.push(name.clone());
             }
+            claims.push(Arc::clone(&claim));
             let volumes = || all.get_or_insert_with(|| storage.volumes.all()).clone();
             needs.needs.push(need(claim, storage, reserved, volumes)?);
         }
+        needs.limits = Limits::of(&claims, storage);
         Ok(needs)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.needs.is_empty()
+    }
+
+    /// Whether the node can have no more volumes.
+    pub(crate) fn exceed(&self, host: &Host) -> bool {
+        self.limits
+            .as_ref()
+            .is_some_and(|limits| limits.exceeded(host))
     }
 
     /// Whether another pod has a claim that only one may use.

@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) labels: Labels,
     pub(crate) taints: Vec<Taint>,
     pub(crate) cordoned: bool,
+    /// The sizes of the images that are there, by name.
+    pub(crate) images: BTreeMap<String, i64>,
     pub(crate) room: Amounts,
     pub(crate) used: Amounts,
     /// Processor and memory in use, with a minimum for containers that request nothing.
@@ -48,6 +50,7 @@ impl Host {
                 .and_then(|spec| spec.taints.clone())
                 .unwrap_or_default(),
             cordoned: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
+            images: images(node),
             room: Amounts::of(allocatable.or(capacity)),
             ..Self::default()
         }
@@ -64,6 +67,7 @@ impl Host {
             (self.taints, self.cordoned) = (fresh.taints, fresh.cordoned);
             changes.push(NodeChange::Taints);
         }
+        self.images = fresh.images;
         if self.room != fresh.room {
             self.room = fresh.room;
             changes.push(NodeChange::Room);
@@ -106,4 +110,14 @@ impl Host {
             }
         }
     }
+}
+
+fn images(node: &Node) -> BTreeMap<String, i64> {
+    let images = node.status.iter().flat_map(|status| status.images.iter());
+    let named = images.flatten().flat_map(|image| {
+        let size = image.size_bytes.unwrap_or(0);
+        let names = image.names.iter().flatten();
+        names.map(move |name| (name.clone(), size))
+    });
+    named.collect()
 }

@@ -259,3 +259,28 @@ fn preferred_taints_only_make_a_node_worse() {
     "#]],
     );
 }
+
+#[test]
+fn a_node_that_has_a_large_image_is_better() {
+    let mut cluster = three();
+    let mut with = node("b1", json!({}));
+    let images =
+        json!([{"names": ["shop/web:2", "shop/web@sha256:1"], "sizeBytes": 3_000_000_000_i64}]);
+    with.status.as_mut().unwrap().images = serde_json::from_value(images).unwrap();
+    cluster.set_node(&with);
+    let image = |image: &str| json!({"containers": [{"name": "main", "image": image}]});
+    assert_eq!(
+        place(&mut cluster, "a", demand(image("shop/web:2"))).unwrap(),
+        "b1"
+    );
+    assert_eq!(
+        place(&mut cluster, "b", demand(image("shop/other"))).unwrap(),
+        "a1"
+    );
+    // What nobody has any more counts for nothing.
+    cluster.set_node(&node("b1", json!({})));
+    assert_eq!(cluster.nodes_with("shop/web:2"), 0);
+    cluster.set_node(&with);
+    cluster.remove_node("b1");
+    assert_eq!(cluster.nodes_with("shop/web:2"), 0);
+}

@@ -135,3 +135,56 @@ async fn a_claim_for_one_pod_lets_no_other_in() {
     let left = places(&cluster).await;
     assert!(left.len() == 1 && left[0].ends_with(": True"), "{left:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_takes_no_more_volumes_than_its_driver_can() {
+    let cluster = start(2).await;
+    for (node, count) in [("n0", 1), ("n1", 2)] {
+        let limits = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSINode", "metadata": {"name": node},
+            "spec": {"drivers": [{"name": "disks.example.com", "nodeID": node, "allocatable": {"count": count}}]}});
+        cluster.create(limits).await.unwrap();
+    }
+    for number in 0..4 {
+        let name = format!("d{number}");
+        let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+            "spec": {"storageClassName": "", "accessModes": ["ReadWriteMany"], "capacity": {"storage": "1Gi"},
+                "csi": {"driver": "disks.example.com", "volumeHandle": name}}});
+        cluster.create(volume).await.unwrap();
+        add_claim(&cluster, &name, "").await;
+        bind(&cluster, &name, &name).await;
+        add_pod(&cluster, &name, "1m", mounting(&name)).await;
+        wait(1).await;
+    }
+    // Who shares a volume that is there takes no more.
+    add_pod(&cluster, "shares", "1m", mounting("d0")).await;
+    wait(2).await;
+    let places = places(&cluster).await;
+    assert_eq!(
+        places[..3]
+            .iter()
+            .filter(|place| place.contains(" n1: True"))
+            .count(),
+        2,
+        "{places:?}"
+    );
+    assert_eq!(
+        places[..3]
+            .iter()
+            .filter(|place| place.contains(" n0: True"))
+            .count(),
+        1,
+        "{places:?}"
+    );
+    expect!["d3 nowhere: False Unschedulable 0/2 nodes are available: 2 node(s) exceed max volume count. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."].assert_eq(&places[3]);
+    assert!(places[4].ends_with(": True"), "{places:?}");
+    // Another driver's limit, or a larger one, is seen at once.
+    let nodes: Api<k8s_openapi::api::storage::v1::CSINode> = Api::all(cluster.client.clone());
+    let more = json!({"spec": {"drivers": [{"name": "disks.example.com", "nodeID": "n0", "allocatable": {"count": 5}}]}});
+    let params = PatchParams::default();
+    nodes
+        .patch("n0", &params, &Patch::Merge(more))
+        .await
+        .unwrap();
+    wait(15).await;
+    assert_eq!(self::places(&cluster).await[3], "d3 n0: True");
+}
