@@ -22,6 +22,7 @@ mod selector;
 mod service;
 mod small;
 mod storage;
+mod trail;
 mod volume;
 mod workload;
 
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 use crate::cause::Cause;
 use field::Field;
+use trail::Trail;
 
 type Check = fn(&Field<'_>, &mut Vec<Cause>);
 type Compare = fn(&Field<'_>, &Field<'_>, &mut Vec<Cause>);
@@ -127,7 +129,8 @@ pub fn create(group: &str, kind: &str, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let found = CHECKS.binary_search_by(|(one, name, _)| (*one, *name).cmp(&(group, kind)));
     if let Ok(index) = found {
-        CHECKS[index].2(&Field::root(object), &mut causes);
+        let trail = Trail::default();
+        CHECKS[index].2(&Field::root(object, &trail), &mut causes);
     }
     causes
 }
@@ -137,7 +140,9 @@ pub fn update(group: &str, kind: &str, new: &Value, old: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let found = COMPARISONS.binary_search_by(|(one, name, _)| (*one, *name).cmp(&(group, kind)));
     if let Ok(index) = found {
-        COMPARISONS[index].2(&Field::root(new), &Field::root(old), &mut causes);
+        let trail = Trail::default();
+        let (new, old) = (Field::root(new, &trail), Field::root(old, &trail));
+        COMPARISONS[index].2(&new, &old, &mut causes);
     }
     causes
 }
@@ -145,7 +150,9 @@ pub fn update(group: &str, kind: &str, new: &Value, old: &Value) -> Vec<Cause> {
 /// What is wrong with a pod template that is a part of another kind's object; `path` leads to it.
 pub fn pod_template(template: &Value, path: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
-    pod::spec(&Field::at(template, path).field("spec"), &[], &mut causes);
+    let trail = Trail::default();
+    let template = Field::at(template, &trail, path);
+    pod::spec(&template.field("spec"), &[], &mut causes);
     causes
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::trail::{Place, Trail};
 use crate::cause::Cause;
 use crate::path::Path;
 
@@ -11,33 +12,45 @@ static NULL: Value = Value::Null;
 #[derive(Debug, Clone)]
 pub(super) struct Field<'a> {
     pub(super) value: &'a Value,
-    path: Path,
+    trail: &'a Trail,
+    place: Place,
 }
 
 impl<'a> Field<'a> {
-    pub(super) fn root(value: &'a Value) -> Self {
+    pub(super) fn root(value: &'a Value, trail: &'a Trail) -> Self {
+        Self::at(value, trail, "")
+    }
+
+    pub(super) fn at(value: &'a Value, trail: &'a Trail, path: &str) -> Self {
+        let place = trail.begin(path);
         Self {
             value,
-            path: Path::root(),
+            trail,
+            place,
         }
     }
 
-    pub(super) fn at(value: &'a Value, path: &str) -> Self {
+    fn to(&self, value: Option<&'a Value>, place: Place) -> Self {
         Self {
-            value,
-            path: Path::of(path),
+            value: value.unwrap_or(&NULL),
+            trail: self.trail,
+            place,
         }
     }
 
-    pub(super) fn field(&self, name: &str) -> Self {
-        Self {
-            value: self.value.get(name).unwrap_or(&NULL),
-            path: self.path.field(name),
-        }
+    pub(super) fn field(&self, name: &'static str) -> Self {
+        let place = self.trail.field(self.place, name);
+        self.to(self.value.get(name), place)
+    }
+
+    /// A field of a name that only the object knows.
+    pub(super) fn named(&self, name: &str) -> Self {
+        let place = self.trail.named(self.place, name);
+        self.to(self.value.get(name), place)
     }
 
     /// A field below several others: `spec.template`.
-    pub(super) fn below(&self, steps: &str) -> Self {
+    pub(super) fn below(&self, steps: &'static str) -> Self {
         steps
             .split('.')
             .fold(self.clone(), |field, step| field.field(step))
@@ -51,10 +64,7 @@ impl<'a> Field<'a> {
             .map(Vec::as_slice)
             .unwrap_or_default()
             .iter();
-        let item = |(index, value)| Self {
-            value,
-            path: self.path.index(index),
-        };
+        let item = |(index, value)| self.to(Some(value), self.trail.index(self.place, index));
         items.enumerate().map(item).collect()
     }
 
@@ -62,15 +72,15 @@ impl<'a> Field<'a> {
     pub(super) fn entries(&self) -> Vec<(&'a str, Self)> {
         let entries = self.value.as_object().into_iter().flatten();
         let entry = |(key, value): (&'a String, &'a Value)| {
-            (
-                key.as_str(),
-                Self {
-                    value,
-                    path: self.path.key(key),
-                },
-            )
+            let place = self.trail.key(self.place, key);
+            (key.as_str(), self.to(Some(value), place))
         };
         entries.map(entry).collect()
+    }
+
+    /// Where it is, for those who have something to say about it.
+    fn path(&self) -> Path {
+        self.trail.path(self.place)
     }
 
     pub(super) fn text(&self) -> &'a str {
@@ -97,7 +107,7 @@ impl<'a> Field<'a> {
     }
 
     pub(super) fn required(&self, detail: &str) -> Cause {
-        Cause::required(&self.path, detail)
+        Cause::required(self.path(), detail)
     }
 
     pub(super) fn invalid(&self, detail: &str) -> Cause {
@@ -107,28 +117,28 @@ impl<'a> Field<'a> {
         } else {
             self.value
         };
-        Cause::invalid(&self.path, value, detail)
+        Cause::invalid(self.path(), value, detail)
     }
 
     pub(super) fn forbidden(&self, detail: &str) -> Cause {
-        Cause::forbidden(&self.path, detail)
+        Cause::forbidden(self.path(), detail)
     }
 
     pub(super) fn duplicate(&self) -> Cause {
-        Cause::duplicate(&self.path, self.value)
+        Cause::duplicate(self.path(), self.value)
     }
 
     /// Something that it makes together with others occurs twice.
     pub(super) fn duplicate_of(&self, key: &str) -> Cause {
-        Cause::duplicate(&self.path, &Value::from(key))
+        Cause::duplicate(self.path(), &Value::from(key))
     }
 
     pub(super) fn not_found(&self) -> Cause {
-        Cause::not_found(&self.path, self.value)
+        Cause::not_found(self.path(), self.value)
     }
 
     pub(super) fn too_long(&self, most: u64) -> Cause {
-        Cause::too_long(&self.path, most)
+        Cause::too_long(self.path(), most)
     }
 
     /// It must be there.
@@ -141,7 +151,7 @@ impl<'a> Field<'a> {
     /// It must be one of these, if it is there.
     pub(super) fn must_be_one_of(&self, choices: &[&str], causes: &mut Vec<Cause>) {
         if self.is_set() && !choices.contains(&self.text()) {
-            causes.push(Cause::unsupported(&self.path, self.value, choices));
+            causes.push(Cause::unsupported(self.path(), self.value, choices));
         }
     }
 
@@ -218,7 +228,7 @@ impl<'a> Field<'a> {
         for (key, value) in self.entries() {
             for (rule, word) in [(Rule::Qualified, key), (Rule::LabelValue, value.text())] {
                 if let Some(problem) = rule.problem(word) {
-                    causes.push(Cause::invalid(&self.path, &Value::from(word), &problem));
+                    causes.push(Cause::invalid(self.path(), &Value::from(word), &problem));
                 }
             }
         }
@@ -226,7 +236,7 @@ impl<'a> Field<'a> {
 
     /// A problem with a word that is this value or a part of it.
     pub(super) fn invalid_word(&self, word: &str, detail: &str) -> Cause {
-        Cause::invalid(&self.path, &Value::from(word), detail)
+        Cause::invalid(self.path(), &Value::from(word), detail)
     }
 
     /// It has none of the values it may have.
@@ -237,14 +247,14 @@ impl<'a> Field<'a> {
         } else {
             self.value
         };
-        Cause::unsupported(&self.path, value, choices)
+        Cause::unsupported(self.path(), value, choices)
     }
 
     /// A list has too many items.
     pub(super) fn must_have_at_most(&self, most: u64, causes: &mut Vec<Cause>) {
         let count = self.value.as_array().map_or(0, Vec::len);
         if count as u64 > most {
-            causes.push(Cause::too_many(&self.path, count, most));
+            causes.push(Cause::too_many(self.path(), count, most));
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn lifecycle(lifecycle: &Field<'_>, causes: &mut Vec<Cause>) {
     }
 }
 
-fn handler(field: &Field<'_>, kinds: &[&str], causes: &mut Vec<Cause>) {
+fn handler(field: &Field<'_>, kinds: &[&'static str], causes: &mut Vec<Cause>) {
     let given: Vec<Field<'_>> = kinds
         .iter()
         .map(|kind| field.field(kind))

@@ -50,7 +50,7 @@ fn compare(
     limits: &Field<'_>,
     causes: &mut Vec<Cause>,
 ) {
-    let limit = limits.field(name);
+    let limit = limits.named(name);
     let shared = !name.contains('/') && !name.starts_with("hugepages-");
     if !limit.is_set() {
         if !shared {

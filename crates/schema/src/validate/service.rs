@@ -146,9 +146,10 @@ fn service_ports(spec: &Field<'_>, causes: &mut Vec<Cause>) {
         if inner && taken {
             causes.push(node.forbidden("may not be used when `type` is 'ClusterIP'"));
         }
-        let same = |names: [&str; 2]| {
-            let equal =
-                |other: &Field<'_>, name: &str| other.field(name).value == port.field(name).value;
+        let same = |names: [&'static str; 2]| {
+            let equal = |other: &Field<'_>, name: &'static str| {
+                other.field(name).value == port.field(name).value
+            };
             let mut earlier = ports.iter().take(index);
             earlier.any(|other| names.iter().all(|name| equal(other, name)))
         };

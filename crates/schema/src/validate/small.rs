@@ -16,7 +16,7 @@ pub(super) fn config_map(object: &Field<'_>, causes: &mut Vec<Cause>) {
     keys(&object.field("data"), causes);
     keys(&object.field("binaryData"), causes);
     for (key, value) in object.field("binaryData").entries() {
-        if object.field("data").field(key).is_set() {
+        if object.field("data").named(key).is_set() {
             causes.push(value.invalid(&format!("duplicate of key present in data: {key}")));
         }
     }
@@ -81,8 +81,13 @@ enum Encoding {
     Base64,
 }
 
-fn size(object: &Field<'_>, at: &str, parts: &[(&str, Encoding)], causes: &mut Vec<Cause>) {
-    let length = |(name, encoding): &(&str, Encoding)| -> usize {
+fn size(
+    object: &Field<'_>,
+    at: &'static str,
+    parts: &[(&'static str, Encoding)],
+    causes: &mut Vec<Cause>,
+) {
+    let length = |(name, encoding): &(&'static str, Encoding)| -> usize {
         let texts = object
             .field(name)
             .entries()
@@ -116,7 +121,7 @@ pub(super) fn secret_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<C
     sealed(new, old, &["data"], causes);
 }
 
-fn sealed(new: &Field<'_>, old: &Field<'_>, names: &[&str], causes: &mut Vec<Cause>) {
+fn sealed(new: &Field<'_>, old: &Field<'_>, names: &[&'static str], causes: &mut Vec<Cause>) {
     if old.field("immutable").value != &Value::Bool(true) {
         return;
     }
@@ -140,7 +145,7 @@ pub(super) fn limit_range(object: &Field<'_>, causes: &mut Vec<Cause>) {
     for item in object.below("spec.limits").items() {
         item.field("type").must_be_set(causes);
         for (name, least) in item.field("min").entries() {
-            let most = item.field("max").field(name);
+            let most = item.field("max").named(name);
             let (Some(low), Some(high)) =
                 (quantity::value(least.text()), quantity::value(most.text()))
             else {

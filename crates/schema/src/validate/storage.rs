@@ -101,7 +101,7 @@ pub(super) fn volume(object: &Field<'_>, causes: &mut Vec<Cause>) {
         causes.push(spec.required("must specify a volume type"));
     }
     for (name, _) in sources {
-        let extra = spec.field(name);
+        let extra = spec.named(name);
         causes.push(extra.forbidden("may not specify more than 1 volume type"));
     }
 }
@@ -134,8 +134,8 @@ const SOURCES: &[&str] = &[
 
 pub(super) fn volume_change(new: &Field<'_>, old: &Field<'_>, causes: &mut Vec<Cause>) {
     let (new, old) = (new.field("spec"), old.field("spec"));
-    let changed = |name: &&&str| new.field(name).value != old.field(name).value;
-    if SOURCES.iter().any(|name| changed(&name)) {
+    let changed = |name: &'static str| new.field(name).value != old.field(name).value;
+    if SOURCES.iter().any(|name| changed(name)) {
         let detail = "spec.persistentvolumesource is immutable after creation";
         causes.push(new.forbidden(detail));
     }

@@ -31,7 +31,7 @@ fn check(volume: &Field<'_>, causes: &mut Vec<Cause>) {
     for extra in sources.iter().skip(1) {
         causes.push(
             volume
-                .field(extra)
+                .named(extra)
                 .forbidden("may not specify more than 1 volume type"),
         );
     }

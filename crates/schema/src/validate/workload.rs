@@ -159,7 +159,7 @@ pub(super) fn daemon_set(object: &Field<'_>, causes: &mut Vec<Cause>) {
 }
 
 /// Numbers that are not negative.
-pub(super) fn counts(spec: &Field<'_>, names: &[&str], causes: &mut Vec<Cause>) {
+pub(super) fn counts(spec: &Field<'_>, names: &[&'static str], causes: &mut Vec<Cause>) {
     for name in names {
         spec.field(name).must_not_be_negative(causes);
     }
