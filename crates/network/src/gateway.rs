@@ -14,6 +14,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::affinity::Affinity;
 use crate::body::GatewayBody;
 use crate::connector::{BoxedStream, Connector};
 use crate::log::RequestLog;
@@ -32,6 +33,7 @@ pub struct Gateway(Arc<Shared>);
 struct Shared {
     table: RwLock<Arc<Table>>,
     traffic: Arc<Traffic>,
+    affinity: Affinity,
     pool: Pool,
     connector: Arc<dyn Connector>,
     log: Arc<RequestLog>,
@@ -49,6 +51,7 @@ impl Gateway {
         Self(Arc::new(Shared {
             table: RwLock::default(),
             traffic: Arc::default(),
+            affinity: Affinity::default(),
             pool: Pool::default(),
             connector,
             log,
@@ -77,6 +80,11 @@ impl Gateway {
     /// Where requests are counted.
     pub fn log(&self) -> &Arc<RequestLog> {
         &self.0.log
+    }
+
+    /// Which pods clients stay with, however they come.
+    pub(crate) fn affinity(&self) -> &Affinity {
+        &self.0.affinity
     }
 
     pub(crate) fn traffic(&self) -> &Arc<Traffic> {

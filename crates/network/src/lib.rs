@@ -21,6 +21,7 @@
 //! - What the gateway cannot do is answered with its reason (`x-seatrial-reason`), never ignored.
 
 mod address;
+mod affinity;
 mod answer;
 mod body;
 mod connector;

@@ -13,7 +13,6 @@
 //! - Bytes are copied one way and the other, each end is handed on by itself, and a break on one side becomes a
 //!   break on the other.
 
-mod affinity;
 mod block;
 mod datagrams;
 mod policy;
@@ -35,7 +34,6 @@ use tokio::net::{TcpStream, UdpSocket};
 pub use self::block::{Block, Error as BlockError};
 pub use self::view::{Settings, Source};
 
-use self::affinity::Affinity;
 use self::policy::{Denied, Protocol};
 pub(crate) use self::relay::relay;
 use self::view::View;
@@ -116,7 +114,6 @@ struct Shared {
     gateway: Gateway,
     dialer: Arc<dyn Dialer>,
     watch: Watch,
-    affinity: Affinity,
 }
 
 /// An open way for one connection. It is recorded when it ends.
@@ -151,7 +148,6 @@ impl PodNetwork {
             gateway,
             dialer,
             watch: Watch::new(ctx),
-            affinity: Affinity::default(),
         }))
     }
 

@@ -93,8 +93,16 @@ async fn reach(
     let table = exposure.gateway.table();
     let backend = table.backend(&target.service).ok_or(Outcome::Nobody)?;
     let port = backend.datagrams.iter().find(|one| one.number == number);
-    let lease = port.and_then(|port| exposure.gateway.traffic().lease(port, &[]));
-    let endpoint = lease.ok_or(Outcome::Nobody)?.endpoint.clone();
+    let port = port.ok_or(Outcome::Nobody)?;
+    let (visit, affinity) = (target.visit(client.ip()), exposure.gateway.affinity());
+    let endpoint = match affinity.kept(visit, &port.endpoints) {
+        Some(endpoint) => endpoint,
+        None => {
+            let lease = exposure.gateway.traffic().lease(port, &[]);
+            lease.ok_or(Outcome::Nobody)?.endpoint.clone()
+        }
+    };
+    affinity.keep(visit, &endpoint);
     record.pod = endpoint.pod.name.clone();
     let source = seen_as(client.ip());
     let opened = exposure

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
+use tokio::time::Instant;
 
 use crate::ServiceName;
+use crate::affinity::{self, Visit};
 use crate::log::Carrier;
 use crate::pods::Block;
 
@@ -61,6 +64,8 @@ pub(super) struct Target {
     pub(super) goal: Goal,
     /// Who may come; nobody named is everybody.
     pub(super) clients: Vec<Block>,
+    /// How long a client stays with a pod.
+    pub(super) affinity: Option<Duration>,
 }
 
 /// What of a Service is at a place.
@@ -73,6 +78,16 @@ pub(super) enum Goal {
 }
 
 impl Target {
+    /// Somebody who comes to the Service now.
+    pub(super) fn visit(&self, client: IpAddr) -> Visit<'_> {
+        Visit {
+            service: &self.service,
+            client,
+            patience: self.affinity,
+            now: Instant::now(),
+        }
+    }
+
     pub(super) fn admits(&self, client: IpAddr) -> bool {
         self.clients.is_empty() || self.clients.iter().any(|block| block.contains(client))
     }
@@ -192,6 +207,7 @@ pub(super) fn places(services: &[Arc<Service>]) -> BTreeMap<Place, Target> {
                 service: service_name.clone(),
                 goal,
                 clients: clients.to_vec(),
+                affinity: affinity::patience(spec),
             });
         };
         let clients = clients(service);

@@ -81,15 +81,27 @@ async fn reach(
     let backend = table.backend(&target.service).ok_or(Outcome::Nobody)?;
     let port = backend.port(&PortChoice::Number(port));
     let port = port.ok_or(Outcome::Nobody)?;
+    let (visit, affinity) = (target.visit(client), exposure.gateway.affinity());
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
-    while let Some(lease) = exposure.gateway.traffic().lease(port, &tried) {
-        let endpoint = lease.endpoint.clone();
+    loop {
+        let untried = port.endpoints.iter();
+        let untried = untried.filter(|one| !tried.iter().any(|other| Arc::ptr_eq(other, one)));
+        let (endpoint, _lease) = match affinity.kept(visit, untried) {
+            Some(endpoint) => (endpoint, None),
+            None => match exposure.gateway.traffic().lease(port, &tried) {
+                Some(lease) => (lease.endpoint.clone(), Some(lease)),
+                None => break,
+            },
+        };
         let dialled = exposure
             .dialer
             .dial(&endpoint.pod, endpoint.port, seen_as(client))
             .await;
         match dialled {
-            Ok(stream) => return Ok((stream, endpoint)),
+            Ok(stream) => {
+                affinity.keep(visit, &endpoint);
+                return Ok((stream, endpoint));
+            }
             Err(error) => tracing::debug!(pod = %endpoint.pod, %error, "a pod is not reached"),
         }
         tried.push(endpoint);

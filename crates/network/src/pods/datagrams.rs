@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
-use tokio::time::Instant;
 
 use super::policy::Protocol;
 use super::reach::chosen;
@@ -78,15 +77,9 @@ impl PodNetwork {
                 port,
             })?;
         let port = &*chosen(port, front, source)?;
-        let now = Instant::now();
-        let kept = self.0.affinity.kept(front, source.address, now);
-        let kept = kept.and_then(|uid| {
-            port.endpoints
-                .iter()
-                .find(|one| one.pod.uid == uid)
-                .cloned()
-        });
-        let endpoint = match kept {
+        let visit = front.visit(source);
+        let affinity = self.0.gateway.affinity();
+        let endpoint = match affinity.kept(visit, &port.endpoints) {
             Some(endpoint) => endpoint,
             None => match self.0.gateway.traffic().lease(port, &[]) {
                 Some(lease) => lease.endpoint.clone(),
@@ -97,12 +90,10 @@ impl PodNetwork {
         let address: IpAddr = endpoint.pod.ip.parse().map_err(nobody)?;
         let place = (address, endpoint.port);
         view.permits(source, address, (endpoint.port, Protocol::Udp))?;
-        let uid = &endpoint.pod.uid;
-        self.0.affinity.keep(front, source.address, uid, now);
-        let socket = if endpoint.pod.uid == endpoint.pod.ip && !view.is_pod(address) {
-            outside(place.into()).await?
-        } else {
-            self.datagrams_to(&endpoint.pod, place, source).await?
+        affinity.keep(visit, &endpoint);
+        let socket = match endpoint.pod.pod_in(view, address) {
+            Some(pod) => self.datagrams_to(&pod, place, source).await?,
+            None => outside(place.into()).await?,
         };
         Ok((socket, endpoint))
     }

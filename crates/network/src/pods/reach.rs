@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use super::policy::Protocol;
 use super::view::{API, Destination, Front, RESOLVER, Spread, View};
@@ -85,15 +84,11 @@ impl PodNetwork {
         let mut tried: Vec<Arc<Endpoint>> = Vec::new();
         let mut failure = Refusal::NoEndpoint(front.name.clone());
         loop {
-            let now = Instant::now();
-            let kept = self.0.affinity.kept(front, source.address, now);
-            let kept = kept.and_then(|uid| {
-                let all = port.endpoints.iter();
-                all.filter(|one| !tried.iter().any(|other| Arc::ptr_eq(other, one)))
-                    .find(|one| one.pod.uid == uid)
-                    .cloned()
-            });
-            let (endpoint, _lease) = match kept {
+            let visit = front.visit(source);
+            let untried = port.endpoints.iter();
+            let untried = untried.filter(|one| !tried.iter().any(|other| Arc::ptr_eq(other, one)));
+            let affinity = self.0.gateway.affinity();
+            let (endpoint, _lease) = match affinity.kept(visit, untried) {
                 Some(endpoint) => (endpoint, None),
                 None => match self.0.gateway.traffic().lease(port, &tried) {
                     Some(lease) => (lease.endpoint.clone(), Some(lease)),
@@ -102,9 +97,7 @@ impl PodNetwork {
             };
             match self.reach(view, source, &endpoint).await {
                 Ok(stream) => {
-                    self.0
-                        .affinity
-                        .keep(front, source.address, &endpoint.pod.uid, now);
+                    affinity.keep(visit, &endpoint);
                     return Ok((stream, endpoint));
                 }
                 Err(refusal @ Refusal::Connect { .. }) => failure = refusal,
@@ -127,11 +120,10 @@ impl PodNetwork {
             .parse()
             .map_err(|_| Refusal::NoEndpoint(ServiceName::new(&*name.namespace, &*name.name)))?;
         view.permits(source, address, (port, Protocol::Tcp))?;
-        // One that names no pod is called by its address.
-        if name.uid == name.ip && !view.is_pod(address) {
-            return outside((address, port).into()).await;
+        match name.pod_in(view, address) {
+            Some(pod) => self.dial(&pod, (address, port), source).await,
+            None => outside((address, port).into()).await,
         }
-        self.dial(name, (address, port), source).await
     }
 
     async fn dial(

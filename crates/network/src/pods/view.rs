@@ -8,9 +8,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use tokio::time::Instant;
 
 use super::block::Block;
 use super::policy::{self, Denied, Member, Party, Policies, Policy, Protocol};
+use crate::affinity::{self, Visit};
 use crate::names::Zone;
 use crate::{PodAddress, ServiceName};
 
@@ -18,8 +20,6 @@ use crate::{PodAddress, ServiceName};
 pub(crate) const API: (&str, &str) = ("default", "kubernetes");
 /// The Service through which the name server is reached.
 pub(crate) const RESOLVER: (&str, &str) = ("kube-system", "kube-dns");
-/// How long a client stays with a pod where its Service does not say.
-const AFFINITY: Duration = Duration::from_hours(3);
 
 /// What does not change while a cluster runs.
 #[derive(Debug, Clone)]
@@ -58,6 +58,30 @@ pub(crate) struct Front {
     pub(crate) affinity: Option<Duration>,
     /// Which of its pods it leads to.
     pub(crate) spread: Spread,
+}
+
+impl Front {
+    /// A pod that comes to the Service now.
+    pub(crate) fn visit<'a>(&'a self, source: &Source) -> Visit<'a> {
+        Visit {
+            service: &self.name,
+            client: source.address,
+            patience: self.affinity,
+            now: Instant::now(),
+        }
+    }
+}
+
+impl PodAddress {
+    /// The pod that an endpoint leads to: itself, or whoever has its address where it names nobody. None has
+    /// an address outside.
+    pub(crate) fn pod_in(&self, view: &View, address: IpAddr) -> Option<PodAddress> {
+        if self.uid == self.ip {
+            view.pod(address)
+        } else {
+            Some(self.clone())
+        }
+    }
 }
 
 /// Which of a Service's pods a connection may end at.
@@ -222,9 +246,10 @@ impl View {
             .unwrap_or(&self.none)
     }
 
-    /// Whether an address is a pod's.
-    pub(crate) fn is_pod(&self, address: IpAddr) -> bool {
-        self.pods.contains_key(&address)
+    /// The pod that has an address.
+    pub(crate) fn pod(&self, address: IpAddr) -> Option<PodAddress> {
+        let pod = self.pods.get(&address)?;
+        Some(pod_address(pod, address))
     }
 }
 
@@ -270,15 +295,9 @@ fn fronts(service: &Service) -> Vec<(IpAddr, Front)> {
     if spec.type_.as_deref() == Some("ExternalName") {
         return Vec::new();
     }
-    let stays = spec.session_affinity.as_deref() == Some("ClientIP");
-    let seconds = spec
-        .session_affinity_config
-        .as_ref()
-        .and_then(|config| config.client_ip.as_ref()?.timeout_seconds);
-    let patience = seconds.map_or(AFFINITY, |it| Duration::from_secs(it.unsigned_abs().into()));
     let front = Front {
         name: ServiceName::new(namespace, name),
-        affinity: stays.then_some(patience),
+        affinity: affinity::patience(spec),
         spread: Spread::Cluster,
     };
     // What comes to an address for clients outside goes on to any pod where the client is one itself, whatever

@@ -75,6 +75,13 @@ fn address(pod: &Pod) -> Option<PodAddress> {
     })
 }
 
+/// The pod's own address, if it is this one: those of pods on the machine's network are the machine's.
+pub(super) fn at(pod: &Pod, ip: &str) -> Option<PodAddress> {
+    let on_machine = pod.spec.as_ref().and_then(|spec| spec.host_network) == Some(true);
+    let own = address(pod).filter(|own| &*own.ip == ip)?;
+    (!on_machine && !is_finished(pod)).then_some(own)
+}
+
 fn is_finished(pod: &Pod) -> bool {
     let phase = pod
         .status

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, ServicePort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::endpoints::{Backend, Endpoint, empty, version};
+use super::pods::at;
 use crate::{PodAddress, ServiceName};
 
 pub(super) fn from_slices(
@@ -43,15 +44,17 @@ pub(super) fn from_slices(
                 continue;
             }
             let target = endpoint.target_ref.clone().unwrap_or_default();
-            let pod = pods
-                .iter()
-                .find(|pod| pod.metadata.name == target.name && target.name.is_some());
-            let address = PodAddress {
+            // One kept by hand may give no more than a pod's address.
+            let by_address = || pods.iter().find_map(|pod| at(pod, ip));
+            let found = target.name.is_none().then(by_address).flatten();
+            let address = found.unwrap_or_else(|| PodAddress {
                 namespace: name.namespace.clone(),
                 name: target.name.as_deref().unwrap_or(ip).into(),
                 uid: target.uid.as_deref().unwrap_or(ip).into(),
                 ip: ip.as_str().into(),
-            };
+            });
+            let named = |pod: &&&Pod| pod.metadata.name.as_deref() == Some(&*address.name);
+            let pod = pods.iter().find(named);
             let version = version(pod.and_then(|pod| pod.metadata.labels.as_ref()));
             for port in &mut backend.ports {
                 let number = slice.ports.iter().flatten().find(|entry| {

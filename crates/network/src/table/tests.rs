@@ -390,6 +390,35 @@ fn a_service_without_selector_uses_its_endpoint_slices() {
 }
 
 #[test]
+fn an_address_in_a_slice_that_is_a_pods_leads_to_the_pod() {
+    let service = object(json!({
+        "metadata": {"namespace": "shop", "name": "db"}, "spec": {"ports": [{"port": 5432}]},
+    }));
+    let slice = object(json!({
+        "metadata": {"namespace": "shop", "name": "db-1", "labels": {"kubernetes.io/service-name": "db"}},
+        "addressType": "IPv4", "ports": [{"port": 5433}],
+        "endpoints": [{"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"]}, {"addresses": ["10.0.0.3"]}],
+    }));
+    let pod = |name: &str, ip: &str, host: bool| {
+        object(json!({
+            "metadata": {"namespace": "shop", "name": name, "uid": format!("uid-{name}")},
+            "spec": {"hostNetwork": host, "containers": []}, "status": {"podIP": ip},
+        }))
+    };
+    let snapshot = Snapshot {
+        services: vec![service],
+        slices: vec![slice],
+        pods: vec![pod("one", "10.0.0.1", false), pod("host", "10.0.0.2", true)],
+        ..Snapshot::default()
+    };
+    let table = Table::build(&snapshot);
+    let backend = table.backend(&ServiceName::new("shop", "db")).unwrap();
+    let endpoints = backend.ports[0].endpoints.iter();
+    let uids: Vec<&str> = endpoints.map(|one| &*one.pod.uid).collect();
+    assert_eq!(uids, ["uid-one", "10.0.0.2", "10.0.0.3"]);
+}
+
+#[test]
 fn a_route_that_is_to_be_kept_to_some_namespaces_is_said_to_serve_all() {
     let snapshot = shop(&json!({
         "hosts": ["shop.example"],

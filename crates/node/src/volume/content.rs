@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, DownwardAPIVolumeFile, KeyToPath, Secret, Volume, VolumeProjection,
+    ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection,
 };
 
 use crate::downward::{self, Facts};
 use crate::environment::Sources;
+
+mod reader;
 
 /// What a volume is to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct FileContent {
     pub bytes: Vec<u8>,
     /// Its permissions.
     pub mode: u32,
+    /// The user it is for, where that is not everybody.
+    pub owner: Option<u32>,
 }
 
 impl std::fmt::Debug for FileContent {
@@ -45,7 +49,11 @@ impl std::fmt::Debug for FileContent {
             "{} bytes, mode {:o}",
             self.bytes.len(),
             self.mode
-        )
+        )?;
+        match self.owner {
+            Some(owner) => write!(formatter, ", user {owner}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -182,8 +190,21 @@ impl Files {
             FileContent {
                 bytes: bytes.to_vec(),
                 mode,
+                owner: None,
             },
         );
+        Ok(())
+    }
+
+    /// As upstream (`pkg/volume/projected`): a token is for the pod's one user or its group where it says
+    /// who that is, and else as readable as the rest of the volume: the image may have chosen any user.
+    fn token(&mut self, path: &str, token: &str, pod: &Pod) -> Result<(), Error> {
+        let user = reader::only_user(pod);
+        let private = user.is_some() || reader::has_group(pod);
+        self.put(path, token.as_bytes(), private.then_some(0o600))?;
+        if let Some(file) = self.files.get_mut(path) {
+            file.owner = user;
+        }
         Ok(())
     }
 
@@ -290,7 +311,7 @@ impl Files {
                 seconds: from.expiration_seconds.unwrap_or(3_600),
             };
             match tokens.get(&request) {
-                Some(Ok(token)) => self.put(&from.path, token.as_bytes(), Some(0o600))?,
+                Some(Ok(token)) => self.token(&from.path, token, facts.pod)?,
                 Some(Err(error)) => return Err(Error::Token(error.clone())),
                 None => return Err(Error::Token("was not asked for".to_owned())),
             }

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -88,7 +88,13 @@ fn put(directory: &Path, path: &str, file: &FileContent) -> Result<(), WriteErro
     opened
         .write_all(&file.bytes)
         .map_err(at("write", &target))?;
-    set_mode(&target, file.mode)
+    let mode = match file.owner.map(|owner| chown(&target, Some(owner), None)) {
+        // Only root can give files away. Others on the machine do not get into the folder anyway.
+        Some(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => file.mode | 0o044,
+        Some(Err(error)) => return Err(at("give away", &target)(error)),
+        Some(Ok(())) | None => file.mode,
+    };
+    set_mode(&target, mode)
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), WriteError> {
@@ -135,6 +141,7 @@ mod tests {
         let file = |text: &str| FileContent {
             bytes: text.into(),
             mode: 0o640,
+            owner: None,
         };
         contents
             .iter()

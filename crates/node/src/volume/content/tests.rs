@@ -12,9 +12,12 @@ use super::*;
 use crate::registration::Capacity;
 
 fn check(volume: Value, expected: Expect) {
-    let pod =
-        serde_json::from_value(json!({"metadata": {"name": "web", "labels": {"app": "web"}}}))
-            .unwrap();
+    expected.assert_eq(&shown(json!({"containers": []}), volume));
+}
+
+fn shown(spec: Value, volume: Value) -> String {
+    let metadata = json!({"name": "web", "labels": {"app": "web"}});
+    let pod = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
     let capacity = Capacity {
         cpu_millis: 1,
         memory_bytes: 1,
@@ -46,11 +49,10 @@ fn check(volume: Value, expected: Expect) {
         &sources,
         &tokens,
     );
-    let shown = match made {
+    match made {
         Ok(made) => format!("{made:?}"),
         Err(error) => error.to_string(),
-    };
-    expected.assert_eq(&shown);
+    }
 }
 
 #[test]
@@ -82,9 +84,42 @@ fn files_come_from_every_source() {
             {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
         ]}}),
         expect![[
-            r#"Files({"a": 1 bytes, mode 644, "labels": 9 bytes, mode 644, "token": 5 bytes, mode 600})"#
+            r#"Files({"a": 1 bytes, mode 644, "labels": 9 bytes, mode 644, "token": 5 bytes, mode 644})"#
         ]],
     );
+}
+
+#[test]
+fn a_token_is_for_whom_the_pod_says_and_for_all_where_it_says_nobody() {
+    let token = json!({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}});
+    let container = |user: Option<i64>| match user {
+        Some(user) => json!({"name": "c", "securityContext": {"runAsUser": user}}),
+        None => json!({"name": "c"}),
+    };
+    let cases = [
+        (json!({"containers": [container(None)]}), "mode 644"),
+        (
+            json!({"containers": [container(Some(7))]}),
+            "mode 600, user 7",
+        ),
+        (
+            json!({"containers": [container(Some(7)), container(Some(8))]}),
+            "mode 644",
+        ),
+        (
+            json!({"containers": [container(None), container(Some(8))],
+                "securityContext": {"runAsUser": 8}}),
+            "mode 600, user 8",
+        ),
+        (
+            json!({"containers": [container(None)], "securityContext": {"fsGroup": 5}}),
+            "mode 600",
+        ),
+    ];
+    for (spec, mode) in cases {
+        let expected = format!(r#"Files({{"token": 5 bytes, {mode}}})"#);
+        assert_eq!(shown(spec, token.clone()), expected);
+    }
 }
 
 #[test]
