@@ -130,10 +130,6 @@ impl Object {
     /// What the store needs to know for selection. `fields` are the kind's selectable paths.
     pub fn selectable(&self, fields: &[String]) -> Metadata {
         let labels = self.at(&["metadata", "labels"]).and_then(Value::as_object);
-        let owners = self
-            .at(&["metadata", "ownerReferences"])
-            .and_then(Value::as_array);
-        let owner = |owner: &Value| owner.get("uid")?.as_str().map(str::to_owned);
         let field = |path: &String| {
             let steps: Vec<&str> = path.split('.').collect();
             let text = match self.at(&steps)? {
@@ -144,9 +140,8 @@ impl Object {
             (!text.is_empty()).then(|| (path.clone(), text))
         };
         Metadata {
-            uid: self.uid().to_owned(),
+            uid: self.uid().into(),
             labels: labels.map(text_pairs).unwrap_or_default(),
-            owners: owners.into_iter().flatten().filter_map(owner).collect(),
             fields: fields.iter().filter_map(field).collect(),
             deleting: self.deleting(),
         }

@@ -9,7 +9,7 @@ const EACH: u64 = 20;
 fn create(number: u64) -> Write {
     let draft = Draft::new(vec![b'x'; 1200], 600);
     let metadata = Metadata {
-        uid: number.to_string(),
+        uid: number.to_string().into(),
         ..Metadata::default()
     };
     Write {

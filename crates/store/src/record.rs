@@ -48,18 +48,16 @@ impl fmt::Display for Key {
     }
 }
 
-/// What selection and garbage collection need to know without decoding an object.
+/// What selection needs to know without decoding an object. Every stored object has it, in memory
+/// and on the disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// `metadata.uid`.
     #[serde(rename = "u")]
-    pub uid: String,
+    pub uid: Box<str>,
     /// `metadata.labels`.
     #[serde(rename = "l", default, skip_serializing_if = "Pairs::is_empty")]
     pub labels: Pairs,
-    /// The uids in `metadata.ownerReferences`.
-    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
-    pub owners: Vec<String>,
     /// Values of the kind's selectable fields by path, such as `spec.nodeName`.
     #[serde(rename = "f", default, skip_serializing_if = "Pairs::is_empty")]
     pub fields: Pairs,

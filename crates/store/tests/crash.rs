@@ -38,7 +38,7 @@ fn write(name: &str, expect: Expect, counter: u64, repeats: usize) -> Write {
         change: Change::Put {
             draft: Draft::new(text.into_bytes(), hole),
             metadata: Metadata {
-                uid: name.to_owned(),
+                uid: name.into(),
                 ..Metadata::default()
             },
         },

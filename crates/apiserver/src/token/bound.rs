@@ -48,8 +48,8 @@ fn find(state: &State, resource: &str, namespace: &str, object: &Named) -> Found
     let key = Key::new(resource, namespace, &object.name);
     match state.store.get(&key) {
         Some(record) if overdue(&record, state.now()) => Found::Gone,
-        Some(record) if record.metadata.uid == object.uid => Found::Same,
-        Some(record) => Found::Another(record.metadata.uid.clone()),
+        Some(record) if *record.metadata.uid == *object.uid => Found::Same,
+        Some(record) => Found::Another(record.metadata.uid.to_string()),
         None => Found::Gone,
     }
 }

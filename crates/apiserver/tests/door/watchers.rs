@@ -37,7 +37,7 @@ async fn churn(store: &Store, round: usize) {
         change: Change::Put {
             draft: Draft::new(text.into_bytes(), hole),
             metadata: Metadata {
-                uid: "u".to_owned(),
+                uid: "u".into(),
                 ..Metadata::default()
             },
         },
