@@ -2,18 +2,22 @@
 //!
 //! ```text
 //!   feed (one task per kind): list → watch → … ; 410 → list again; errors → back off
-//!     └► State<K>: texts by (namespace, name), index by owner uid, subscribers
-//!          └► Held<K>: a text, decoded while somebody reads it
+//!     └► State<K>: texts by (namespace, name), index by owner uid
+//!          ├► Held<K>: a text, decoded while somebody reads it
+//!          └► Changes<K>: for each subscriber, texts that are decoded when they are taken
 //! ```
 //!
 //! **Invariants**: objects iterate in key order; a change is in the map before its subscribers hear
 //! of it; subscribers hear of every change in the order of the watch, and first of everything that
 //! was there when they subscribed. `metadata.managedFields` is dropped.
 
+mod changes;
 mod feed;
 mod held;
 mod lines;
+mod reader;
 mod registry;
+mod scan;
 mod sink;
 mod state;
 
@@ -21,10 +25,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use bytes::Bytes;
 use kube::core::{Selector, SelectorExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+pub use self::changes::{Changes, News};
+use self::reader::Reader;
+pub use self::reader::Room;
 pub use self::registry::Caches;
 use self::sink::Brief;
 use self::state::State;
@@ -68,7 +74,7 @@ struct Progress {
 pub struct Cache<K: Object>(Arc<Inner<K>>);
 
 struct Inner<K: Object> {
-    path: String,
+    reader: Arc<Reader<K>>,
     state: RwLock<State<K>>,
     progress: watch::Sender<Progress>,
     /// Whether some object may be decoded.
@@ -82,11 +88,12 @@ impl<K: Object> Clone for Cache<K> {
 }
 
 impl<K: Object> Cache<K> {
-    fn new(path: String) -> Self {
+    fn new(path: String, room: Room) -> Self {
         let progress = watch::Sender::new(Progress::default());
+        let reader = Arc::new(Reader::new(path, room));
         Self(Arc::new(Inner {
-            path,
-            state: RwLock::new(State::default()),
+            state: RwLock::new(State::new(reader.clone())),
+            reader,
             progress,
             warmth: AtomicBool::new(false),
         }))
@@ -104,7 +111,7 @@ impl<K: Object> Cache<K> {
 
     /// The collection path of the kind, such as `/apis/apps/v1/deployments`.
     pub fn path(&self) -> &str {
-        &self.0.path
+        self.0.reader.path()
     }
 
     /// Waits until the first list is in.
@@ -197,23 +204,22 @@ impl<K: Object> Cache<K> {
     }
 
     /// A stream of changes that starts with everything present (in key order, as
-    /// [`Change::Applied`] with no `before`). The queue is unbounded: read it, or drop it.
-    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Change<K>> {
-        self.0.warmth.store(true, Ordering::Relaxed);
+    /// [`Change::Applied`] with no `before`).
+    pub fn subscribe(&self) -> Changes<K> {
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
         state.subscribe()
     }
 
-    /// Takes in an object that is new, without decoding it where nobody waits for it. Its key, if it was
-    /// taken in.
-    fn take_cold(&self, text: &Bytes) -> Option<ObjectKey> {
-        let brief: Brief<'_> = serde_json::from_slice(text).ok()?;
-        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.take_cold(text, &brief)
+    /// What an object is called and who owns it. `None`, and a line in the log, where its text does not say.
+    fn brief<'a>(&self, text: &'a [u8]) -> Option<Brief<'a>> {
+        Brief::of(text)
+            .map_err(|error| tracing::warn!(kind = self.path(), "left out: {error}"))
+            .ok()
     }
 
     /// Lets go of decoded objects that nobody asked for since the last call but one.
     fn cool(&self) {
+        self.0.reader.rest();
         if self.0.warmth.swap(false, Ordering::Relaxed) && self.read().cool() {
             self.0.warmth.store(true, Ordering::Relaxed);
         }
@@ -229,12 +235,12 @@ impl<K: Object> Cache<K> {
         }
     }
 
-    fn update(&self, revision: u64, change: impl FnOnce(&mut State<K>)) {
-        self.0.warmth.store(true, Ordering::Relaxed);
-        change(&mut self.0.state.write().unwrap_or_else(PoisonError::into_inner));
+    fn update<T>(&self, revision: u64, change: impl FnOnce(&mut State<K>) -> T) -> T {
+        let changed = change(&mut self.0.state.write().unwrap_or_else(PoisonError::into_inner));
         self.0.progress.send_modify(|progress| {
             progress.revision = progress.revision.max(revision);
             progress.changes += 1;
         });
+        changed
     }
 }

@@ -40,7 +40,7 @@ mod status;
 mod virtual_clock;
 pub mod write;
 
-pub use cache::{Cache, Caches, Change};
+pub use cache::{Cache, Caches, Change, Changes, News, Room};
 pub use context::Context;
 pub use error::{Chain, Class, Classify};
 pub use metrics::{Counters, Metrics};

@@ -97,6 +97,23 @@ impl<K: Static> Watches<K> {
         }
     }
 
+    /// Objects wake themselves, without being decoded for that.
+    fn own(&mut self) {
+        let sync: Synced = Box::new(|caches| {
+            let cache = caches.of::<K>();
+            Box::pin(async move { cache.synced().await })
+        });
+        let source: Source = Box::new(|ctx, queue| {
+            let mut changes = ctx.caches.of::<K>().subscribe();
+            Box::pin(async move {
+                while let Some(news) = changes.news().await {
+                    queue.add(news.key().clone());
+                }
+            })
+        });
+        self.sources.push((sync, source));
+    }
+
     /// Objects of kind `C` wake the `K` that is their controller, by owner reference.
     pub fn owned<C: Static>(&mut self) {
         self.owned_kind::<C>(());
@@ -173,7 +190,7 @@ async fn forward<C: Object>(
 pub async fn run<R: Reconciler>(reconciler: R, ctx: Context) {
     let ctx = ctx.named(R::NAME);
     let mut watches = Watches::new();
-    watches.mapped::<R::Object, _>(|object, _| vec![key_of(object)]);
+    watches.own();
     reconciler.watches(&mut watches);
     let queue = Arc::new(Queue::new(reconciler.delay()));
     let (syncs, sources): (Vec<_>, Vec<_>) = watches.sources.into_iter().unzip();

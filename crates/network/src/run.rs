@@ -7,10 +7,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ObjectReference, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
-use seatrial_controller::{Cache, Change, Context, Notice, Object};
+use seatrial_controller::{Cache, Changes, Context, Notice, Object};
 use seatrial_resources::istio::VirtualService;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +53,7 @@ pub async fn follow(ctx: &Context, gateway: &Gateway, stop: CancellationToken) {
 
 struct Followed<K: Object> {
     cache: Cache<K>,
-    changes: UnboundedReceiver<Change<K>>,
+    changes: Changes<K>,
 }
 
 impl<K: Object> Followed<K> {
@@ -65,7 +64,7 @@ impl<K: Object> Followed<K> {
 
     /// Forgets the changes that the next snapshot shows anyway.
     fn skip(&mut self) {
-        while self.changes.try_recv().is_ok() {}
+        self.changes.skip();
     }
 }
 
@@ -113,11 +112,11 @@ impl Follower {
     async fn changed(&mut self) {
         tokio::select! {
             biased;
-            _ = self.services.changes.recv() => {}
-            _ = self.slices.changes.recv() => {}
-            _ = self.pods.changes.recv() => {}
-            _ = self.ingresses.changes.recv() => {}
-            _ = self.virtual_services.changes.recv() => {}
+            _ = self.services.changes.news() => {}
+            _ = self.slices.changes.news() => {}
+            _ = self.pods.changes.news() => {}
+            _ = self.ingresses.changes.news() => {}
+            _ = self.virtual_services.changes.news() => {}
         }
     }
 

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::{CSINode, StorageClass};
-use seatrial_controller::{Cache, Chain, Change, Context, ObjectKey, write};
-use tokio::sync::mpsc::UnboundedReceiver;
+use seatrial_controller::{Cache, Chain, Changes, Context, ObjectKey, write};
 use tokio::task::JoinSet;
 
 use crate::NAME;
@@ -51,13 +50,13 @@ struct Scheduler {
 
 /// Changes of everything that decides where pods go.
 struct Feeds {
-    nodes: UnboundedReceiver<Change<Node>>,
-    namespaces: UnboundedReceiver<Change<Namespace>>,
-    pods: UnboundedReceiver<Change<Pod>>,
-    claims: UnboundedReceiver<Change<PersistentVolumeClaim>>,
-    volumes: UnboundedReceiver<Change<PersistentVolume>>,
-    classes: UnboundedReceiver<Change<StorageClass>>,
-    csi_nodes: UnboundedReceiver<Change<CSINode>>,
+    nodes: Changes<Node>,
+    namespaces: Changes<Namespace>,
+    pods: Changes<Pod>,
+    claims: Changes<PersistentVolumeClaim>,
+    volumes: Changes<PersistentVolume>,
+    classes: Changes<StorageClass>,
+    csi_nodes: Changes<CSINode>,
 }
 
 /// Runs the scheduler until the returned future is dropped.

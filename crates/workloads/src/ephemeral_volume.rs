@@ -28,9 +28,12 @@ pub async fn run(ctx: Context) {
     loop {
         tokio::select! {
             biased;
-            change = changes.recv() => match change {
-                Some(Change::Applied { before: None, object }) => {
-                    if volumes(&object).next().is_some() {
+            news = changes.news() => match news {
+                // Few pods have such a volume; of the others the text is enough.
+                Some(news) if news.is_new() && news.mentions("\"ephemeral\"") => {
+                    if let Some(Change::Applied { object, .. }) = news.read()
+                        && volumes(&object).next().is_some()
+                    {
                         queue.add(key_of(&*object));
                     }
                 }

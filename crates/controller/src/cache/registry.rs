@@ -10,6 +10,7 @@ use kube::{Client, Resource};
 use tokio::task::JoinHandle;
 
 use super::feed::feed;
+use super::reader::{self, Room};
 use super::{Cache, Object};
 use crate::journal::{Deletion, Journal};
 use crate::{ObjectKey, Static};
@@ -24,6 +25,8 @@ pub struct Caches(Arc<Registry>);
 
 struct Registry {
     client: Client,
+    /// Where objects are decoded.
+    room: OnceLock<Room>,
     /// Lets caches cool down; begun with the first of them.
     cooling: OnceLock<JoinHandle<()>>,
     caches: Mutex<BTreeMap<(String, TypeId), Entry>>,
@@ -93,9 +96,19 @@ impl Caches {
     pub fn new(client: Client) -> Self {
         Self(Arc::new(Registry {
             client,
+            room: OnceLock::new(),
             cooling: OnceLock::new(),
             caches: Mutex::new(BTreeMap::new()),
         }))
+    }
+
+    /// Lets objects be decoded in a room of their own. Says whether it came first, before any cache.
+    pub fn decode_in(&self, room: Room) -> bool {
+        self.0.room.set(room).is_ok()
+    }
+
+    fn room(&self) -> Room {
+        *self.0.room.get_or_init(|| reader::anywhere)
     }
 
     /// The cache of a kind known at compile time. It may not be synced yet: see [`Cache::synced`].
@@ -111,7 +124,7 @@ impl Caches {
         let mut caches = self.0.caches.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = caches.entry((path, TypeId::of::<K>()));
         let entry = entry.or_insert_with_key(|(path, _)| {
-            let cache = Cache::<K>::new(path.clone());
+            let cache = Cache::<K>::new(path.clone(), self.room());
             let task = tokio::spawn(feed(self.0.client.clone(), Box::new(cache.clone())));
             Entry {
                 cache: Arc::new(cache.clone()),
@@ -124,7 +137,7 @@ impl Caches {
             .any
             .downcast_ref::<Cache<K>>()
             .cloned()
-            .unwrap_or_else(|| Cache::new(String::new()))
+            .unwrap_or_else(|| Cache::new(String::new(), self.room()))
     }
 
     /// Stops the cache of a kind, for a kind whose definition was removed.

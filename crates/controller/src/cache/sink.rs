@@ -5,12 +5,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use kube::core::ObjectMeta;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::Cache;
-use crate::{Object, ObjectKey, key_of};
+use super::{Cache, scan};
+use crate::{Object, ObjectKey};
 
 /// A cache as its feed sees it.
 pub(super) trait Sink: Send + Sync {
@@ -41,12 +39,10 @@ struct Replacement<'a, K: Object> {
 
 impl<K: Object> Listing for Replacement<'_, K> {
     fn add(&mut self, text: Bytes) {
-        if let Some(key) = self.cache.take_cold(&text) {
-            self.listed.insert(key);
-        } else if let Ok(object) = read::<K>(self.cache.path(), &text) {
-            self.listed.insert(key_of(&object));
+        if let Some(brief) = self.cache.brief(&text) {
             // The revision is reached only with the last of them.
-            self.cache.update(0, |state| state.apply(text, object));
+            let key = self.cache.update(0, |state| state.apply(&text, &brief));
+            self.listed.insert(key);
         }
     }
 
@@ -76,25 +72,18 @@ impl<K: Object> Sink for Cache<K> {
     }
 
     fn change(&self, text: Bytes, gone: bool) -> String {
-        match read::<K>(self.path(), &text) {
-            Ok(object) => {
-                let version = object.meta().resource_version.clone().unwrap_or_default();
-                self.update(revision(&version), |state| {
-                    if gone {
-                        state.remove(&key_of(&object));
-                    } else {
-                        state.apply(text, object);
-                    }
-                });
-                version
+        let Some(brief) = self.brief(&text) else {
+            return String::new();
+        };
+        let version = brief.metadata.resource_version.clone().into_owned();
+        self.update(revision(&version), |state| {
+            if gone {
+                state.remove(&brief.key());
+            } else {
+                state.apply(&text, &brief);
             }
-            Err(meta) => {
-                let version = meta.resource_version.clone().unwrap_or_default();
-                // What it was before is no longer true either.
-                self.update(revision(&version), |state| state.remove(&key(&meta)));
-                version
-            }
-        }
+        });
+        version
     }
 
     fn reach(&self, version: &str) {
@@ -107,7 +96,7 @@ impl<K: Object> Sink for Cache<K> {
 }
 
 /// As much of an object as its place and its owners need. To decode all of thousands of objects that
-/// nobody has asked for takes long, and leaves holes in memory once they are let go.
+/// nobody has asked for takes long.
 #[derive(Deserialize)]
 pub(super) struct Brief<'a> {
     #[serde(borrow)]
@@ -122,6 +111,10 @@ struct BriefMetadata<'a> {
     #[serde(borrow, default)]
     namespace: Cow<'a, str>,
     #[serde(borrow, default)]
+    uid: Cow<'a, str>,
+    #[serde(borrow, default)]
+    resource_version: Cow<'a, str>,
+    #[serde(borrow, default)]
     owner_references: Vec<BriefOwner<'a>>,
 }
 
@@ -133,7 +126,28 @@ struct BriefOwner<'a> {
     controller: Option<bool>,
 }
 
-impl Brief<'_> {
+impl<'a> Brief<'a> {
+    pub(super) fn of(text: &'a [u8]) -> Result<Self, serde_json::Error> {
+        match scan::member(text, "metadata") {
+            Some(metadata) => {
+                let metadata = serde_json::from_slice(&text[metadata])?;
+                Ok(Self { metadata })
+            }
+            None => serde_json::from_slice(text),
+        }
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.metadata.namespace
+    }
+
+    /// Whether this is the same state of the same object.
+    pub(super) fn is_same(&self, other: &Brief<'_>) -> bool {
+        !self.metadata.resource_version.is_empty()
+            && self.metadata.resource_version == other.metadata.resource_version
+            && self.metadata.uid == other.metadata.uid
+    }
+
     pub(super) fn key(&self) -> ObjectKey {
         ObjectKey::new(&*self.metadata.namespace, &*self.metadata.name)
     }
@@ -146,61 +160,38 @@ impl Brief<'_> {
     }
 }
 
-/// As much of an object as has to be right for it to be named.
-#[derive(Deserialize)]
-struct Named {
-    metadata: ObjectMeta,
+/// The object that a text means; `None`, and a line in the log, where it means none.
+pub(super) fn read<K: Object>(path: &str, text: &[u8]) -> Option<K> {
+    decode(text)
+        .map_err(|error| left_out(path, text, &error))
+        .ok()
 }
 
-/// The object, or at least which it is.
-pub(super) fn read<K: Object>(path: &str, text: &[u8]) -> Result<K, Box<ObjectMeta>> {
-    decode(text).map_err(|error| unreadable(path, text, &error))
-}
-
-/// The object that a text means.
 fn decode<K: Object>(text: &[u8]) -> Result<K, serde_json::Error> {
     let text = std::str::from_utf8(text).map_err(serde::de::Error::custom)?;
-    serde_json::from_str(&without_managed_fields(text))
+    let mut object: K = serde_json::from_str(&without_managed_fields(text))?;
+    object.meta_mut().managed_fields = None;
+    Ok(object)
 }
 
-fn unreadable(path: &str, text: &[u8], error: &serde_json::Error) -> Box<ObjectMeta> {
-    let named = serde_json::from_slice::<Named>(text);
-    let metadata = named.map(|named| named.metadata).unwrap_or_default();
-    let object = key(&metadata);
-    tracing::warn!(kind = path, %object, "left out: {error}");
-    Box::new(metadata)
+fn left_out(path: &str, text: &[u8], error: &serde_json::Error) {
+    let object = Brief::of(text).map(|brief| brief.key().to_string());
+    let object = object.unwrap_or_default();
+    tracing::warn!(kind = path, object, "left out: {error}");
 }
 
 /// The object without what says who wrote which field: no controller reads that, and decoding it
 /// costs more than all the rest.
 fn without_managed_fields(text: &str) -> Cow<'_, str> {
-    #[derive(Deserialize)]
-    struct Outer<'a> {
-        #[serde(borrow)]
-        metadata: &'a RawValue,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Inner<'a> {
-        #[serde(borrow)]
-        managed_fields: &'a RawValue,
-    }
-    let cut = serde_json::from_str::<Outer<'_>>(text)
-        .and_then(|outer| serde_json::from_str::<Inner<'_>>(outer.metadata.get()))
-        .map(|inner| inner.managed_fields.get());
-    let Ok(cut) = cut else {
+    let Some(metadata) = scan::member(text.as_bytes(), "metadata") else {
         return Cow::Borrowed(text);
     };
-    // Both are slices of the text.
-    let from = cut.as_ptr() as usize - text.as_ptr() as usize;
-    Cow::Owned([&text[..from], "null", &text[from + cut.len()..]].concat())
-}
-
-fn key(meta: &ObjectMeta) -> ObjectKey {
-    ObjectKey::new(
-        meta.namespace.as_deref().unwrap_or_default(),
-        meta.name.as_deref().unwrap_or_default(),
-    )
+    let Some(cut) = scan::member(&text.as_bytes()[metadata.clone()], "managedFields") else {
+        return Cow::Borrowed(text);
+    };
+    // Where a value begins and ends there is no character cut in two.
+    let (before, after) = (metadata.start + cut.start, metadata.start + cut.end);
+    Cow::Owned([&text[..before], "null", &text[after..]].concat())
 }
 
 fn revision(version: &str) -> u64 {

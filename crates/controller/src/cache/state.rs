@@ -1,39 +1,50 @@
 //! The objects of a cache and their index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::Change;
-use super::held::Held;
+use super::changes::{Changes, Told};
+use super::held::{Held, Kept};
+use super::reader::Reader;
 use super::sink::Brief;
-use crate::{Object, ObjectKey, controller_of, key_of};
+use crate::{Object, ObjectKey};
 
 /// No uid is empty, so this entry of the owner index is free for objects without a controller.
 const NO_CONTROLLER: &str = "";
 
 pub(super) struct State<K> {
-    objects: BTreeMap<ObjectKey, Held<K>>,
+    objects: BTreeSet<Kept<K>>,
     /// Owner and dependent.
     by_owner: BTreeSet<(Arc<str>, ObjectKey)>,
-    subscribers: Vec<mpsc::UnboundedSender<Change<K>>>,
+    subscribers: Vec<mpsc::UnboundedSender<Told<K>>>,
+    reader: Arc<Reader<K>>,
 }
 
-impl<K> Default for State<K> {
-    fn default() -> Self {
+impl<K> State<K> {
+    pub(super) fn new(reader: Arc<Reader<K>>) -> Self {
         Self {
-            objects: BTreeMap::new(),
+            objects: BTreeSet::new(),
             by_owner: BTreeSet::new(),
             subscribers: Vec::new(),
+            reader,
         }
     }
 }
 
 impl<K: Object> State<K> {
+    fn held(&self, key: &ObjectKey) -> Option<&Arc<Held<K>>> {
+        self.objects.get(key).map(|Kept(held)| held)
+    }
+
+    fn read(&self, held: &Held<K>) -> Option<Arc<K>> {
+        held.object(&self.reader)
+    }
+
     pub(super) fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
-        self.objects.get(key)?.object()
+        self.read(self.held(key)?)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -41,18 +52,19 @@ impl<K: Object> State<K> {
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
-        self.objects.keys()
+        self.objects.iter().map(|Kept(held)| &held.key)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = Arc<K>> {
-        self.objects.values().filter_map(Held::object)
+        let objects = self.objects.iter();
+        objects.filter_map(|Kept(held)| self.read(held))
     }
 
     pub(super) fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = Arc<K>> {
         self.objects
             .range(ObjectKey::new(namespace, "")..)
-            .take_while(move |(key, _)| &*key.namespace == namespace)
-            .filter_map(|(_, held)| held.object())
+            .take_while(move |Kept(held)| &*held.key.namespace == namespace)
+            .filter_map(|Kept(held)| self.read(held))
     }
 
     /// The objects that name an owner in any reference.
@@ -77,61 +89,66 @@ impl<K: Object> State<K> {
     }
 
     /// Everything that is there, and then every change.
-    pub(super) fn subscribe(&mut self) -> mpsc::UnboundedReceiver<Change<K>> {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        for object in self.all() {
-            let before = None;
-            let _ = sender.send(Change::Applied { before, object });
-        }
+    pub(super) fn subscribe(&mut self) -> Changes<K> {
+        let present = self.objects.iter().map(|Kept(held)| held.clone());
+        let (sender, changes) = Changes::new(self.reader.clone(), present.collect());
         self.subscribers.push(sender);
-        receiver
+        changes
     }
 
     /// Lets go of decoded objects that nobody asked for lately. True where some are left.
     pub(super) fn cool(&self) -> bool {
         self.objects
-            .values()
-            .fold(false, |left, held| held.cool() || left)
+            .iter()
+            .fold(false, |left, Kept(held)| held.cool() || left)
     }
 
-    pub(super) fn apply(&mut self, text: Bytes, mut object: K) {
-        // A third of an object's size, and no controller's business.
-        object.meta_mut().managed_fields = None;
-        let key = key_of(&object);
-        let before = self.get(&key);
-        let same = |one: &K, other: &K| {
-            one.meta().resource_version.is_some()
-                && one.meta().resource_version == other.meta().resource_version
-                && one.meta().uid == other.meta().uid
-        };
-        if before.as_ref().is_some_and(|before| same(before, &object)) {
-            return;
+    /// Takes in an object, without decoding it. Its key.
+    pub(super) fn apply(&mut self, text: &Bytes, brief: &Brief<'_>) -> ObjectKey {
+        let key = self.known_key(brief);
+        let before = self.held(&key).cloned();
+        if let Some(before) = &before
+            && (before.text == *text || Brief::of(&before.text).is_ok_and(|it| it.is_same(brief)))
+        {
+            return key;
         }
-        if let Some(before) = &before {
-            self.unindex(&key, before);
+        let owners = self.owners(brief);
+        let known = before.as_ref().map(|before| &before.owners);
+        if known != Some(&owners) {
+            if let Some(before) = &before {
+                self.unindex(before);
+            }
+            for owner in &owners {
+                self.by_owner.insert((owner.clone(), key.clone()));
+            }
         }
-        for owner in owners(&object) {
-            let owner = self.known_owner(owner);
-            self.by_owner.insert((owner, key.clone()));
-        }
-        let object = Arc::new(object);
-        self.objects.insert(key, Held::new(text, object.clone()));
-        self.tell(&Change::Applied { before, object });
+        let object = Arc::new(Held::new(key.clone(), text.clone(), owners));
+        self.objects.replace(Kept(object.clone()));
+        self.tell(&Told::Applied { before, object });
+        key
     }
 
-    /// Takes in an object that is new and that nobody waits for, without decoding it.
-    pub(super) fn take_cold(&mut self, text: &Bytes, brief: &Brief<'_>) -> Option<ObjectKey> {
+    /// The key of an object. One piece of memory serves for a namespace, however many are in it, and
+    /// one for the name of an object however often it changes.
+    fn known_key(&self, brief: &Brief<'_>) -> ObjectKey {
         let key = brief.key();
-        if !self.subscribers.is_empty() || self.objects.contains_key(&key) {
-            return None;
+        if let Some(held) = self.held(&key) {
+            return held.key.clone();
         }
+        let before = self.objects.range::<ObjectKey, _>(..&key).next_back();
+        match before {
+            Some(Kept(held)) if *held.key.namespace == *brief.namespace() => {
+                ObjectKey::new(held.key.namespace.clone(), key.name)
+            }
+            _ => key,
+        }
+    }
+
+    /// What an object is indexed under: the uids of its owners, and the mark of having no controller.
+    fn owners(&self, brief: &Brief<'_>) -> Box<[Arc<str>]> {
         let (owners, controlled) = brief.owners();
-        for owner in owners.chain((!controlled).then_some(NO_CONTROLLER)) {
-            let owner = self.known_owner(owner);
-            self.by_owner.insert((owner, key.clone()));
-        }
-        self.objects.insert(key.clone(), Held::cold(text.clone()));
-        Some(key)
+        let marks = owners.chain((!controlled).then_some(NO_CONTROLLER));
+        marks.map(|owner| self.known_owner(owner)).collect()
     }
 
     /// One piece of memory serves for the uid of an owner, however many it owns.
@@ -145,11 +162,11 @@ impl<K: Object> State<K> {
     }
 
     pub(super) fn remove(&mut self, key: &ObjectKey) {
-        let Some(object) = self.objects.remove(key).and_then(|held| held.object()) else {
+        let Some(Kept(held)) = self.objects.take(key) else {
             return;
         };
-        self.unindex(key, &object);
-        self.tell(&Change::Removed(object));
+        self.unindex(&held);
+        self.tell(&Told::Removed(held));
     }
 
     /// Keeps only these, telling subscribers of the others in key order.
@@ -161,28 +178,16 @@ impl<K: Object> State<K> {
         }
     }
 
-    fn unindex(&mut self, key: &ObjectKey, object: &K) {
-        for owner in owners(object) {
-            self.by_owner.remove(&(owner.into(), key.clone()));
+    fn unindex(&mut self, held: &Held<K>) {
+        for owner in &held.owners {
+            self.by_owner.remove(&(owner.clone(), held.key.clone()));
         }
     }
 
-    fn tell(&mut self, change: &Change<K>) {
+    fn tell(&mut self, change: &Told<K>) {
         self.subscribers
             .retain(|subscriber| subscriber.send(change.clone()).is_ok());
     }
-}
-
-/// What an object is indexed under: the uids of its owners, and the mark of having no controller.
-fn owners<K: Object>(object: &K) -> impl Iterator<Item = &str> {
-    let mark = controller_of(object).is_none().then_some(NO_CONTROLLER);
-    object
-        .meta()
-        .owner_references
-        .iter()
-        .flatten()
-        .map(|owner| owner.uid.as_str())
-        .chain(mark)
 }
 
 #[cfg(test)]
@@ -190,7 +195,13 @@ mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
     use serde_json::json;
 
+    use super::super::{Change, reader};
     use super::*;
+    use crate::key_of;
+
+    fn empty() -> State<ConfigMap> {
+        State::new(Arc::new(Reader::new(String::new(), reader::anywhere)))
+    }
 
     fn object(namespace: &str, name: &str, version: u32, owner: Option<&str>) -> ConfigMap {
         let owners: Vec<_> = owner
@@ -205,8 +216,8 @@ mod tests {
     }
 
     fn apply(state: &mut State<ConfigMap>, object: &ConfigMap) {
-        let text = serde_json::to_vec(object).unwrap();
-        state.apply(text.into(), object.clone());
+        let text = Bytes::from(serde_json::to_vec(object).unwrap());
+        state.apply(&text, &Brief::of(&text).unwrap());
     }
 
     fn names(objects: impl Iterator<Item = Arc<ConfigMap>>) -> Vec<String> {
@@ -215,7 +226,7 @@ mod tests {
 
     #[test]
     fn namespaces_do_not_leak_into_each_other() {
-        let mut state = State::default();
+        let mut state = empty();
         for (namespace, name) in [("b", "1"), ("a", "2"), ("ab", "3"), ("a", "1")] {
             apply(&mut state, &object(namespace, name, 1, None));
         }
@@ -225,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_owner_index_follows_changes() {
-        let mut state = State::default();
+        let mut state = empty();
         apply(&mut state, &object("a", "1", 1, Some("x")));
         apply(&mut state, &object("a", "1", 2, Some("y")));
         assert_eq!(names(state.owned_by("x")), [""; 0]);
@@ -242,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_fresh_list_tells_only_the_differences() {
-        let mut state = State::default();
+        let mut state = empty();
         apply(&mut state, &object("a", "1", 1, None));
         apply(&mut state, &object("a", "2", 2, None));
         let mut receiver = state.subscribe();
@@ -265,12 +276,12 @@ mod tests {
 
     #[test]
     fn what_nobody_asks_for_is_let_go_and_comes_back() {
-        let mut state = State::default();
+        let mut state = empty();
         let one = object("a", "1", 1, Some("x"));
         apply(&mut state, &one);
         apply(&mut state, &object("a", "2", 1, None));
         let first = ObjectKey::new("a", "1");
-        assert!(state.cool(), "both were just decoded");
+        assert!(!state.cool(), "nobody asked yet");
         let held = Arc::downgrade(&state.get(&first).unwrap());
         assert!(state.cool(), "one was asked for");
         assert!(held.upgrade().is_some());

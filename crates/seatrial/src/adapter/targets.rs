@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
-use seatrial_controller::{Cache, Change, ObjectKey, key_of};
+use seatrial_controller::{Cache, Change, Changes, ObjectKey};
 use seatrial_network::fetch::fetch;
 use seatrial_network::{PodAddress, RequestLog};
 use seatrial_telemetry::Labels;
 use seatrial_telemetry::scrape::{
     Conflicts, FetchError, PodTarget, Rendered, Source, Target, Targets as Port, pod_target,
 };
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Reach;
+
+/// The annotation of pods that ask to be scraped.
+const SCRAPE: &str = "prometheus.io/scrape";
 
 /// How long a pod may take to show its metrics.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -30,21 +32,22 @@ pub(crate) struct Targets {
 /// The pods that ask to be scraped. They are picked out as they change: to ask every pod each time
 /// would be most of what an idle cluster with many pods does.
 struct Annotated {
-    changes: UnboundedReceiver<Change<Pod>>,
+    changes: Changes<Pod>,
     known: BTreeMap<ObjectKey, PodTarget>,
 }
 
 impl Annotated {
     fn newest(&mut self) -> Vec<PodTarget> {
-        while let Ok(change) = self.changes.try_recv() {
-            let key = key_of(&**change.object());
-            let target = match &change {
-                Change::Applied { object, .. } => pod_target(object),
-                Change::Removed(_) => None,
+        while let Ok(news) = self.changes.try_news() {
+            // Most pods ask for nothing, and their text says so.
+            let change = news.mentions(SCRAPE).then(|| news.read()).flatten();
+            let target = match change {
+                Some(Change::Applied { object, .. }) => pod_target(&object),
+                Some(Change::Removed(_)) | None => None,
             };
             match target {
-                Some(target) => self.known.insert(key, target),
-                None => self.known.remove(&key),
+                Some(target) => self.known.insert(news.key().clone(), target),
+                None => self.known.remove(news.key()),
             };
         }
         self.known.values().cloned().collect()
