@@ -30,7 +30,7 @@ use futures::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::{Pod, Taint};
 use kube::Resource;
 use kube::api::DeleteParams;
-use seatrial_controller::{Cache, Chain, Change, Context};
+use seatrial_controller::{Cache, Chain, Change, Changes, Context};
 
 pub use behaviour::{Behaviour, Delay, End, Invalid, PREFIX, Readiness};
 
@@ -159,8 +159,8 @@ pub async fn run(ctx: Context, nodes: SimulatedNodes) -> Result<Infallible, Erro
 
 async fn play(ctx: Context, mut fleet: Fleet) {
     let cache: Cache<Pod> = ctx.cache().await;
-    fleet.claim(&cache.all());
     let mut changes = cache.subscribe();
+    take_over(&mut fleet, &mut changes, &ctx).await;
     let mut writes = FuturesUnordered::new();
     loop {
         while writes.len() < AT_ONCE
@@ -185,6 +185,21 @@ async fn play(ctx: Context, mut fleet: Fleet) {
             },
             () = tokio::time::sleep(wait) => fleet.fire(ctx.clock.now()),
         }
+    }
+}
+
+/// Takes in the pods that are there: those first that have an address, so that no other gets it.
+async fn take_over(fleet: &mut Fleet, changes: &mut Changes<Pod>, ctx: &Context) {
+    let mut rest = Vec::new();
+    while let Some(pod) = changes.present().await {
+        if fleet.claim(&pod) {
+            fleet.applied(&pod, ctx.clock.now());
+        } else {
+            rest.push(pod);
+        }
+    }
+    for pod in rest {
+        fleet.applied(&pod, ctx.clock.now());
     }
 }
 

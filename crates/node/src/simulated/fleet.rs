@@ -38,7 +38,7 @@ pub(super) enum Written {
 
 /// The pods and when something happens to them.
 pub(super) struct Fleet {
-    nodes: BTreeMap<String, Node>,
+    nodes: BTreeMap<Arc<str>, Node>,
     pods: BTreeMap<ObjectKey, Entry>,
     timers: BTreeSet<(Timestamp, u64, ObjectKey)>,
     /// Numbers the timers, so that those of one moment go off in the order in which they were set.
@@ -59,14 +59,15 @@ pub(super) struct Node {
     pub(super) ports: BTreeMap<ObjectKey, Vec<HostPort>>,
 }
 
+/// What is known of a pod. A large cluster has many, and all of them stay in memory.
 struct Entry {
-    uid: String,
-    node: String,
+    uid: Box<str>,
+    node: Arc<str>,
     /// The pod, while something is to happen to it. Most pods of a large cluster just run.
     pod: Option<Arc<Pod>>,
     /// Whether its containers have ended for good.
     ended: bool,
-    simulation: Simulation,
+    simulation: Box<Simulation>,
     timer: Option<(Timestamp, u64)>,
     writing: Writing,
 }
@@ -136,7 +137,10 @@ impl Node {
 impl Fleet {
     pub(super) fn new(nodes: BTreeMap<String, Node>, behaviour: Behaviour, random: Random) -> Self {
         Self {
-            nodes,
+            nodes: nodes
+                .into_iter()
+                .map(|(name, node)| (name.into(), node))
+                .collect(),
             pods: BTreeMap::new(),
             timers: BTreeSet::new(),
             sequence: 0,
@@ -146,18 +150,18 @@ impl Fleet {
         }
     }
 
-    /// Reserves the addresses of pods that an earlier process of ours started.
-    pub(super) fn claim(&mut self, pods: &[Arc<Pod>]) {
-        for pod in pods {
-            let node = node_name(pod).and_then(|name| self.nodes.get_mut(name));
-            let address = pod
-                .status
-                .as_ref()
-                .and_then(|status| status.pod_ip.as_deref());
-            if let (Some(node), Some(Ok(address))) = (node, address.map(str::parse)) {
-                node.addresses.claim(address);
-            }
+    /// Reserves the address of a pod that an earlier process of ours started. False where it has none.
+    pub(super) fn claim(&mut self, pod: &Pod) -> bool {
+        let node = node_name(pod).and_then(|name| self.nodes.get_mut(name));
+        let status = pod.status.as_ref();
+        let address = status.and_then(|status| status.pod_ip.as_deref());
+        let Some(Ok(address)) = address.map(str::parse) else {
+            return false;
+        };
+        if let Some(node) = node {
+            node.addresses.claim(address);
         }
+        true
     }
 
     /// A pod appeared or changed.
@@ -167,7 +171,7 @@ impl Fleet {
         };
         let key = key_of(&**pod);
         match self.pods.get_mut(&key) {
-            Some(entry) if entry.uid == uid(pod) => {
+            Some(entry) if *entry.uid == *uid(pod) => {
                 (entry.pod, entry.ended) = (Some(pod.clone()), has_ended(pod));
             }
             Some(_) => {
@@ -185,7 +189,7 @@ impl Fleet {
         if self
             .pods
             .get(&key)
-            .is_some_and(|entry| entry.uid == uid(pod))
+            .is_some_and(|entry| *entry.uid == *uid(pod))
         {
             self.removed_key(&key);
         }
@@ -208,6 +212,10 @@ impl Fleet {
     }
 
     fn arrived(&mut self, name: &str, key: ObjectKey, pod: &Arc<Pod>, now: Timestamp) {
+        let Some((known, _)) = self.nodes.get_key_value(name) else {
+            return;
+        };
+        let known = known.clone();
         let Some(node) = self.nodes.get_mut(name) else {
             return;
         };
@@ -224,11 +232,11 @@ impl Fleet {
         };
         let resumed = simulation.resume(pod, &self.random);
         let mut entry = Entry {
-            uid: uid(pod).to_owned(),
-            node: name.to_owned(),
+            uid: uid(pod).into(),
+            node: known,
             pod: Some(pod.clone()),
             ended: has_ended(pod),
-            simulation,
+            simulation: Box::new(simulation),
             timer: None,
             writing: Writing::Idle,
         };
@@ -279,7 +287,7 @@ impl Fleet {
         let Some(entry) = self.pods.get_mut(&key) else {
             return;
         };
-        if entry.uid != uid(pod) {
+        if *entry.uid != *uid(pod) {
             return;
         }
         let stale = entry.writing == Writing::Stale;

@@ -36,7 +36,7 @@ pub(super) struct Simulation {
     pub(super) restarts: i32,
     /// Ends in a row, for the back-off.
     ends: u32,
-    pub(super) last: Option<Ended>,
+    pub(super) last: Option<Box<Ended>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,11 +157,11 @@ impl Simulation {
             return false;
         };
         self.restarts = first.restarts;
-        self.last.clone_from(&first.last);
+        self.last = first.last.clone().map(Box::new);
         match (status.phase.as_deref(), first.state) {
             (Some("Succeeded" | "Failed"), state) => {
                 if let State::Terminated(ended) = state {
-                    self.last = Some(ended);
+                    self.last = Some(Box::new(ended));
                 }
                 self.stage = Stage::Finished;
             }
@@ -307,7 +307,7 @@ impl Simulation {
         let message = "Pod was active on the node longer than the specified deadline";
         notices.push(Notice::normal("DeadlineExceeded", message));
         if let Stage::Running { since, .. } = self.stage {
-            self.last = Some(ended(137, since, due));
+            self.last = Some(Box::new(ended(137, since, due)));
         }
         self.stage = Stage::Rejected {
             reason: "DeadlineExceeded".to_owned(),
@@ -343,7 +343,7 @@ impl Simulation {
             self.ends = 0;
         }
         self.ends += 1;
-        self.last = Some(ended(code, since, at));
+        self.last = Some(Box::new(ended(code, since, at)));
         let again = match policy(pod) {
             RestartPolicy::Always => true,
             RestartPolicy::OnFailure => code != 0,

@@ -285,7 +285,7 @@ fn a_restart_of_the_process_takes_running_pods_over() {
     };
     pod.status = Some(*status);
     let mut second = fleet(Behaviour::default(), 110);
-    second.claim(&[Arc::new(pod.clone())]);
+    second.claim(&pod);
     second.applied(&Arc::new(pod), at(30));
     expect![[r#"
         at    60s Running, Ready=True, Running, 1 restarts, 10.244.0.1

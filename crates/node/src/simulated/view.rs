@@ -77,7 +77,7 @@ impl Simulation {
         let id = identity(pod, container, self.restarts);
         let last = self.last.as_ref().map(|last| Ended {
             id: id.clone(),
-            ..last.clone()
+            ..Ended::clone(last)
         });
         match (&self.stage, last) {
             (Stage::Finished | Stage::Creating { .. } | Stage::Rejected { .. }, Some(last)) => {
