@@ -119,6 +119,7 @@ impl Cluster {
         )
         .await?;
         let ctx = Context::with_identities(plane.clients(), clock.clone(), random.clone());
+        ctx.caches.decode_in(crate::memory::apart);
         let parts = Parts {
             ctx,
             clock,
