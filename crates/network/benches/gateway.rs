@@ -20,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use seatrial_network::{
-    BoxedStream, Connector, Gateway, PodAddress, RequestLog, Snapshot, Table, route,
+    BoxedStream, Connector, Gateway, Member, PodAddress, RequestLog, Snapshot, Table, route,
 };
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -66,10 +66,11 @@ fn table() -> Table {
         }))
     };
     let pod = |name: &str, app: &str| {
-        object(json!({
+        let pod = object(json!({
             "metadata": {"namespace": "production", "name": name, "uid": name, "labels": {"app": app}},
             "status": {"podIP": "127.0.0.1", "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
-        }))
+        }));
+        Arc::new(Member::of(&pod))
     };
     let virtual_service = object(json!({
         "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",

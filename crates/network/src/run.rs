@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ObjectReference, Pod, Service};
+use k8s_openapi::api::core::v1::{ObjectReference, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
 use seatrial_controller::{Cache, Changes, Context, Notice, Object};
@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::members::Members;
 use crate::table::{Problem, Snapshot, Table};
 use crate::{Connector, Gateway, RequestLog};
 
@@ -71,7 +72,7 @@ impl<K: Object> Followed<K> {
 struct Follower {
     services: Followed<Service>,
     slices: Followed<EndpointSlice>,
-    pods: Followed<Pod>,
+    pods: Members,
     ingresses: Followed<Ingress>,
     virtual_services: Followed<VirtualService>,
 }
@@ -86,7 +87,7 @@ impl Follower {
             let table = Table::build(&snapshot);
             report(ctx, &snapshot, table.problems(), &mut reported).await;
             gateway.publish(table);
-            // It holds every pod, and the wait may be long.
+            // It holds objects, and the wait may be long.
             drop(snapshot);
             // A large cluster in motion must not keep a core busy with tables.
             tokio::time::sleep(SETTLE.max(started.elapsed() * 8)).await;
@@ -98,7 +99,7 @@ impl Follower {
         let follower = Self {
             services: Followed::new(ctx.cache().await),
             slices: Followed::new(ctx.cache().await),
-            pods: Followed::new(ctx.cache().await),
+            pods: Members::new(ctx.cache().await),
             ingresses: Followed::new(ctx.cache().await),
             virtual_services: Followed::new(ctx.caches.of()),
         };
@@ -114,7 +115,7 @@ impl Follower {
             biased;
             _ = self.services.changes.news() => {}
             _ = self.slices.changes.news() => {}
-            _ = self.pods.changes.news() => {}
+            () = self.pods.changed() => {}
             _ = self.ingresses.changes.news() => {}
             _ = self.virtual_services.changes.news() => {}
         }
@@ -124,13 +125,13 @@ impl Follower {
         // Skipped before reading: a change that comes between is shown and announced once more.
         self.services.skip();
         self.slices.skip();
-        self.pods.skip();
         self.ingresses.skip();
         self.virtual_services.skip();
+        let (services, slices) = (self.services.cache.all(), self.slices.cache.all());
         Snapshot {
-            services: self.services.cache.all(),
-            slices: self.slices.cache.all(),
-            pods: self.pods.cache.all(),
+            pods: self.pods.newest(&services, &slices),
+            services,
+            slices,
             ingresses: self.ingresses.cache.all(),
             virtual_services: self.virtual_services.cache.all(),
         }

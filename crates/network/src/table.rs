@@ -3,6 +3,7 @@
 mod condition;
 mod endpoints;
 mod ingress;
+mod member;
 mod pods;
 mod rules;
 mod slices;
@@ -13,13 +14,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
 use seatrial_resources::istio::VirtualService;
 
 pub use endpoints::{Backend, BackendPort, Endpoint, PortChoice};
 pub(crate) use ingress::IngressRule;
+pub use member::Member;
 pub(crate) use rules::VirtualRule;
 
 use crate::host::{self, HostPattern};
@@ -32,8 +34,8 @@ pub struct Snapshot {
     pub services: Vec<Arc<Service>>,
     /// EndpointSlices; only those of Services without a selector are used (see [`Table::build`]).
     pub slices: Vec<Arc<EndpointSlice>>,
-    /// Every Pod.
-    pub pods: Vec<Arc<Pod>>,
+    /// The pods of namespaces that have Services, in any order.
+    pub pods: Vec<Arc<Member>>,
     /// Every Ingress.
     pub ingresses: Vec<Arc<Ingress>>,
     /// Every VirtualService.
@@ -107,11 +109,7 @@ impl Table {
             .collect();
         let virtual_rules = rules::virtual_rules(&snapshot.virtual_services, &mut problems);
         let ingress_rules = ingress::ingress_rules(&snapshot.ingresses, &mut problems);
-        let pods = snapshot
-            .pods
-            .iter()
-            .filter_map(|pod| pod_state(pod))
-            .collect();
+        let pods = snapshot.pods.iter().filter_map(|pod| pod.state()).collect();
         problems.sort();
         Self {
             backends,
@@ -183,13 +181,4 @@ impl Table {
                 !others && port.endpoints.iter().chain(&port.terminating).any(serves)
             })
     }
-}
-
-fn pod_state(pod: &Pod) -> Option<(Arc<str>, PodState)> {
-    let uid = pod.metadata.uid.as_deref()?;
-    let state = match pod.metadata.deletion_timestamp {
-        Some(_) => PodState::Terminating,
-        None => PodState::Live,
-    };
-    Some((uid.into(), state))
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
+use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
-use super::Snapshot;
 use super::pods::{Publish, from_pods};
 use super::slices::from_slices;
+use super::{Member, Snapshot};
 use crate::{PodAddress, ServiceName};
 
 /// The pod labels that say which version of a program runs, the most telling first.
@@ -115,14 +115,12 @@ pub(crate) fn version(labels: Option<&BTreeMap<String, String>>) -> Arc<str> {
 }
 
 pub(super) fn backends(snapshot: &Snapshot) -> BTreeMap<ServiceName, Backend> {
-    let mut pods: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
+    let mut pods: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
     for pod in &snapshot.pods {
-        pods.entry(pod.metadata.namespace.as_deref().unwrap_or_default())
-            .or_default()
-            .push(pod);
+        pods.entry(&*pod.namespace).or_default().push(pod);
     }
     for list in pods.values_mut() {
-        list.sort_by(|left, right| left.metadata.name.cmp(&right.metadata.name));
+        list.sort_by(|left, right| left.name.cmp(&right.name));
     }
     let build = |service: &Arc<Service>| {
         let namespace = service.metadata.namespace.as_deref()?;
@@ -139,7 +137,7 @@ pub(super) fn backends(snapshot: &Snapshot) -> BTreeMap<ServiceName, Backend> {
 fn backend(
     service: &Service,
     name: &ServiceName,
-    pods: &[&Pod],
+    pods: &[&Member],
     slices: &[Arc<EndpointSlice>],
 ) -> Backend {
     let Some(spec) = &service.spec else {
@@ -164,7 +162,7 @@ fn backend(
 fn endpoints_of(
     service: &Service,
     name: &ServiceName,
-    (pods, slices): (&[&Pod], &[Arc<EndpointSlice>]),
+    (pods, slices): (&[&Member], &[Arc<EndpointSlice>]),
     ports: &[&ServicePort],
 ) -> Backend {
     let Some(spec) = &service.spec else {
@@ -188,11 +186,10 @@ fn endpoints_of(
     }
 }
 
-fn matches(pod: &Pod, selector: &BTreeMap<String, String>) -> bool {
-    let labels = pod.metadata.labels.as_ref();
+fn matches(pod: &Member, selector: &BTreeMap<String, String>) -> bool {
     selector
         .iter()
-        .all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+        .all(|(key, value)| pod.labels.get(key) == Some(value))
 }
 
 pub(super) fn empty(port: &ServicePort) -> BackendPort {

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Pod, ServicePort};
+use k8s_openapi::api::core::v1::ServicePort;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
+use super::Member;
 use super::endpoints::{Backend, Endpoint, empty, version};
-use super::pods::at;
 use crate::{PodAddress, ServiceName};
 
 pub(super) fn from_slices(
     ports: &[&ServicePort],
     name: &ServiceName,
-    pods: &[&Pod],
+    pods: &[&Member],
     slices: &[Arc<EndpointSlice>],
 ) -> Backend {
     let mut backend = Backend {
@@ -45,7 +45,7 @@ pub(super) fn from_slices(
             }
             let target = endpoint.target_ref.clone().unwrap_or_default();
             // One kept by hand may give no more than a pod's address.
-            let by_address = || pods.iter().find_map(|pod| at(pod, ip));
+            let by_address = || pods.iter().find_map(|pod| pod.at(ip));
             let found = target.name.is_none().then(by_address).flatten();
             let address = found.unwrap_or_else(|| PodAddress {
                 namespace: name.namespace.clone(),
@@ -53,9 +53,9 @@ pub(super) fn from_slices(
                 uid: target.uid.as_deref().unwrap_or(ip).into(),
                 ip: ip.as_str().into(),
             });
-            let named = |pod: &&&Pod| pod.metadata.name.as_deref() == Some(&*address.name);
+            let named = |pod: &&&Member| pod.name == address.name;
             let pod = pods.iter().find(named);
-            let version = version(pod.and_then(|pod| pod.metadata.labels.as_ref()));
+            let version = version(pod.map(|pod| &*pod.labels));
             for port in &mut backend.ports {
                 let number = slice.ports.iter().flatten().find(|entry| {
                     entry.name.as_deref().unwrap_or_default()

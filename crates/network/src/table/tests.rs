@@ -11,6 +11,10 @@ fn object<K: serde::de::DeserializeOwned>(value: serde_json::Value) -> Arc<K> {
     Arc::new(serde_json::from_value(value).unwrap())
 }
 
+fn member(pod: serde_json::Value) -> Arc<Member> {
+    Arc::new(Member::of(&object(pod)))
+}
+
 fn service(namespace: &str, name: &str) -> Arc<Service> {
     object(json!({
         "metadata": {"namespace": namespace, "name": name},
@@ -282,7 +286,7 @@ fn endpoints_come_from_ready_pods_and_the_others_say_why_not() {
     ];
     let snapshot = Snapshot {
         services: vec![object(named)],
-        pods: pods.into_iter().map(object).collect(),
+        pods: pods.into_iter().map(member).collect(),
         ..Snapshot::default()
     };
     let table = Table::build(&snapshot);
@@ -400,7 +404,7 @@ fn an_address_in_a_slice_that_is_a_pods_leads_to_the_pod() {
         "endpoints": [{"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"]}, {"addresses": ["10.0.0.3"]}],
     }));
     let pod = |name: &str, ip: &str, host: bool| {
-        object(json!({
+        member(json!({
             "metadata": {"namespace": "shop", "name": name, "uid": format!("uid-{name}")},
             "spec": {"hostNetwork": host, "containers": []}, "status": {"podIP": ip},
         }))
@@ -455,7 +459,7 @@ fn who_ends_is_used_last_unless_all_are_published() {
     let pods = [leaving, gone, pod("shop", "late", "web", "False")];
     let mut snapshot = Snapshot {
         services: vec![object(all.clone())],
-        pods: pods.into_iter().map(object).collect(),
+        pods: pods.into_iter().map(member).collect(),
         ..Snapshot::default()
     };
     let list = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();

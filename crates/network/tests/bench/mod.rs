@@ -8,7 +8,7 @@ mod pods;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seatrial_network::{Drained, Gateway, PodAddress, RequestLog, Snapshot, Table};
+use seatrial_network::{Drained, Gateway, Member, PodAddress, RequestLog, Snapshot, Table};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -69,10 +69,11 @@ fn object<K: DeserializeOwned>(value: Value) -> Arc<K> {
 /// The Service `production/shop` with these pods and their readiness.
 pub fn shop(pods: &[(&str, &str)]) -> Snapshot {
     let pod = |(name, ready): &(&str, &str)| {
-        object(json!({
+        let pod = object(json!({
             "metadata": {"namespace": "production", "name": name, "uid": name, "labels": {"app": "shop", "version": "1.0"}},
             "status": {"podIP": "10.0.0.1", "phase": "Running", "conditions": [{"type": "Ready", "status": ready}]},
-        }))
+        }));
+        Arc::new(Member::of(&pod))
     };
     Snapshot {
         services: vec![object(json!({
