@@ -308,6 +308,34 @@ async fn openapi_documents_describe_every_group_version() {
     api.get("/openapi/v3/apis/none/v1").await.expect(404);
     let old = api.get("/openapi/v2").await.expect(200);
     assert_eq!(old["swagger"], "2.0");
+    let mut lost = Vec::new();
+    lost_references(&old, &old["definitions"], &mut lost);
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+/// References to definitions that the document does not hold: a client that meets one gives up.
+fn lost_references(value: &Value, definitions: &Value, lost: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(target) if name == "$ref" => {
+                        let named = target.trim_start_matches("#/definitions/");
+                        if definitions.get(named).is_none() {
+                            lost.push(target.clone());
+                        }
+                    }
+                    _ => lost_references(field, definitions, lost),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                lost_references(item, definitions, lost);
+            }
+        }
+        _ => {}
+    }
 }
 
 #[tokio::test]

@@ -31,11 +31,17 @@ pub(super) fn components(target: Target<'_>, resources: &[Resource<'_>]) -> Map<
     let mut schemas = built_in(target, resources);
     for resource in resources {
         let list = format!("{}List", resource.kind);
-        if let Some(schema) = resource.schema {
-            schemas.insert(
-                name(target, resource.kind),
-                custom(target, resource, schema),
-            );
+        let own = name(target, resource.kind);
+        // A kind that no table describes is any object: a reference must not lead nowhere.
+        let unknown = || json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        match resource.schema {
+            Some(schema) => {
+                schemas.insert(own, custom(target, resource, schema));
+            }
+            None if !schemas.contains_key(&own) => {
+                schemas.insert(own, custom(target, resource, &unknown()));
+            }
+            None => {}
         }
         schemas.insert(
             list_name(target, resource.kind),

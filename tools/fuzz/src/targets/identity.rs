@@ -48,7 +48,7 @@ impl Signer {
             .metadata
             .uid
             .clone();
-        Self { api, pair, uid }
+        Self { api, pair, uid: uid.into() }
     }
 }
 
