@@ -22,6 +22,7 @@ mod ingress;
 mod lifecycle;
 mod limits;
 mod matching;
+mod node_taint;
 mod pod_security;
 mod policy;
 pub(crate) mod priority;

@@ -411,6 +411,27 @@ async fn pod_security_refuses_and_warns() {
 }
 
 #[tokio::test]
+async fn a_new_node_takes_no_pods_until_it_is_ready() {
+    const NODES: &str = "/api/v1/nodes";
+    let api = Api::start().await;
+    let own = json!({ "key": "a", "value": "b", "effect": "NoSchedule" });
+    let not_ready = json!({ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" });
+    for (name, given, expected) in [
+        ("plain", json!(null), json!([not_ready])),
+        ("own", json!([own]), json!([own, not_ready])),
+        ("both", json!([not_ready]), json!([not_ready])),
+    ] {
+        let node = json!({ "metadata": { "name": name }, "spec": { "taints": given } });
+        let made = api.post(NODES, node).await.expect(201);
+        assert_eq!(made["spec"]["taints"], expected, "{name}");
+    }
+    // Only at its creation: afterwards it is the controller's.
+    let bare = json!({ "spec": { "taints": null } });
+    let patched = api.patch(&format!("{NODES}/plain"), "merge", bare).await;
+    assert!(patched.expect(200)["spec"].get("taints").is_none());
+}
+
+#[tokio::test]
 async fn pod_security_spares_who_is_exempt() {
     let api = Api::start().await;
     let configuration = "

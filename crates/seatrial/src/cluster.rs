@@ -234,10 +234,17 @@ fn is_ready(node: &k8s_openapi::api::core::v1::Node) -> bool {
         .status
         .as_ref()
         .and_then(|status| status.conditions.as_ref());
-    conditions
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+    // A pod that came before the taint of the new node went would be tried again later only.
+    let tainted = taints
         .into_iter()
         .flatten()
-        .any(|one| one.type_ == "Ready" && one.status == "True")
+        .any(|taint| taint.key == "node.kubernetes.io/not-ready");
+    !tainted
+        && conditions
+            .into_iter()
+            .flatten()
+            .any(|one| one.type_ == "Ready" && one.status == "True")
 }
 
 /// What every part is started with.

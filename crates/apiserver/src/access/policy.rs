@@ -172,7 +172,7 @@ fn items() -> Vec<Item> {
     let mut items: Vec<Item> = roles::ROLES.iter().map(cluster_role).collect();
     items.extend(roles::bindings());
     items.extend(roles::in_namespaces());
-    for (name, grants) in controllers::CONTROLLERS {
+    for (name, grants) in controllers::controllers() {
         let role = format!("system:controller:{name}");
         items.push(Item {
             plural: "clusterroles",
@@ -193,9 +193,7 @@ pub(super) fn node_rules() -> Vec<Rule> {
 /// Whether a part of the control plane of this name has a role. One without can do nothing.
 pub fn knows_controller(name: &str) -> bool {
     let identity = crate::identity::Identity::controller(name);
-    identity.as_account().is_none_or(|(_, account)| {
-        controllers::CONTROLLERS
-            .iter()
-            .any(|(known, _)| *known == account)
-    })
+    identity
+        .as_account()
+        .is_none_or(|(_, account)| controllers::controllers().any(|(known, _)| *known == account))
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use seatrial_store::{Record, Write};
 
 use super::{
-    Admission, Change, Notes, Operation, ingress, lifecycle, limits, pod_security, policy,
-    priority, quota, runtime_class, service_account, storage, toleration, webhook,
+    Admission, Change, Notes, Operation, ingress, lifecycle, limits, node_taint, pod_security,
+    policy, priority, quota, runtime_class, service_account, storage, toleration, webhook,
 };
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Reason};
@@ -31,6 +31,7 @@ impl Default for Chain {
                 Arc::new(crate::access::NodeRestriction),
                 Arc::new(limits::Limits::default()),
                 Arc::new(service_account::ServiceAccounts),
+                Arc::new(node_taint::NewNodes),
                 Arc::new(pod_security::PodSecurity),
                 Arc::new(priority::Priority::default()),
                 Arc::new(toleration::Tolerations),

@@ -227,7 +227,7 @@ mod tests {
         let lines: Vec<String> = [
             (
                 serving,
-                request(node, "devs", &[dns.clone()]),
+                request(node, "devs", std::slice::from_ref(&dns)),
                 vec![SERVER, SIGNATURE],
             ),
             (serving, request(node, NODES, &[]), vec![SERVER, SIGNATURE]),
@@ -238,12 +238,12 @@ mod tests {
             ),
             (
                 serving,
-                request(node, NODES, &[dns.clone()]),
+                request(node, NODES, std::slice::from_ref(&dns)),
                 vec![CLIENT, SIGNATURE],
             ),
             (
                 serving,
-                request("jane", NODES, &[dns.clone()]),
+                request("jane", NODES, std::slice::from_ref(&dns)),
                 vec![SERVER, SIGNATURE],
             ),
             (

@@ -80,6 +80,7 @@ async fn a_node_may_say_that_it_has_anything() {
     ] {
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}});
         cluster.create(node).await.unwrap();
+        admit(&cluster, name).await;
         let room =
             json!({"status": {"allocatable": {"cpu": amount, "memory": amount, "pods": amount}}});
         // A refusal is an answer too.

@@ -48,6 +48,15 @@ async fn add_node(cluster: &Cluster, name: &str) {
         .patch_status(name, &PatchParams::default(), &Patch::Merge(room))
         .await
         .unwrap();
+    admit(cluster, name).await;
+}
+
+/// Takes away the taint of a new node, as the controller of nodes does where one is ready.
+async fn admit(cluster: &Cluster, name: &str) {
+    let nodes: Api<Node> = Api::all(cluster.client.clone());
+    let bare = Patch::Merge(json!({"spec": {"taints": null}}));
+    let params = PatchParams::default();
+    nodes.patch(name, &params, &bare).await.unwrap();
 }
 
 async fn add_pod(cluster: &Cluster, name: &str, cpu: &str, more: Value) {

@@ -3,7 +3,10 @@
 //! Informers of schedulers, storage drivers and operators start with a list of each; without the kind
 //! they never finish starting.
 
-use super::{Cluster, Counted, NameRule, Namespaced, Row, row};
+use super::row::{Row, row};
+use crate::name::NameRule;
+use crate::registry::Generation::Counted;
+use crate::registry::Scope::{Cluster, Namespaced};
 
 pub(super) fn rows() -> Vec<Row> {
     [flow_control(), networking(), storage(), devices()]
