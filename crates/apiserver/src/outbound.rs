@@ -118,6 +118,16 @@ pub(crate) enum Error {
     Deadline,
 }
 
+impl Error {
+    /// What is to be said beside the peer's address.
+    pub(crate) fn beside_its_address(&self) -> String {
+        match self {
+            Self::Exchange { problem, .. } => problem.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl Peer {
     /// Reads a `clientConfig`: `url`, or `service`, and `caBundle`.
     ///

@@ -10,19 +10,8 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use seatrial_apiserver::Identity;
 use serde_json::json;
-use support::{Api, MAPS, config_map};
+use support::{Api, MAPS, config_map, resident};
 use tower::ServiceExt as _;
-
-/// Memory of this process, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kilobytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kilobytes << 10
-}
 
 #[tokio::test]
 async fn an_idle_watch_costs_a_few_kilobytes() {

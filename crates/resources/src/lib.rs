@@ -6,7 +6,8 @@
 //!   seatrial_dev  seatrial.dev/v1alpha1            Repository, Push, PipelineRun
 //! ```
 //!
-//! Domain crates meet through these objects and never through each other.
+//! Domain crates meet through these objects and never through each other. What several of them read alike in objects is here
+//! too ([`placement`], [`pod_template`]).
 //!
 //! **Invariants:** no tokio and no I/O; field names and meanings of foreign kinds are those of
 //! their upstream project, so that a manifest that works there works here unchanged.
@@ -14,6 +15,7 @@
 mod any;
 pub mod argoproj;
 pub mod istio;
+pub mod placement;
 pub mod pod_template;
 pub mod seatrial_dev;
 

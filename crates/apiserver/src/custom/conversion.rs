@@ -236,7 +236,10 @@ async fn ask(
         "request": { "uid": uid, "desiredAPIVersion": wanted, "objects": objects },
     });
     let reply = outbound::post(state, &peer, &review, TIMEOUT).await;
-    let reply = reply.map_err(|error| format!("Post {:?}: {error}", peer.address()))?;
+    let reply = reply.map_err(|error| {
+        let problem = error.beside_its_address();
+        format!("Post {:?}: {problem}", peer.address())
+    })?;
     let text = |pointer: &str| {
         reply
             .pointer(pointer)

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::support::door::{Served, served};
-use crate::support::{MAPS, config_map};
+use crate::support::{MAPS, config_map, resident};
 
 const ADMIN: &str = "Bearer right";
 const SIZE: usize = 64 << 10;
@@ -43,17 +43,6 @@ async fn churn(store: &Store, round: usize) {
         },
     };
     store.commit(vec![write]).await.unwrap();
-}
-
-/// Memory of this process, in bytes.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kilobytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kilobytes << 10
 }
 
 /// Reads a watch to its end, and counts its events.

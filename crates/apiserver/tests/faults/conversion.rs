@@ -142,11 +142,11 @@ async fn every_lie_of_a_converting_webhook_is_seen_through() {
     expect![[r#"
         good         200 200 201
         hang         500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/hang": context deadline exceeded
-        empty        500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/empty": https://127.0.0.1:PORT/empty: the reply is no JSON: EOF while parsing a value at line 1 column 0
-        html         500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/html": https://127.0.0.1:PORT/html: the reply is no JSON: expected value at line 1 column 1
-        deep         500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/deep": https://127.0.0.1:PORT/deep: the reply is no JSON: recursion limit exceeded at line 1 column 128
-        huge         500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/huge": https://127.0.0.1:PORT/huge: length limit exceeded
-        moved        500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/moved": https://127.0.0.1:PORT/moved: the server replied 307 Temporary Redirect: {"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","response":{"convertedObjects":[{"apiVersion":"GROUP/v2","kind":"Widget","metadata":{"creationTimestamp":"2026-01-01T00:00:00Z","generation":1,"managedFields":[{"apiVersion":"mov
+        empty        500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/empty": the reply is no JSON: EOF while parsing a value at line 1 column 0
+        html         500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/html": the reply is no JSON: expected value at line 1 column 1
+        deep         500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/deep": the reply is no JSON: recursion limit exceeded at line 1 column 128
+        huge         500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/huge": length limit exceeded
+        moved        500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: Post "https://127.0.0.1:PORT/moved": the server replied 307 Temporary Redirect: {"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","response":{"convertedObjects":[{"apiVersion":"GROUP/v2","kind":"Widget","metadata":{"creationTimestamp":"2026-01-01T00:00:00Z","generation":1,"managedFields":[{"apiVersion":"mov
         no-response  500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: expected response.
         uid          500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: expected response.
         failed       500 500 500 Internal error occurred: conversion webhook for GROUP/v1, Kind=Widget failed: no  such luck

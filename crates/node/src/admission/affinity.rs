@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Pod};
-use seatrial_expr::selector::{Operator, Requirement};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use seatrial_resources::placement;
 
 /// Whether the node has what the pod's node selector and required node affinity name.
 pub(super) fn matches(pod: &Pod, node: &Node) -> bool {
@@ -25,35 +25,6 @@ pub(super) fn matches(pod: &Pod, node: &Node) -> bool {
     let name = node.metadata.name.as_deref().unwrap_or_default();
     required.is_none_or(|required| {
         let mut terms = required.node_selector_terms.iter();
-        terms.any(|term| means(term, name, labels))
-    })
-}
-
-/// An empty term means no node.
-fn means(term: &NodeSelectorTerm, name: &str, labels: &BTreeMap<String, String>) -> bool {
-    let expressions = term.match_expressions.as_deref().unwrap_or_default();
-    let fields = term.match_fields.as_deref().unwrap_or_default();
-    let label = |key: &str| labels.get(key).map(String::as_str);
-    let field = |key: &str| (key == "metadata.name").then_some(name);
-    (!expressions.is_empty() || !fields.is_empty())
-        && expressions.iter().all(|it| holds(it, label(&it.key)))
-        && fields.iter().all(|it| holds(it, field(&it.key)))
-}
-
-fn holds(wanted: &NodeSelectorRequirement, value: Option<&str>) -> bool {
-    let values = wanted.values.clone().unwrap_or_default();
-    let bound = || values.first()?.parse().ok();
-    let operator = match wanted.operator.as_str() {
-        "In" => Some(Operator::In(values)),
-        "NotIn" => Some(Operator::NotIn(values)),
-        "Exists" => Some(Operator::Exists),
-        "DoesNotExist" => Some(Operator::Absent),
-        "Gt" => bound().map(Operator::Above),
-        "Lt" => bound().map(Operator::Below),
-        _ => None,
-    };
-    operator.is_some_and(|operator| {
-        let key = wanted.key.clone();
-        Requirement { key, operator }.holds(value)
+        terms.any(|term| placement::means(term, name, labels))
     })
 }

@@ -9,7 +9,8 @@ use super::Question;
 use crate::cluster::Host;
 use crate::pod::Demand;
 use crate::reason::{Reason, Rejection};
-use crate::terms::{node_matches, repelling, tolerates};
+use crate::terms::repelling;
+use seatrial_resources::placement;
 
 /// The taint that a cordoned node counts as having.
 static CORDON: LazyLock<Taint> = LazyLock::new(|| Taint {
@@ -20,7 +21,8 @@ static CORDON: LazyLock<Taint> = LazyLock::new(|| Taint {
 
 /// Cordoned, and the pod does not tolerate that.
 pub(super) fn unschedulable(question: &Question<'_>) -> Option<Rejection> {
-    let kept_off = question.host.cordoned && !tolerates(&question.demand.tolerations, &CORDON);
+    let kept_off =
+        question.host.cordoned && !placement::tolerates(&question.demand.tolerations, &CORDON);
     kept_off.then(|| Rejection::lasting(Reason::Cordoned))
 }
 
@@ -49,7 +51,7 @@ pub(crate) fn is_eligible(demand: &Demand, host: &Host) -> bool {
         && demand.node_terms.as_ref().is_none_or(|terms| {
             terms
                 .iter()
-                .any(|term| node_matches(term, &host.name, &host.labels))
+                .any(|term| placement::means(term, &host.name, &host.labels))
         })
 }
 

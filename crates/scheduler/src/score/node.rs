@@ -3,7 +3,7 @@
 use super::{Candidate, Direction, FULL, normalised};
 use crate::cluster::Host;
 use crate::pod::Demand;
-use crate::terms::{node_matches, tolerates};
+use seatrial_resources::placement;
 
 /// How much would be left of processor and memory.
 pub(super) fn least_allocated(demand: &Demand, host: &Host) -> i64 {
@@ -50,7 +50,7 @@ pub(super) fn balanced(demand: &Demand, host: &Host) -> i64 {
 pub(super) fn taints(demand: &Demand, candidates: &[Candidate<'_>]) -> Option<Vec<i64>> {
     let avoided = |host: &Host| {
         let taints = host.taints.iter().filter(|taint| {
-            taint.effect == "PreferNoSchedule" && !tolerates(&demand.tolerations, taint)
+            taint.effect == "PreferNoSchedule" && !placement::tolerates(&demand.tolerations, taint)
         });
         taints.count() as i64
     };
@@ -69,7 +69,7 @@ pub(super) fn affinity(demand: &Demand, candidates: &[Candidate<'_>]) -> Option<
     let weight = |host: &Host| {
         let terms = demand.preferred_nodes.iter();
         terms
-            .filter(|term| node_matches(&term.preference, &host.name, &host.labels))
+            .filter(|term| placement::means(&term.preference, &host.name, &host.labels))
             .map(|term| i64::from(term.weight))
             .sum()
     };

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use seatrial_controller::{ObjectKey, key_of};
+use seatrial_resources::placement;
 
 use super::Reserved;
 use crate::amount::pieces;
 use crate::cluster::Host;
 use crate::query::{Labels, Selection};
-use crate::terms::node_matches;
 
 /// The provisioner of classes that make no volumes.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
@@ -107,7 +107,7 @@ pub(super) fn reaches(volume: &PersistentVolume, host: &Host) -> bool {
         required
             .node_selector_terms
             .iter()
-            .any(|term| node_matches(term, &host.name, &host.labels))
+            .any(|term| placement::means(term, &host.name, &host.labels))
     })
 }
 

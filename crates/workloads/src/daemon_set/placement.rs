@@ -115,7 +115,7 @@ pub(super) fn judge(template: &PodSpec, node: &Node) -> Verdict {
     let untolerated = |effect: &str| {
         taint::of(node)
             .iter()
-            .any(|one| one.effect == effect && !taint::is_tolerated(&tolerations, one))
+            .any(|one| one.effect == effect && !taint::tolerates(&tolerations, one))
     };
     let stay = !untolerated(NO_EXECUTE);
     Verdict {

@@ -121,7 +121,8 @@ fn parse(mut answers: &[u8]) -> io::Result<usize> {
         }
         match i32::from_ne_bytes([number[0], number[1], number[2], number[3]]) {
             0 => count += 1,
-            negative => return Err(io::Error::from_raw_os_error(-negative)),
+            // The smallest number has no counterpart; the kernel never says it, and it is no known error either.
+            negative => return Err(io::Error::from_raw_os_error(negative.saturating_neg())),
         }
         let next = length.next_multiple_of(ALIGNMENT).min(answers.len());
         answers = &answers[next..];
@@ -166,5 +167,8 @@ mod tests {
         let answers = [answer(0), answer(95), answer(1)].concat();
         assert_eq!(parse(&answers).unwrap_err().raw_os_error(), Some(95));
         assert!(parse(&[1, 2, 3, 4, 5]).is_err());
+        let mut worst = answer(1);
+        worst[16..20].copy_from_slice(&i32::MIN.to_ne_bytes());
+        assert!(parse(&worst).is_err());
     }
 }
