@@ -1,5 +1,5 @@
-//! Services on the machine's own loopback: NodePorts at `127.0.0.1`, LoadBalancers at an address of their
-//! own each.
+//! Services on the machine's own loopback: NodePorts at `127.0.0.1` and at the addresses of nodes, LoadBalancers at
+//! an address of their own each.
 //!
 //! ```text
 //!   Services ── plan (pure) ──▶ places to listen at, addresses to give out
@@ -61,6 +61,8 @@ pub struct Exposure {
     pub dialer: Arc<dyn Dialer>,
     /// Where the addresses of LoadBalancers come from.
     pub range: Range,
+    /// The addresses of nodes, where NodePorts are besides `127.0.0.1`.
+    pub nodes: Vec<Ipv4Addr>,
     /// Whether to listen.
     pub behind: Behind,
 }
@@ -155,7 +157,7 @@ impl Exposed {
         if self.exposure.behind == Behind::Nobody {
             return;
         }
-        let wanted = plan::places(services);
+        let wanted = plan::places(services, &self.exposure.nodes);
         self.listening
             .retain(|place, (target, _)| wanted.get(place) == Some(target));
         self.told

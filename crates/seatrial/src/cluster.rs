@@ -149,8 +149,11 @@ impl Cluster {
         plane
             .make_namespace(seatrial_resources::argoproj::ARGOCD_NAMESPACE)
             .await?;
-        let network = pod_network::make(&parts, &plane, &reach, &traffic.gateway, api).await?;
-        pod_network::expose(&parts, &reach, &traffic.gateway, &mut tasks);
+        let gateway = &traffic.gateway;
+        let own = pod_network::node_addresses(&parts, nodes.sandboxes.name());
+        let places = (api, own.clone());
+        let network = pod_network::make(&parts, &plane, &reach, gateway, places).await?;
+        pod_network::expose(&parts, &reach, gateway, own, &mut tasks);
         let runtime = nodes.reason.clone();
         let agents = nodes::start(
             &parts,

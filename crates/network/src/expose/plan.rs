@@ -14,9 +14,13 @@ use crate::affinity::{self, Visit};
 use crate::log::Carrier;
 use crate::pods::Block;
 
-/// The loopback addresses of a cluster's LoadBalancers: `127.N.0.1` to `127.N.255.254`.
+/// The loopback addresses of a cluster: those of LoadBalancers, `127.N.0.1` to `127.N.251.255`, and those of nodes
+/// above them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range(u8);
+
+/// Where the addresses of nodes begin in a range.
+const NODES: u32 = 0xfc00;
 
 impl Range {
     /// The range of a cluster. Clusters that run at the same time on one machine should differ in `cluster`, for
@@ -31,13 +35,23 @@ impl Range {
         [127, self.0]
     }
 
+    /// The address of a node, counted from 0; none above a thousand.
+    pub fn node(self, index: usize) -> Option<Ipv4Addr> {
+        let offset = u32::try_from(index).ok()?.checked_add(NODES + 1)?;
+        (offset < 0xffff).then(|| Ipv4Addr::from(self.base() + offset))
+    }
+
+    fn base(self) -> u32 {
+        u32::from(Ipv4Addr::new(127, self.0, 0, 0))
+    }
+
     fn contains(self, address: Ipv4Addr) -> bool {
-        address.octets()[..2] == self.block()
+        let offset = u32::from(address).checked_sub(self.base());
+        offset.is_some_and(|offset| (1..NODES).contains(&offset))
     }
 
     fn addresses(self) -> impl Iterator<Item = Ipv4Addr> {
-        let base = u32::from(Ipv4Addr::new(127, self.0, 0, 0));
-        (1..0xffff).map(move |offset| Ipv4Addr::from(base + offset))
+        (1..NODES).map(move |offset| Ipv4Addr::from(self.base() + offset))
     }
 }
 
@@ -180,11 +194,12 @@ fn asked(service: &Service, range: Range) -> Option<Ipv4Addr> {
         .filter(|address| range.contains(*address))
 }
 
-/// Where to listen.
+/// Where to listen. `nodes` are the addresses of nodes; a NodePort is at each of them, and at `127.0.0.1`.
 ///
 /// All nodes are on this machine, so whatever comes from outside is at the node of every pod already, and the pod
 /// sees who it comes from: `externalTrafficPolicy: Local` asks for no more.
-pub(super) fn places(services: &[Arc<Service>]) -> BTreeMap<Place, Target> {
+pub(super) fn places(services: &[Arc<Service>], nodes: &[Ipv4Addr]) -> BTreeMap<Place, Target> {
+    let nodes = [&[Ipv4Addr::LOCALHOST], nodes].concat();
     let mut places = BTreeMap::new();
     for service in services {
         let (Some(service_name), Some(spec)) = (name(service), &service.spec) else {
@@ -219,14 +234,18 @@ pub(super) fn places(services: &[Arc<Service>]) -> BTreeMap<Place, Target> {
             };
             let goal = Goal::Port(port.port as u16);
             if let Some(number) = port.node_port.filter(|number| *number > 0) {
-                add(Ipv4Addr::LOCALHOST, number, carrier, goal, &[]);
+                for node in &nodes {
+                    add(*node, number, carrier, goal, &[]);
+                }
             }
             for address in &balancers {
                 add(*address, port.port, carrier, goal, &clients);
             }
         }
         if let Some(number) = spec.health_check_node_port.filter(|number| *number > 0) {
-            add(Ipv4Addr::LOCALHOST, number, Carrier::Tcp, Goal::Health, &[]);
+            for node in &nodes {
+                add(*node, number, Carrier::Tcp, Goal::Health, &[]);
+            }
         }
     }
     places

@@ -23,7 +23,7 @@ fn check(services: &Value, expected: &Expect) {
     for gift in gifts(&services, Range::of_cluster(33)) {
         lines += &format!("{} gets {:?}\n", gift.service, gift.address);
     }
-    for (place, target) in places(&services) {
+    for (place, target) in places(&services, &[Range::of_cluster(33).node(0).unwrap()]) {
         lines += &format!(
             "{place} is {} {:?} {:?}\n",
             target.service, target.goal, target.clients
@@ -81,6 +81,11 @@ fn node_ports_and_addresses_lead_to_services() {
             127.33.0.1:53 (UDP) is shop/given Port(53) []
             127.33.0.1:80 is shop/given Port(80) []
             127.33.0.7:82 is shop/local Port(82) [Block { base: 127.0.0.0, bits: 30 }, Block { base: 10.0.0.0, bits: 8 }]
+            127.33.252.1:30053 (UDP) is shop/given Port(53) []
+            127.33.252.1:30080 is shop/given Port(80) []
+            127.33.252.1:30081 is shop/node Port(81) []
+            127.33.252.1:30082 is shop/local Port(82) []
+            127.33.252.1:30083 is shop/local Health []
         "#]],
     );
 }

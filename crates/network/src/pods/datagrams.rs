@@ -36,7 +36,7 @@ impl PodNetwork {
         record: &mut ConnectionRecord,
     ) -> Result<UdpSocket, Refusal> {
         let view = self.view().await;
-        match view.destination(&self.0.settings, to.ip(), to.port()) {
+        match view.destination(&self.0.settings, (to.ip(), to.port()), Protocol::Udp) {
             // Questions come another way, and the API takes no datagrams.
             Destination::Nowhere | Destination::Resolver | Destination::Api => {
                 Err(Refusal::Nobody(to.ip()))

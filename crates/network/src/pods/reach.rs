@@ -28,7 +28,7 @@ impl PodNetwork {
     ) -> Result<End, Refusal> {
         let view = self.view().await;
         let settings = &self.0.settings;
-        let stream = match view.destination(settings, to.ip(), to.port()) {
+        let stream = match view.destination(settings, (to.ip(), to.port()), Protocol::Tcp) {
             Destination::Nowhere => return Err(Refusal::Nobody(to.ip())),
             Destination::Resolver => {
                 record.asked(RESOLVER.0, RESOLVER.1);

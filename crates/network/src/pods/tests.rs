@@ -26,6 +26,7 @@ fn settings() -> Settings {
         api: "127.0.0.1:6443".parse().unwrap(),
         api_address: Ipv4Addr::new(10, 96, 0, 1),
         balancers: None,
+        nodes: vec![Ipv4Addr::new(127, 40, 252, 1)],
         servers: Vec::new(),
         networks: ["10.96.0.0/16", "10.244.0.0/16"]
             .map(|it| it.parse().unwrap())
@@ -43,7 +44,7 @@ fn pod(namespace: &str, name: &str, address: &str) -> Value {
 }
 
 fn cluster(policies: Value) -> Objects {
-    let mut on_machine = pod("shop", "machine", "127.0.0.1");
+    let mut on_machine = pod("shop", "machine", "127.40.252.1");
     on_machine["spec"]["hostNetwork"] = json!(true);
     let mut ended = pod("shop", "ended", "10.244.0.1");
     ended["status"]["phase"] = json!("Succeeded");
@@ -61,6 +62,9 @@ fn cluster(policies: Value) -> Objects {
             {"metadata": {"namespace": "shop", "name": "web"},
              "spec": {"clusterIP": "10.96.0.7", "externalIPs": ["192.0.2.1"], "sessionAffinity": "ClientIP",
                       "ports": [{"port": 80}]}},
+            {"metadata": {"namespace": "shop", "name": "outside"},
+             "spec": {"type": "NodePort", "clusterIP": "10.96.0.8", "ports": [
+                {"port": 80, "nodePort": 30080}, {"port": 53, "protocol": "UDP", "nodePort": 30081}]}},
             {"metadata": {"namespace": "shop", "name": "out"},
              "spec": {"type": "ExternalName", "externalName": "example.com"}},
         ])),
@@ -102,9 +106,13 @@ fn every_address_leads_somewhere() {
         "10.96.0.99:80",
         "10.244.9.9:80",
         "93.184.216.34:80",
+        "127.40.252.1:30080",
+        "127.40.252.1:30081",
+        "127.40.252.1:8080",
+        "127.40.252.2:30080",
     ] {
         let to: std::net::SocketAddr = to.parse().unwrap();
-        let found = match view.destination(&settings, to.ip(), to.port()) {
+        let found = match view.destination(&settings, (to.ip(), to.port()), Protocol::Tcp) {
             Destination::Service { front, port } => {
                 format!("Service {} {port} {:?}", front.name, front.affinity)
             }
@@ -123,6 +131,10 @@ fn every_address_leads_somewhere() {
         10.96.0.99:80 Nowhere
         10.244.9.9:80 Nowhere
         93.184.216.34:80 Outside
+        127.40.252.1:30080 Service shop/outside 80 None
+        127.40.252.1:30081 Nowhere
+        127.40.252.1:8080 Pod shop/machine 8080
+        127.40.252.2:30080 Outside
     "#]]
     .assert_eq(&lines);
 }

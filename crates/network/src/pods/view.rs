@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
+use k8s_openapi::api::core::v1::{ContainerPort, Namespace, Pod, Service, ServicePort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use tokio::time::Instant;
@@ -34,6 +34,8 @@ pub struct Settings {
     pub api_address: Ipv4Addr,
     /// The first two numbers of the addresses of LoadBalancers, which lie on the machine's loopback.
     pub balancers: Option<[u8; 2]>,
+    /// The addresses of nodes, where NodePorts are and what pods on the machine's network listen on.
+    pub nodes: Vec<Ipv4Addr>,
     /// The machine's name servers.
     pub servers: Vec<std::net::SocketAddr>,
     /// The addresses of Services and pods: one that nobody has is nowhere else either.
@@ -98,6 +100,10 @@ pub(crate) enum Spread {
 pub(crate) struct View {
     pods: BTreeMap<IpAddr, Arc<Pod>>,
     fronts: BTreeMap<IpAddr, Front>,
+    /// The Services at ports of nodes, with their own ports.
+    node_ports: BTreeMap<(Protocol, u16), (Front, u16)>,
+    /// Pods on the machine's network by what they say they listen on.
+    on_nodes: BTreeMap<(IpAddr, Protocol, u16), Arc<Pod>>,
     policies: Policies,
     namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Labels of whoever has none.
@@ -148,6 +154,12 @@ impl View {
         Self {
             pods: pods.collect(),
             fronts: fronts.collect(),
+            node_ports: objects
+                .services
+                .iter()
+                .flat_map(|it| node_ports(it))
+                .collect(),
+            on_nodes: objects.pods.iter().flat_map(on_node).collect(),
             policies,
             namespaces: namespaces.collect(),
             none: BTreeMap::new(),
@@ -157,7 +169,12 @@ impl View {
     }
 
     /// Where a connection to this address and port leads.
-    pub(crate) fn destination(&self, settings: &Settings, to: IpAddr, port: u16) -> Destination {
+    pub(crate) fn destination(
+        &self,
+        settings: &Settings,
+        (to, port): (IpAddr, u16),
+        protocol: Protocol,
+    ) -> Destination {
         if let Some(front) = self.fronts.get(&to) {
             let name = (&*front.name.namespace, &*front.name.name);
             return match (name, port) {
@@ -173,13 +190,32 @@ impl View {
             let pod = pod_address(pod, to);
             return Destination::Pod { pod, port };
         }
+        if let Some((front, port)) = self.node_port(settings, to, (protocol, port)) {
+            let front = front.clone();
+            return Destination::Service { front, port: *port };
+        }
+        if let Some(pod) = self.on_nodes.get(&(to, protocol, port)) {
+            let pod = pod_address(pod, to);
+            return Destination::Pod { pod, port };
+        }
         // Also before the objects are there that say so.
         match to {
+            IpAddr::V4(to) if settings.nodes.contains(&to) => Destination::Nowhere,
             IpAddr::V4(to) if to == settings.resolver && port == 53 => Destination::Resolver,
             IpAddr::V4(to) if to == settings.api_address && port == 443 => Destination::Api,
             _ if settings.networks.iter().any(|it| it.contains(to)) => Destination::Nowhere,
             _ => Destination::Outside,
         }
+    }
+
+    fn node_port(
+        &self,
+        settings: &Settings,
+        to: IpAddr,
+        place: (Protocol, u16),
+    ) -> Option<&(Front, u16)> {
+        let is_node = matches!(to, IpAddr::V4(to) if settings.nodes.contains(&to));
+        is_node.then(|| self.node_ports.get(&place)).flatten()
     }
 
     /// Whether a pod may connect to an address and port, which is where its connection ends, not a Service's.
@@ -283,23 +319,70 @@ fn pod_address(pod: &Pod, address: IpAddr) -> PodAddress {
     }
 }
 
+/// What a pod on the machine's network says it listens on.
+fn on_node(pod: &Arc<Pod>) -> Vec<((IpAddr, Protocol, u16), Arc<Pod>)> {
+    let spec = pod.spec.as_ref();
+    let spec = spec.filter(|spec| spec.host_network == Some(true));
+    let status = pod.status.as_ref();
+    let running = status.filter(|status| status.phase.as_deref() == Some("Running"));
+    let address = running.and_then(|status| status.pod_ip.as_deref()?.parse().ok());
+    let (Some(spec), Some(address)) = (spec, address) else {
+        return Vec::new();
+    };
+    let ports = spec
+        .containers
+        .iter()
+        .flat_map(|one| one.ports.iter().flatten());
+    let place = |port: &ContainerPort| {
+        let protocol = protocol(port.protocol.as_deref())?;
+        Some(((address, protocol, port.container_port as u16), pod.clone()))
+    };
+    ports.filter_map(place).collect()
+}
+
+fn protocol(name: Option<&str>) -> Option<Protocol> {
+    match name {
+        None | Some("TCP") => Some(Protocol::Tcp),
+        Some("UDP") => Some(Protocol::Udp),
+        Some(_) => None,
+    }
+}
+
+/// The ports of nodes at which a Service is reached.
+fn node_ports(service: &Service) -> Vec<((Protocol, u16), (Front, u16))> {
+    let spec = service.spec.as_ref();
+    let exposed =
+        spec.filter(|spec| matches!(spec.type_.as_deref(), Some("NodePort" | "LoadBalancer")));
+    let (Some(spec), Some(front)) = (exposed, front(service)) else {
+        return Vec::new();
+    };
+    let place = |port: &ServicePort| {
+        let number = port.node_port.filter(|number| *number > 0)?;
+        let protocol = protocol(port.protocol.as_deref())?;
+        Some(((protocol, number as u16), (front.clone(), port.port as u16)))
+    };
+    spec.ports.iter().flatten().filter_map(place).collect()
+}
+
+/// A Service as those outside reach it.
+fn front(service: &Service) -> Option<Front> {
+    let namespace = service.metadata.namespace.as_deref()?;
+    let name = service.metadata.name.as_deref()?;
+    Some(Front {
+        name: ServiceName::new(namespace, name),
+        affinity: affinity::patience(service.spec.as_ref()?),
+        spread: Spread::Cluster,
+    })
+}
+
 /// The addresses at which a Service is reached.
 fn fronts(service: &Service) -> Vec<(IpAddr, Front)> {
-    let (Some(namespace), Some(name), Some(spec)) = (
-        service.metadata.namespace.as_deref(),
-        service.metadata.name.as_deref(),
-        &service.spec,
-    ) else {
+    let (Some(spec), Some(front)) = (&service.spec, front(service)) else {
         return Vec::new();
     };
     if spec.type_.as_deref() == Some("ExternalName") {
         return Vec::new();
     }
-    let front = Front {
-        name: ServiceName::new(namespace, name),
-        affinity: affinity::patience(spec),
-        spread: Spread::Cluster,
-    };
     // What comes to an address for clients outside goes on to any pod where the client is one itself, whatever
     // `externalTrafficPolicy` says: as with the kube-proxy.
     let inner = Front {

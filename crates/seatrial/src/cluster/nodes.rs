@@ -15,9 +15,9 @@ use seatrial_node::runtime::sandbox::detect::{self, Settings, Wanted};
 use seatrial_node::simulated::SimulatedNodes;
 use tokio::task::JoinSet;
 
-use super::Parts;
 use super::plane::Plane;
 use super::traffic::Traffic;
+use super::{Parts, pod_network};
 use crate::adapter::{self, Drain, Logs, NodeImages, Reach, Streams, Usage, api_variables};
 
 /// Which runtime pods have.
@@ -174,10 +174,12 @@ fn describe(
         let all = parts.configuration.nodes;
         Range::of_node(index, all, capacity.pods).context("there are too few pod addresses")?
     };
+    let own = pod_network::node_addresses(parts, runtime);
+    let address = own.get(index).copied();
     Ok(NodeDescription {
         name: format!("{}-{}", parts.configuration.name, index + 1),
         runtime,
-        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        address: address.unwrap_or(std::net::Ipv4Addr::LOCALHOST).into(),
         pods,
         capacity,
         labels: BTreeMap::new(),

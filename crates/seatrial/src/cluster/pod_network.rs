@@ -37,7 +37,7 @@ pub(super) async fn make(
     plane: &Plane,
     reach: &Reach,
     gateway: &Gateway,
-    api: SocketAddr,
+    (api, nodes): (SocketAddr, Vec<Ipv4Addr>),
 ) -> Result<PodNetwork> {
     announce_api(plane).await?;
     let mut networks = vec![SERVICES, PODS];
@@ -49,7 +49,8 @@ pub(super) async fn make(
         resolver: announce(plane).await?,
         api,
         api_address: API,
-        balancers: Some(balancers(parts).block()),
+        balancers: Some(loopback(parts).block()),
+        nodes,
         servers: machine_servers(),
         networks: networks
             .iter()
@@ -61,11 +62,18 @@ pub(super) async fn make(
 }
 
 /// Exposes NodePorts and LoadBalancers on this machine's loopback.
-pub(super) fn expose(parts: &Parts, reach: &Reach, gateway: &Gateway, tasks: &mut JoinSet<()>) {
+pub(super) fn expose(
+    parts: &Parts,
+    reach: &Reach,
+    gateway: &Gateway,
+    nodes: Vec<Ipv4Addr>,
+    tasks: &mut JoinSet<()>,
+) {
     let exposure = Exposure {
         gateway: gateway.clone(),
         dialer: Arc::new(reach.clone()),
-        range: balancers(parts),
+        range: loopback(parts),
+        nodes,
         behind: match parts.configuration.runtime {
             RuntimeChoice::Simulated => Behind::Nobody,
             _ => Behind::Pods,
@@ -75,8 +83,16 @@ pub(super) fn expose(parts: &Parts, reach: &Reach, gateway: &Gateway, tasks: &mu
     tasks.spawn(seatrial_network::expose::run(ctx, exposure, stop));
 }
 
-/// Where the addresses of LoadBalancers come from. Clusters beside each other have different ones.
-fn balancers(parts: &Parts) -> Range {
+/// The addresses of nodes whose pods have a network of their own. To such a pod all of `127.0.0.1` is its own, so that
+/// its node has to be elsewhere; a node of plain processes is there, and has none.
+pub(super) fn node_addresses(parts: &Parts, runtime: &str) -> Vec<Ipv4Addr> {
+    let all = 0..parts.configuration.nodes;
+    let own = all.map_while(|index| loopback(parts).node(index));
+    own.filter(|_| runtime == "container").collect()
+}
+
+/// Where the addresses of LoadBalancers and nodes come from. Clusters beside each other have different ones.
+fn loopback(parts: &Parts) -> Range {
     let root = parts.data.root().to_string_lossy();
     let cluster = seatrial_resources::pod_template::fnv32a(root.as_bytes());
     Range::of_cluster(u64::from(cluster))

@@ -48,7 +48,11 @@ impl Signer {
             .metadata
             .uid
             .clone();
-        Self { api, pair, uid: uid.into() }
+        Self {
+            api,
+            pair,
+            uid: uid.into(),
+        }
     }
 }
 
