@@ -120,7 +120,7 @@ fn a_torn_end_is_no_object() {
     let (journal, tables) = (left.read("journal.0"), left.read("objects.redb"));
     let used = used(&journal);
     let mut last = 0;
-    for length in (0..used).step_by(61).chain([used - 1]) {
+    for length in (0..used).step_by(397).chain([used - 1]) {
         left.write("objects.redb", &tables);
         left.write("journal.0", &journal[..length]);
         let found = left.found().unwrap();
