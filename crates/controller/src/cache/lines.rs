@@ -92,6 +92,13 @@ impl<F: Stream<Item = Result<Bytes, kube::Error>> + Unpin> Lines<F> {
 }
 
 fn event(line: &[Bytes]) -> Result<Event, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(rename = "type")]
+        kind: Kind,
+        #[serde(borrow)]
+        object: &'a RawValue,
+    }
     if let [head, object, tail] = line
         && **tail == *b"}"
         && let Some((_, kind)) = HEADS.iter().find(|(known, _)| *known == &**head)
@@ -101,13 +108,6 @@ fn event(line: &[Bytes]) -> Result<Event, serde_json::Error> {
             kind: *kind,
             object,
         });
-    }
-    #[derive(Deserialize)]
-    struct Line<'a> {
-        #[serde(rename = "type")]
-        kind: Kind,
-        #[serde(borrow)]
-        object: &'a RawValue,
     }
     let joined: BytesMut = line.iter().flat_map(|part| part.iter().copied()).collect();
     let read: Line<'_> = serde_json::from_slice(&joined)?;

@@ -10,6 +10,10 @@ use crate::PodAddress;
 
 /// A pod as the gateway sees it. A large cluster has many, and all of them stay in memory.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and a pod may be all of them"
+)]
 pub struct Member {
     pub(super) namespace: Arc<str>,
     pub(super) name: Arc<str>,
@@ -46,7 +50,12 @@ impl Member {
         let phase = status.and_then(|status| status.phase.as_deref());
         let is_leaving = meta.deletion_timestamp.is_some();
         let is_ready = is_ready(pod);
-        let told = is_leaving || !is_ready || status.is_none_or(|it| it.pod_ip.is_none());
+        let is_absent = is_leaving || !is_ready || status.is_none_or(|it| it.pod_ip.is_none());
+        let unready = if is_absent {
+            unready_reason(pod)
+        } else {
+            String::new()
+        };
         let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
         Self {
             namespace: shared(meta.namespace.as_deref()),
@@ -60,7 +69,7 @@ impl Member {
             is_finished: matches!(phase, Some("Succeeded" | "Failed")),
             is_leaving,
             on_machine: pod.spec.as_ref().and_then(|spec| spec.host_network) == Some(true),
-            unready: told.then(|| unready_reason(pod)).unwrap_or_default().into(),
+            unready: unready.into(),
         }
     }
 
