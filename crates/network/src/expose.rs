@@ -1,42 +1,43 @@
-//! Services on the machine's own loopback: NodePorts at `127.0.0.1` and at the addresses of nodes, LoadBalancers at
-//! an address of their own each.
+//! What of the cluster is on the machine's own loopback: NodePorts and ports of pods at `127.0.0.1` and at the
+//! addresses of nodes, LoadBalancers at an address of their own each.
 //!
 //! ```text
-//!   Services ── plan (pure) ──▶ places to listen at, addresses to give out
+//!   Services, Pods ── plan (pure) ──▶ places to listen at, addresses to give out
 //!                                 └▶ listener ── lease ──▶ endpoint ── Dialer ──▶ pod
 //! ```
 //!
 //! **Invariants**
-//! - Where to listen and which address a LoadBalancer gets is a pure function of the Services.
+//! - Where to listen and which address a LoadBalancer gets is a pure function of Services and pods.
 //! - An address that was given out stays as long as its Service is a LoadBalancer.
 //! - A place that cannot be had is an event of its Service.
 
 mod datagrams;
+mod host_port;
 mod plan;
 mod streams;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ObjectReference, Service};
+use k8s_openapi::api::core::v1::{ObjectReference, Pod, Service};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _};
-use seatrial_controller::{Cache, Chain, Context, Notice};
+use seatrial_controller::{Cache, Chain, Change, Changes, Context, Notice, ObjectKey, key_of};
 use serde_json::json;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::plan::Range;
-use self::plan::{Gift, Place};
+use self::plan::{Gift, Goal, Place};
+use crate::Gateway;
 use crate::log::{Carrier, ConnectionRecord, Noted};
 use crate::pods::Dialer;
-use crate::{Gateway, ServiceName};
 
 /// The name under which addresses are given out.
 pub const NAME: &str = "service-controller";
@@ -81,8 +82,10 @@ struct Exposed {
     ctx: Context,
     exposure: Arc<Exposure>,
     listening: BTreeMap<Place, (plan::Target, Listening)>,
-    /// What was said about a place, so that it is said once.
-    told: BTreeSet<(Place, ServiceName)>,
+    /// Pods that have ports on their node.
+    pods: BTreeMap<ObjectKey, Arc<Pod>>,
+    /// For whom a place could not be had, so that it is said once.
+    told: BTreeMap<Place, Goal>,
 }
 
 /// Ends with its task.
@@ -98,15 +101,28 @@ impl Exposed {
     async fn follow(ctx: Context, exposure: Arc<Exposure>) {
         let services: Cache<Service> = ctx.cache().await;
         let mut changes = services.subscribe();
+        let mut pods = match exposure.behind {
+            Behind::Pods => Some(ctx.cache::<Pod>().await.subscribe()),
+            Behind::Nobody => None,
+        };
         let mut exposed = Self {
             ctx,
             exposure,
             listening: BTreeMap::new(),
-            told: BTreeSet::new(),
+            pods: BTreeMap::new(),
+            told: BTreeMap::new(),
         };
-        while changes.recv().await.is_some() {
+        loop {
+            tokio::select! {
+                biased;
+                change = changes.recv() => if change.is_none() { return },
+                change = next(pods.as_mut()) => if !exposed.note(&change) { continue },
+            }
             tokio::time::sleep(SETTLE).await;
             while changes.try_recv().is_ok() {}
+            while let Some(Ok(change)) = pods.as_mut().map(Changes::try_recv) {
+                exposed.note(&change);
+            }
             let all = services.all();
             let failures = exposed.give(&all).await;
             exposed.listen(&all).await;
@@ -115,6 +131,19 @@ impl Exposed {
                 changes = services.subscribe();
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
+        }
+    }
+
+    /// Notes a pod; says whether that changes where to listen.
+    fn note(&mut self, change: &Change<Pod>) -> bool {
+        let pod = change.object();
+        let key = key_of(&**pod);
+        match change {
+            Change::Applied { .. } if host_port::wants(pod) => {
+                self.pods.insert(key, pod.clone());
+                true
+            }
+            _ => self.pods.remove(&key).is_some(),
         }
     }
 
@@ -157,11 +186,11 @@ impl Exposed {
         if self.exposure.behind == Behind::Nobody {
             return;
         }
-        let wanted = plan::places(services, &self.exposure.nodes);
+        let wanted = plan::places(services, self.pods.values(), &self.exposure.nodes);
         self.listening
             .retain(|place, (target, _)| wanted.get(place) == Some(target));
         self.told
-            .retain(|(place, service)| wanted.get(place).is_some_and(|it| it.service == *service));
+            .retain(|place, goal| wanted.get(place).is_some_and(|it| it.goal == *goal));
         for (place, target) in wanted {
             if self.listening.contains_key(&place) {
                 continue;
@@ -182,7 +211,8 @@ impl Exposed {
         target: &plan::Target,
         error: &io::Error,
     ) {
-        if !self.told.insert((place, target.service.clone())) {
+        let before = self.told.insert(place, target.goal.clone());
+        if before.as_ref() == Some(&target.goal) {
             return;
         }
         let what_to_do = match error.kind() {
@@ -196,16 +226,41 @@ impl Exposed {
             _ => "it is tried again when a Service changes",
         };
         let message = format!("cannot listen on {place}: {error}; {what_to_do}");
-        let named = |service: &&Arc<Service>| {
-            service.metadata.namespace.as_deref() == Some(&target.service.namespace)
-                && service.metadata.name.as_deref() == Some(&target.service.name)
-        };
-        if let Some(service) = services.iter().find(named) {
-            let about: ObjectReference = service.object_ref(&());
+        if let Some(about) = self.reference(services, &target.goal) {
             let notice = Notice::warning("NotListening", message);
             self.ctx.recorder.publish(&about, &notice).await;
         }
     }
+
+    /// Whose event it is.
+    fn reference(&self, services: &[Arc<Service>], goal: &Goal) -> Option<ObjectReference> {
+        match goal {
+            Goal::Port(name, _) | Goal::Health(name) => {
+                let named = |service: &&Arc<Service>| {
+                    let metadata = &service.metadata;
+                    metadata.namespace.as_deref() == Some(&name.namespace)
+                        && metadata.name.as_deref() == Some(&name.name)
+                };
+                let service = services.iter().find(named)?;
+                Some(service.object_ref(&()))
+            }
+            Goal::Pod(pod, _) => {
+                let key = ObjectKey::new(pod.namespace.clone(), pod.name.clone());
+                let pod = self.pods.get(&key)?;
+                Some(pod.object_ref(&()))
+            }
+        }
+    }
+}
+
+/// The next change; none comes where nobody is followed, or nobody is there any more to tell.
+async fn next(pods: Option<&mut Changes<Pod>>) -> Change<Pod> {
+    if let Some(pods) = pods
+        && let Some(change) = pods.recv().await
+    {
+        return change;
+    }
+    std::future::pending().await
 }
 
 /// Listens at a place, and serves there until the result is dropped.
@@ -231,7 +286,8 @@ async fn open(
 /// The record of what comes from the machine to a Service.
 fn note(target: &plan::Target, exposure: &Exposure, carrier: Carrier) -> Noted {
     let mut record = ConnectionRecord::new(carrier, "", "");
-    record.asked(&target.service.namespace, &target.service.name);
+    let (namespace, service) = target.goal.asked();
+    record.asked(namespace, service);
     Noted::new(exposure.gateway.log(), record)
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,9 @@ use tokio::sync::mpsc;
 
 use super::plan::{Goal, Target};
 use super::{Exposure, note, seen_as};
+use crate::ServiceName;
 use crate::log::{Carrier, ConnectionRecord, Outcome};
+use crate::table::Endpoint;
 
 /// A pair is forgotten after this long without a datagram.
 const IDLE: Duration = Duration::from_mins(1);
@@ -73,28 +75,48 @@ async fn carry(
         Ok(pod) => {
             let ended = pair((socket, client), &pod, waiting, &mut noted.record).await;
             if let Err(error) = ended {
-                tracing::debug!(%client, service = %target.service, %error, "datagrams are not carried");
+                tracing::debug!(%client, goal = %target.goal, %error, "datagrams are not carried");
             }
         }
         Err(outcome) => noted.record.outcome = outcome,
     }
 }
 
-/// A socket that is connected to one of the Service's pods.
+/// A socket that is connected to the pod, or to one of the Service's.
 async fn reach(
     client: SocketAddr,
     target: &Target,
     exposure: &Exposure,
     record: &mut ConnectionRecord,
 ) -> Result<UdpSocket, Outcome> {
-    let Goal::Port(number) = target.goal else {
-        return Err(Outcome::Nobody);
+    let (pod, port) = match &target.goal {
+        Goal::Pod(pod, port) => (pod.clone(), *port),
+        Goal::Health(_) => return Err(Outcome::Nobody),
+        Goal::Port(service, number) => {
+            let endpoint = choose(client.ip(), (target, service, *number), exposure)?;
+            (endpoint.pod.clone(), endpoint.port)
+        }
     };
+    record.pod = pod.name.clone();
+    let source = seen_as(client.ip());
+    let opened = exposure.dialer.datagrams(&pod, port, source);
+    opened.await.map_err(|error| {
+        tracing::debug!(%pod, %error, "a pod is not reached");
+        Outcome::Failed
+    })
+}
+
+/// One of the Service's pods.
+fn choose(
+    client: IpAddr,
+    (target, service, number): (&Target, &ServiceName, u16),
+    exposure: &Exposure,
+) -> Result<Arc<Endpoint>, Outcome> {
     let table = exposure.gateway.table();
-    let backend = table.backend(&target.service).ok_or(Outcome::Nobody)?;
+    let backend = table.backend(service).ok_or(Outcome::Nobody)?;
     let port = backend.datagrams.iter().find(|one| one.number == number);
     let port = port.ok_or(Outcome::Nobody)?;
-    let (visit, affinity) = (target.visit(client.ip()), exposure.gateway.affinity());
+    let (visit, affinity) = (target.visit(service, client), exposure.gateway.affinity());
     let endpoint = match affinity.kept(visit, &port.endpoints) {
         Some(endpoint) => endpoint,
         None => {
@@ -103,15 +125,7 @@ async fn reach(
         }
     };
     affinity.keep(visit, &endpoint);
-    record.pod = endpoint.pod.name.clone();
-    let source = seen_as(client.ip());
-    let opened = exposure
-        .dialer
-        .datagrams(&endpoint.pod, endpoint.port, source);
-    opened.await.map_err(|error| {
-        tracing::debug!(pod = %endpoint.pod, %error, "a pod is not reached");
-        Outcome::Failed
-    })
+    Ok(endpoint)
 }
 
 async fn pair(

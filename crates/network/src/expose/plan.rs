@@ -6,13 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use tokio::time::Instant;
 
-use crate::ServiceName;
+use super::host_port;
 use crate::affinity::{self, Visit};
 use crate::log::Carrier;
 use crate::pods::Block;
+use crate::{PodAddress, ServiceName};
 
 /// The loopback addresses of a cluster: those of LoadBalancers, `127.N.0.1` to `127.N.251.255`, and those of nodes
 /// above them.
@@ -74,7 +75,6 @@ impl fmt::Display for Place {
 /// What a place leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
-    pub(super) service: ServiceName,
     pub(super) goal: Goal,
     /// Who may come; nobody named is everybody.
     pub(super) clients: Vec<Block>,
@@ -82,20 +82,51 @@ pub(super) struct Target {
     pub(super) affinity: Option<Duration>,
 }
 
-/// What of a Service is at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who is at a place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Goal {
-    /// The pods behind this port of the Service.
-    Port(u16),
-    /// The answer to whether there are any (`healthCheckNodePort`).
-    Health,
+    /// The pods behind this port of a Service.
+    Port(ServiceName, u16),
+    /// The answer to whether a Service has any (`healthCheckNodePort`).
+    Health(ServiceName),
+    /// This port of a pod (`hostPort`).
+    Pod(PodAddress, u16),
+}
+
+impl Goal {
+    /// Its namespace, and the Service where it is one's.
+    pub(super) fn asked(&self) -> (&str, &str) {
+        match self {
+            Self::Port(service, _) | Self::Health(service) => (&service.namespace, &service.name),
+            Self::Pod(pod, _) => (&pod.namespace, ""),
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(service, port) => write!(formatter, "{service} port {port}"),
+            Self::Health(service) => write!(formatter, "{service} health"),
+            Self::Pod(pod, port) => write!(formatter, "pod {pod} port {port}"),
+        }
+    }
+}
+
+/// What carries a port's protocol; none where nothing here does.
+pub(super) fn carrier(protocol: Option<&str>) -> Option<Carrier> {
+    match protocol {
+        None | Some("TCP") => Some(Carrier::Tcp),
+        Some("UDP") => Some(Carrier::Udp),
+        Some(_) => None,
+    }
 }
 
 impl Target {
     /// Somebody who comes to the Service now.
-    pub(super) fn visit(&self, client: IpAddr) -> Visit<'_> {
+    pub(super) fn visit<'a>(&self, service: &'a ServiceName, client: IpAddr) -> Visit<'a> {
         Visit {
-            service: &self.service,
+            service,
             client,
             patience: self.affinity,
             now: Instant::now(),
@@ -194,58 +225,75 @@ fn asked(service: &Service, range: Range) -> Option<Ipv4Addr> {
         .filter(|address| range.contains(*address))
 }
 
-/// Where to listen. `nodes` are the addresses of nodes; a NodePort is at each of them, and at `127.0.0.1`.
-///
-/// All nodes are on this machine, so whatever comes from outside is at the node of every pod already, and the pod
-/// sees who it comes from: `externalTrafficPolicy: Local` asks for no more.
-pub(super) fn places(services: &[Arc<Service>], nodes: &[Ipv4Addr]) -> BTreeMap<Place, Target> {
+/// Where to listen. `nodes` are the addresses of nodes; a NodePort is at each of them, and at `127.0.0.1`. What
+/// several claim is the first one's, and a Service's before a pod's.
+pub(super) fn places<'a>(
+    services: &[Arc<Service>],
+    pods: impl IntoIterator<Item = &'a Arc<Pod>>,
+    nodes: &[Ipv4Addr],
+) -> BTreeMap<Place, Target> {
     let nodes = [&[Ipv4Addr::LOCALHOST], nodes].concat();
     let mut places = BTreeMap::new();
     for service in services {
-        let (Some(service_name), Some(spec)) = (name(service), &service.spec) else {
+        for (place, target) in places_of(service, &nodes) {
+            places.entry(place).or_insert(target);
+        }
+    }
+    for (place, goal) in pods.into_iter().flat_map(|pod| host_port::places(pod)) {
+        places.entry(place).or_insert_with(|| Target {
+            goal,
+            clients: Vec::new(),
+            affinity: None,
+        });
+    }
+    places
+}
+
+/// Where one Service is.
+///
+/// All nodes are on this machine, so whatever comes from outside is at the node of every pod already, and the pod
+/// sees who it comes from: `externalTrafficPolicy: Local` asks for no more.
+fn places_of(service: &Service, nodes: &[Ipv4Addr]) -> Vec<(Place, Target)> {
+    let (Some(name), Some(spec)) = (name(service), &service.spec) else {
+        return Vec::new();
+    };
+    if !matches!(kind(service), "NodePort" | "LoadBalancer") {
+        return Vec::new();
+    }
+    let balancers = if is_ours(service) {
+        given(service)
+    } else {
+        Vec::new()
+    };
+    let mut places = Vec::new();
+    let mut add = |address: Ipv4Addr, number: i32, carrier, goal: Goal, clients: &[Block]| {
+        let address = SocketAddr::new(address.into(), number as u16);
+        let target = Target {
+            goal,
+            clients: clients.to_vec(),
+            affinity: affinity::patience(spec),
+        };
+        places.push((Place { address, carrier }, target));
+    };
+    let clients = clients(service);
+    for port in spec.ports.iter().flatten() {
+        let Some(carrier) = carrier(port.protocol.as_deref()) else {
             continue;
         };
-        if !matches!(kind(service), "NodePort" | "LoadBalancer") {
-            continue;
-        }
-        let balancers = if is_ours(service) {
-            given(service)
-        } else {
-            Vec::new()
-        };
-        let mut add = |address: Ipv4Addr, number: i32, carrier, goal, clients: &[Block]| {
-            let place = Place {
-                address: SocketAddr::new(address.into(), number as u16),
-                carrier,
-            };
-            places.entry(place).or_insert_with(|| Target {
-                service: service_name.clone(),
-                goal,
-                clients: clients.to_vec(),
-                affinity: affinity::patience(spec),
-            });
-        };
-        let clients = clients(service);
-        for port in spec.ports.iter().flatten() {
-            let carrier = match port.protocol.as_deref() {
-                None | Some("TCP") => Carrier::Tcp,
-                Some("UDP") => Carrier::Udp,
-                Some(_) => continue,
-            };
-            let goal = Goal::Port(port.port as u16);
-            if let Some(number) = port.node_port.filter(|number| *number > 0) {
-                for node in &nodes {
-                    add(*node, number, carrier, goal, &[]);
-                }
-            }
-            for address in &balancers {
-                add(*address, port.port, carrier, goal, &clients);
+        let goal = || Goal::Port(name.clone(), port.port as u16);
+        if let Some(number) = port.node_port.filter(|number| *number > 0) {
+            for node in nodes {
+                add(*node, number, carrier, goal(), &[]);
             }
         }
-        if let Some(number) = spec.health_check_node_port.filter(|number| *number > 0) {
-            for node in &nodes {
-                add(*node, number, Carrier::Tcp, Goal::Health, &[]);
-            }
+        for address in &balancers {
+            add(*address, port.port, carrier, goal(), &clients);
+        }
+    }
+    if let Some(number) = spec.health_check_node_port.filter(|number| *number > 0) {
+        for node in nodes {
+            let goal = Goal::Health(name.clone());
+            add(*node, number, Carrier::Tcp, goal, &[]);
         }
     }
     places

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::plan::{Goal, Target};
 use super::{Exposure, note, seen_as};
+use crate::ServiceName;
 use crate::log::{Carrier, Outcome};
 use crate::pods::relay;
 use crate::table::{Endpoint, PortChoice};
@@ -37,21 +38,16 @@ pub(super) async fn serve(listener: TcpListener, target: Target, exposure: Arc<E
 async fn accepted(stream: TcpStream, client: SocketAddr, target: &Target, exposure: &Exposure) {
     // Small messages would wait for others.
     let _ = stream.set_nodelay(true);
-    match target.goal {
-        Goal::Port(port) => carry(stream, client.ip(), (target, port), exposure).await,
-        Goal::Health => {
+    match &target.goal {
+        Goal::Port(..) | Goal::Pod(..) => carry(stream, client.ip(), target, exposure).await,
+        Goal::Health(service) => {
             // Whoever leaves before the answer does not want it.
-            let _ = tokio::time::timeout(PATIENCE, health(stream, target, exposure)).await;
+            let _ = tokio::time::timeout(PATIENCE, health(stream, service, exposure)).await;
         }
     }
 }
 
-async fn carry(
-    stream: TcpStream,
-    client: IpAddr,
-    (target, port): (&Target, u16),
-    exposure: &Exposure,
-) {
+async fn carry(stream: TcpStream, client: IpAddr, target: &Target, exposure: &Exposure) {
     let mut noted = note(target, exposure, Carrier::Tcp);
     if !target.admits(client) {
         noted.record.outcome = Outcome::Denied;
@@ -59,9 +55,9 @@ async fn carry(
         let _ = stream.set_zero_linger();
         return;
     }
-    match reach(client, (target, port), exposure).await {
-        Ok((pod, endpoint)) => {
-            noted.record.pod = endpoint.pod.name.clone();
+    match reach(client, target, exposure).await {
+        Ok((pod, name)) => {
+            noted.record.pod = name;
             (noted.record.sent, noted.record.received) = relay(stream, pod).await;
         }
         Err(outcome) => {
@@ -71,17 +67,36 @@ async fn carry(
     }
 }
 
-/// A connection to one of the Service's pods.
+/// A connection to the pod, or to one of the Service's, and its name.
 async fn reach(
     client: IpAddr,
-    (target, port): (&Target, u16),
+    target: &Target,
     exposure: &Exposure,
-) -> Result<(TcpStream, Arc<Endpoint>), Outcome> {
+) -> Result<(TcpStream, Arc<str>), Outcome> {
+    match &target.goal {
+        Goal::Port(service, port) => serve_one(client, (target, service, *port), exposure).await,
+        Goal::Health(_) => Err(Outcome::Nobody),
+        Goal::Pod(pod, port) => match exposure.dialer.dial(pod, *port, seen_as(client)).await {
+            Ok(stream) => Ok((stream, pod.name.clone())),
+            Err(error) => {
+                tracing::debug!(%pod, %error, "a pod is not reached");
+                Err(Outcome::Failed)
+            }
+        },
+    }
+}
+
+/// A connection to one of the Service's pods. Where one does not answer, another is tried: nothing was sent.
+async fn serve_one(
+    client: IpAddr,
+    (target, service, port): (&Target, &ServiceName, u16),
+    exposure: &Exposure,
+) -> Result<(TcpStream, Arc<str>), Outcome> {
     let table = exposure.gateway.table();
-    let backend = table.backend(&target.service).ok_or(Outcome::Nobody)?;
+    let backend = table.backend(service).ok_or(Outcome::Nobody)?;
     let port = backend.port(&PortChoice::Number(port));
     let port = port.ok_or(Outcome::Nobody)?;
-    let (visit, affinity) = (target.visit(client), exposure.gateway.affinity());
+    let (visit, affinity) = (target.visit(service, client), exposure.gateway.affinity());
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
     loop {
         let untried = port.endpoints.iter();
@@ -100,7 +115,7 @@ async fn reach(
         match dialled {
             Ok(stream) => {
                 affinity.keep(visit, &endpoint);
-                return Ok((stream, endpoint));
+                return Ok((stream, endpoint.pod.name.clone()));
             }
             Err(error) => tracing::debug!(pod = %endpoint.pod, %error, "a pod is not reached"),
         }
@@ -116,7 +131,7 @@ async fn reach(
 /// Says how many pods a Service has, as the kube-proxy does, whatever path is asked for.
 async fn health(
     mut stream: TcpStream,
-    target: &Target,
+    service: &ServiceName,
     exposure: &Exposure,
 ) -> std::io::Result<()> {
     let mut request = Vec::new();
@@ -124,10 +139,10 @@ async fn health(
         request.push(stream.read_u8().await?);
     }
     let table = exposure.gateway.table();
-    let backend = table.backend(&target.service);
+    let backend = table.backend(service);
     let ports = backend.iter().flat_map(|backend| &backend.ports);
     let count = ports.map(|port| port.endpoints.len()).max().unwrap_or(0);
-    let service = json!({ "namespace": &*target.service.namespace, "name": &*target.service.name });
+    let service = json!({ "namespace": &*service.namespace, "name": &*service.name });
     let body = json!({ "service": service, "localEndpoints": count, "serviceProxyHealthy": true })
         .to_string();
     let status = match count {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use serde_json::{Value, json};
 
 use super::plan::{Range, gifts, places};
@@ -23,11 +23,8 @@ fn check(services: &Value, expected: &Expect) {
     for gift in gifts(&services, Range::of_cluster(33)) {
         lines += &format!("{} gets {:?}\n", gift.service, gift.address);
     }
-    for (place, target) in places(&services, &[Range::of_cluster(33).node(0).unwrap()]) {
-        lines += &format!(
-            "{place} is {} {:?} {:?}\n",
-            target.service, target.goal, target.clients
-        );
+    for (place, target) in places(&services, &[], &[Range::of_cluster(33).node(0).unwrap()]) {
+        lines += &format!("{place} is {} {:?}\n", target.goal, target.clients);
     }
     expected.assert_eq(&lines);
 }
@@ -73,19 +70,65 @@ fn node_ports_and_addresses_lead_to_services() {
             shop/twice gets Some(127.33.0.2)
             shop/new gets Some(127.33.0.3)
             shop/asks gets Some(127.33.0.9)
-            127.0.0.1:30053 (UDP) is shop/given Port(53) []
-            127.0.0.1:30080 is shop/given Port(80) []
-            127.0.0.1:30081 is shop/node Port(81) []
-            127.0.0.1:30082 is shop/local Port(82) []
-            127.0.0.1:30083 is shop/local Health []
-            127.33.0.1:53 (UDP) is shop/given Port(53) []
-            127.33.0.1:80 is shop/given Port(80) []
-            127.33.0.7:82 is shop/local Port(82) [Block { base: 127.0.0.0, bits: 30 }, Block { base: 10.0.0.0, bits: 8 }]
-            127.33.252.1:30053 (UDP) is shop/given Port(53) []
-            127.33.252.1:30080 is shop/given Port(80) []
-            127.33.252.1:30081 is shop/node Port(81) []
-            127.33.252.1:30082 is shop/local Port(82) []
-            127.33.252.1:30083 is shop/local Health []
+            127.0.0.1:30053 (UDP) is shop/given port 53 []
+            127.0.0.1:30080 is shop/given port 80 []
+            127.0.0.1:30081 is shop/node port 81 []
+            127.0.0.1:30082 is shop/local port 82 []
+            127.0.0.1:30083 is shop/local health []
+            127.33.0.1:53 (UDP) is shop/given port 53 []
+            127.33.0.1:80 is shop/given port 80 []
+            127.33.0.7:82 is shop/local port 82 [Block { base: 127.0.0.0, bits: 30 }, Block { base: 10.0.0.0, bits: 8 }]
+            127.33.252.1:30053 (UDP) is shop/given port 53 []
+            127.33.252.1:30080 is shop/given port 80 []
+            127.33.252.1:30081 is shop/node port 81 []
+            127.33.252.1:30082 is shop/local port 82 []
+            127.33.252.1:30083 is shop/local health []
         "#]],
     );
+}
+
+#[test]
+fn ports_of_pods_are_on_their_node() {
+    let pod = |name: &str, ports: Value, phase: &str, host: bool| -> Arc<Pod> {
+        serde_json::from_value(json!({
+            "metadata": {"namespace": "shop", "name": name, "uid": name},
+            "spec": {"hostNetwork": host, "containers": [{"name": "main", "ports": ports}]},
+            "status": {"phase": phase, "podIP": "10.244.0.7", "hostIP": "127.33.252.2"},
+        }))
+        .unwrap()
+    };
+    let ports = json!([{"containerPort": 80, "hostPort": 8080}, {"containerPort": 81}]);
+    let pods = [
+        pod("one", ports.clone(), "Running", false),
+        pod("later", ports.clone(), "Running", false),
+        pod(
+            "over",
+            json!([{"containerPort": 80, "hostPort": 8081}]),
+            "Succeeded",
+            false,
+        ),
+        pod(
+            "machine",
+            json!([{"containerPort": 82, "hostPort": 82}]),
+            "Running",
+            true,
+        ),
+        pod(
+            "named",
+            json!([{"containerPort": 53, "hostPort": 5353, "hostIP": "127.0.0.5", "protocol": "UDP"},
+                {"containerPort": 9, "hostPort": 9, "protocol": "SCTP"}]),
+            "Running",
+            false,
+        ),
+    ];
+    let mut lines = String::new();
+    for (place, target) in places(&[], &pods, &[]) {
+        lines += &format!("{place} is {}\n", target.goal);
+    }
+    expect![[r#"
+        127.0.0.1:8080 is pod shop/one port 80
+        127.0.0.5:5353 (UDP) is pod shop/named port 53
+        127.33.252.2:8080 is pod shop/one port 80
+    "#]]
+    .assert_eq(&lines);
 }

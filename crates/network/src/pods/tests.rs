@@ -39,7 +39,7 @@ fn pod(namespace: &str, name: &str, address: &str) -> Value {
         "metadata": {"namespace": namespace, "name": name, "uid": name, "labels": {"app": name}},
         "spec": {"containers": [{"name": "main", "ports": [
             {"name": "http", "containerPort": 8080}, {"name": "names", "containerPort": 53, "protocol": "UDP"}]}]},
-        "status": {"phase": "Running", "podIP": address},
+        "status": {"phase": "Running", "podIP": address, "hostIP": "127.40.252.1"},
     })
 }
 

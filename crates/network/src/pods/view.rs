@@ -102,8 +102,9 @@ pub(crate) struct View {
     fronts: BTreeMap<IpAddr, Front>,
     /// The Services at ports of nodes, with their own ports.
     node_ports: BTreeMap<(Protocol, u16), (Front, u16)>,
-    /// Pods on the machine's network by what they say they listen on.
-    on_nodes: BTreeMap<(IpAddr, Protocol, u16), Arc<Pod>>,
+    /// Pods at ports of their nodes, with their own ports: what those on the machine's network say they listen on, and
+    /// what others have there as `hostPort`.
+    on_nodes: BTreeMap<(IpAddr, Protocol, u16), (Arc<Pod>, u16)>,
     policies: Policies,
     namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Labels of whoever has none.
@@ -194,9 +195,9 @@ impl View {
             let front = front.clone();
             return Destination::Service { front, port: *port };
         }
-        if let Some(pod) = self.on_nodes.get(&(to, protocol, port)) {
-            let pod = pod_address(pod, to);
-            return Destination::Pod { pod, port };
+        if let Some((pod, port)) = self.on_nodes.get(&(to, protocol, port)) {
+            let pod = pod_address(pod, address_of(pod).unwrap_or(to));
+            return Destination::Pod { pod, port: *port };
         }
         // Also before the objects are there that say so.
         match to {
@@ -319,14 +320,12 @@ fn pod_address(pod: &Pod, address: IpAddr) -> PodAddress {
     }
 }
 
-/// What a pod on the machine's network says it listens on.
-fn on_node(pod: &Arc<Pod>) -> Vec<((IpAddr, Protocol, u16), Arc<Pod>)> {
-    let spec = pod.spec.as_ref();
-    let spec = spec.filter(|spec| spec.host_network == Some(true));
+/// Where a pod is on its node.
+fn on_node(pod: &Arc<Pod>) -> Vec<((IpAddr, Protocol, u16), (Arc<Pod>, u16))> {
     let status = pod.status.as_ref();
     let running = status.filter(|status| status.phase.as_deref() == Some("Running"));
-    let address = running.and_then(|status| status.pod_ip.as_deref()?.parse().ok());
-    let (Some(spec), Some(address)) = (spec, address) else {
+    let node = running.and_then(|status| status.host_ip.as_deref()?.parse().ok());
+    let (Some(spec), Some(node)) = (&pod.spec, node) else {
         return Vec::new();
     };
     let ports = spec
@@ -334,8 +333,13 @@ fn on_node(pod: &Arc<Pod>) -> Vec<((IpAddr, Protocol, u16), Arc<Pod>)> {
         .iter()
         .flat_map(|one| one.ports.iter().flatten());
     let place = |port: &ContainerPort| {
+        let own = port.container_port;
+        let outer = match spec.host_network {
+            Some(true) => own,
+            _ => port.host_port.filter(|number| *number > 0)?,
+        };
         let protocol = protocol(port.protocol.as_deref())?;
-        Some(((address, protocol, port.container_port as u16), pod.clone()))
+        Some(((node, protocol, outer as u16), (pod.clone(), own as u16)))
     };
     ports.filter_map(place).collect()
 }
