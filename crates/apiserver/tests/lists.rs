@@ -4,9 +4,15 @@
 
 mod support;
 
+use axum::Extension;
+use axum::body::Body;
+use http::Request;
+use http_body_util::BodyExt as _;
+use seatrial_apiserver::Identity;
 use seatrial_store::Store;
 use serde_json::{Value, json};
 use support::{Api, MAPS, PODS, config_map, pod, summary};
+use tower::ServiceExt as _;
 
 fn names(list: &Value) -> Vec<&str> {
     let items = list["items"].as_array().unwrap();
@@ -388,4 +394,28 @@ async fn long_lists_are_whole_in_every_form() {
         .send(request.body(axum::body::Body::empty()).unwrap())
         .await;
     assert_eq!(shrunk.headers["content-encoding"], "gzip");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_that_takes_nothing_of_a_long_list_is_given_up() {
+    let api = Api::start().await;
+    for number in 0..300 {
+        api.post(MAPS, config_map(&format!("m{number:03}")))
+            .await
+            .expect(201);
+    }
+    let router = api.server.router().layer(Extension(Identity::admin()));
+    let open = async || {
+        let request = Request::builder().uri(format!("{MAPS}?watch=1&timeoutSeconds=3000"));
+        let request = request.body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap().into_body()
+    };
+    let (mut idle, mut slow) = (open().await, open().await);
+    // Who takes a little from time to time is waited for.
+    for _ in 0..4 {
+        slow.frame().await.unwrap().unwrap();
+        tokio::time::sleep(std::time::Duration::from_mins(4)).await;
+    }
+    assert!(slow.frame().await.is_some());
+    assert!(idle.frame().await.is_none(), "it is still held");
 }

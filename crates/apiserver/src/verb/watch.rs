@@ -1,5 +1,8 @@
 //! Following changes: one line of JSON for each.
 
+mod initial;
+mod line;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderValue, StatusCode, header};
-use seatrial_schema::protobuf;
 use seatrial_store::{Compacted, Event, EventKind, Page, Record, Revision, Watch};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -23,6 +25,8 @@ use crate::reply;
 use crate::selector::Filter;
 use crate::state::State;
 use crate::stream::feed::{Pieces, carry, wanted};
+use initial::{Listed, Next};
+use line::{Line, error_line, expired, name, wrap};
 
 /// How long a watch lasts unless the client says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
@@ -76,7 +80,7 @@ struct Feed {
     /// `None` once it has ended.
     watch: Option<Watch>,
     /// Objects that existed when the watch began and were asked for.
-    existing: VecDeque<Arc<Record>>,
+    existing: Listed,
     /// Such objects of which only a webhook can say whether they are selected.
     unjudged: Vec<Arc<Record>>,
     initial: Initial,
@@ -105,7 +109,7 @@ impl Feed {
             form: call.form.clone(),
             filter,
             watch: None,
-            existing: VecDeque::new(),
+            existing: Listed::new(VecDeque::new()),
             unjudged: Vec::new(),
             initial: Initial::Done,
             error: None,
@@ -167,9 +171,8 @@ impl Feed {
 
     fn keep(&mut self, existing: Vec<Arc<Record>>) {
         let matching = existing.into_iter();
-        self.existing = matching
-            .filter(|record| self.filter.matches(record))
-            .collect();
+        let matching = matching.filter(|record| self.filter.matches(record));
+        self.existing = Listed::new(matching.collect());
     }
 
     /// Selects among the objects of which only a webhook can say whether they are wanted.
@@ -190,8 +193,11 @@ impl Feed {
             self.initial = Initial::Done;
             return Some(error_line(&self.form, &failure));
         }
-        if let Some(record) = self.existing.pop_front() {
-            return Some(self.line("ADDED", record.bytes.clone()).await);
+        match self.existing.next() {
+            Next::Record(record) => return Some(self.line("ADDED", record.bytes.clone()).await),
+            Next::Done => {}
+            // What follows would be misunderstood without the rest.
+            Next::GivenUp => return None,
         }
         if let Initial::Owed(revision) = std::mem::replace(&mut self.initial, Initial::Done) {
             return Some(self.bookmark(revision, true));
@@ -361,68 +367,4 @@ fn at_revision(record: &Record, revision: Revision) -> Result<Bytes, Failure> {
         .metadata()
         .insert("resourceVersion".to_owned(), revision);
     Ok(Value::Object(object.0).to_string().into())
-}
-
-fn name(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Added => "ADDED",
-        EventKind::Modified => "MODIFIED",
-        EventKind::Deleted => "DELETED",
-    }
-}
-
-/// One event as it leaves. Parts may be empty.
-struct Line([Bytes; 3]);
-
-impl Line {
-    fn whole(bytes: Bytes) -> Self {
-        Self([bytes, Bytes::new(), Bytes::new()])
-    }
-
-    fn frames(self) -> impl Iterator<Item = Bytes> {
-        self.0.into_iter().filter(|part| !part.is_empty())
-    }
-}
-
-fn wrap(form: &Form, name: &'static str, object: Bytes) -> Line {
-    match (form.encoding, name) {
-        (Encoding::Json, _) => json_line(form.cut, name, object),
-        (Encoding::Protobuf, "ERROR") => {
-            let status = reply::protobuf(&object).unwrap_or_default();
-            Line::whole(protobuf::frame(name, &status).into())
-        }
-        (Encoding::Protobuf, _) => match reply::protobuf(&object) {
-            Ok(object) => Line::whole(protobuf::frame(name, &object).into()),
-            Err(failure) => error_line(form, &failure),
-        },
-    }
-}
-
-fn json_line(cut: Cut, name: &'static str, object: Bytes) -> Line {
-    let head: &'static [u8] = match name {
-        "ADDED" => b"{\"type\":\"ADDED\",\"object\":",
-        "MODIFIED" => b"{\"type\":\"MODIFIED\",\"object\":",
-        "DELETED" => b"{\"type\":\"DELETED\",\"object\":",
-        "BOOKMARK" => b"{\"type\":\"BOOKMARK\",\"object\":",
-        _ => b"{\"type\":\"ERROR\",\"object\":",
-    };
-    let tail: &'static [u8] = b"}\n";
-    match cut {
-        Cut::ByObject => Line([Bytes::from_static(head), object, Bytes::from_static(tail)]),
-        Cut::Joined => Line::whole([head, &object, tail].concat().into()),
-    }
-}
-
-fn error_line(form: &Form, failure: &Failure) -> Line {
-    wrap(form, "ERROR", failure.status().to_string().into())
-}
-
-/// A watch from a forgotten revision ends with an event rather than an HTTP error, as upstream's
-/// does: clients handle expiry there.
-fn expired(form: &Form, compacted: Compacted) -> Line {
-    let Compacted { asked, oldest } = compacted;
-    error_line(
-        form,
-        &Failure::expired(format!("too old resource version: {asked} ({oldest})")),
-    )
 }
