@@ -152,7 +152,7 @@ async fn a_selection_comes_in_pages() {
     for (store, _directory) in stores() {
         let writes = ["a", "b", "c", "d", "e"].map(|name| put(name, Expect::Absent, "1"));
         store.commit(writes.into()).await.unwrap();
-        let odd = |record: &Record| record.created % 2 == 0;
+        let odd = |record: &Record| record.created.is_multiple_of(2);
         let mut page = Page {
             limit: Some(2),
             ..Page::default()
