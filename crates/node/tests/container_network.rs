@@ -110,6 +110,9 @@ names.settimeout(10)
 names.connect(("10.96.0.10", 53))
 names.send(b"who")
 print(names.recv(100).decode())
+# Whoever listens on a port itself reaches that port of others all the same.
+own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+own.bind(("", 8125))
 datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 datagrams.settimeout(3)
 try:

@@ -1,6 +1,6 @@
 //! A restart takes pods away in turn, and an experiment says that it does not run.
 
-#![allow(clippy::unwrap_used)] // A test may fail loudly.
+#![allow(clippy::panic, clippy::unwrap_used)] // A test may fail loudly.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -44,7 +44,7 @@ pub(super) fn places(pod: &Pod) -> Vec<(Place, Goal)> {
         let addresses = match named.filter(|named| !named.is_unspecified()) {
             Some(named) => vec![named],
             None => {
-                let own = node.filter(|node| node.is_loopback());
+                let own = node.filter(IpAddr::is_loopback);
                 std::iter::once(Ipv4Addr::LOCALHOST.into())
                     .chain(own)
                     .collect()

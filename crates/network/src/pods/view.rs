@@ -95,6 +95,9 @@ pub(crate) enum Spread {
     Local,
 }
 
+/// An address of a node, and a port there.
+type NodePlace = (IpAddr, Protocol, u16);
+
 /// The picture.
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -104,7 +107,7 @@ pub(crate) struct View {
     node_ports: BTreeMap<(Protocol, u16), (Front, u16)>,
     /// Pods at ports of their nodes, with their own ports: what those on the machine's network say they listen on, and
     /// what others have there as `hostPort`.
-    on_nodes: BTreeMap<(IpAddr, Protocol, u16), (Arc<Pod>, u16)>,
+    on_nodes: BTreeMap<NodePlace, (Arc<Pod>, u16)>,
     policies: Policies,
     namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Labels of whoever has none.
@@ -321,7 +324,7 @@ fn pod_address(pod: &Pod, address: IpAddr) -> PodAddress {
 }
 
 /// Where a pod is on its node.
-fn on_node(pod: &Arc<Pod>) -> Vec<((IpAddr, Protocol, u16), (Arc<Pod>, u16))> {
+fn on_node(pod: &Arc<Pod>) -> Vec<(NodePlace, (Arc<Pod>, u16))> {
     let status = pod.status.as_ref();
     let running = status.filter(|status| status.phase.as_deref() == Some("Running"));
     let node = running.and_then(|status| status.host_ip.as_deref()?.parse().ok());

@@ -22,7 +22,7 @@ pub(crate) async fn fan_out(figures: &mut Figures) -> Result<()> {
     // Both ends of each connection are files, of this process and of its child.
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
-    setrlimit(Resource::Nofile, files.clone())?;
+    setrlimit(Resource::Nofile, files)?;
     if files.current.is_some_and(|most| most < 2 * WATCHERS as u64) {
         Figures::skip(what, "too few files may be open (ulimit -n)");
         return Ok(());

@@ -12,6 +12,9 @@ use super::measure::Usage;
 use super::memory::Memory;
 use super::plan::{Plan, Scale, World, decide};
 
+mod served;
+mod speed;
+
 /// A moment long after every pod here has started.
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(100_000 + second).unwrap()
@@ -450,95 +453,6 @@ fn pods_of_two_autoscalers_are_left_alone() {
     assert!(told(&plan).contains("the HPA target's scale is missing a selector"));
 }
 
-/// Looks again and again, `step` seconds apart, at a target whose pods use `cpu` each; tells the sizes.
-fn run(more: Value, from: usize, step: i64, cpu: impl Fn(i64) -> i64, looks: i64) -> Vec<i32> {
-    let (scaler, mut memory, mut replicas) = (scaler(more), Memory::default(), from);
-    let mut sizes = Vec::new();
-    for look in 0..looks {
-        let pods = vec![format!("ready {}", cpu(look * step)); replicas];
-        let pods: Vec<&str> = pods.iter().map(String::as_str).collect();
-        let mut world = world(&pods);
-        world.now = at(look * step);
-        let plan = decide(&scaler, &world, &mut memory);
-        if let Some(resize) = plan.resize {
-            memory.changed(resize.from, resize.to, world.now);
-            replicas = usize::try_from(resize.to).unwrap();
-        }
-        sizes.push(i32::try_from(replicas).unwrap());
-    }
-    sizes
-}
-
-#[test]
-fn shrinking_waits_until_nobody_asked_for_more_for_a_while() {
-    // Busy once, at the beginning: five minutes later the target shrinks.
-    let calm = |second: i64| if second == 0 { 200 } else { 10 };
-    assert_eq!(run(json!({}), 2, 60, calm, 8), [4, 4, 4, 4, 4, 1, 1, 1]);
-    let soon = json!({"behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}});
-    assert_eq!(run(soon, 2, 60, calm, 4), [4, 1, 1, 1]);
-}
-
-#[test]
-fn growing_may_wait_too() {
-    let patient = json!({"behavior": {"scaleUp": {"stabilizationWindowSeconds": 120}}});
-    // A short peak is not followed, a long one is.
-    let peak = |second: i64| if second == 60 { 200 } else { 100 };
-    assert_eq!(run(patient.clone(), 2, 60, peak, 4), [2, 2, 2, 2]);
-    let long = |second: i64| if second >= 60 { 200 } else { 100 };
-    assert_eq!(run(patient, 2, 60, long, 4), [2, 2, 4, 4]);
-}
-
-#[test]
-fn policies_limit_the_speed() {
-    let busy = |_| 1000;
-    let up = |rules: Value| json!({"maxReplicas": 100, "behavior": {"scaleUp": rules}});
-    let pods = json!({"type": "Pods", "value": 1, "periodSeconds": 60});
-    let percent = json!({"type": "Percent", "value": 50, "periodSeconds": 60});
-    let both = json!([pods, percent]);
-    assert_eq!(
-        run(up(json!({"policies": [pods]})), 4, 30, busy, 5),
-        [5, 5, 6, 6, 7]
-    );
-    assert_eq!(
-        run(up(json!({"policies": both})), 4, 60, busy, 3),
-        [6, 9, 14]
-    );
-    assert_eq!(
-        run(
-            up(json!({"policies": both, "selectPolicy": "Min"})),
-            4,
-            60,
-            busy,
-            3
-        ),
-        [5, 6, 7]
-    );
-    assert_eq!(
-        run(up(json!({"selectPolicy": "Disabled"})), 4, 60, busy, 2),
-        [4, 4]
-    );
-    // The usual: double or four more, each 15 seconds.
-    assert_eq!(run(up(json!({})), 1, 15, busy, 4), [5, 10, 20, 40]);
-    let idle = |_| 1;
-    let down = |rules: Value| json!({"maxReplicas": 100, "behavior": {"scaleDown": rules}});
-    let slowly = json!({"policies": [pods], "stabilizationWindowSeconds": 0});
-    assert_eq!(run(down(slowly), 4, 60, idle, 4), [3, 2, 1, 1]);
-    let half = json!({"policies": [percent], "stabilizationWindowSeconds": 0});
-    assert_eq!(run(down(half), 9, 60, idle, 4), [4, 2, 1, 1]);
-    assert_eq!(
-        run(down(json!({"selectPolicy": "Disabled"})), 4, 60, idle, 2),
-        [4, 4]
-    );
-    let limited = decide(
-        &scaler(up(json!({"policies": [pods]}))),
-        &world(&["ready 1000"]),
-        &mut Memory::default(),
-    );
-    assert!(told(&limited).contains(
-        "ScalingLimited=True ScaleUpLimit: the desired replica count is increasing faster than the maximum scale rate"
-    ));
-}
-
 #[test]
 fn figures_out_of_this_world_stop_nobody() {
     let most = i64::MAX / 2_000_000;
@@ -553,83 +467,4 @@ fn figures_out_of_this_world_stop_nobody() {
     let nothing = json!({"metrics": [{"type": "Resource", "resource": {"name": "cpu",
         "target": {"type": "AverageValue", "averageValue": "0"}}}]});
     assert!(size(nothing, &["ready 10"]).starts_with("1 -> "));
-}
-
-/// A figure of each pod, in thousandths.
-fn of_pods(figures: &[i64]) -> Figures {
-    let usage = |figure: i64| Usage {
-        at: at(0),
-        window: SignedDuration::from_secs(60),
-        containers: BTreeMap::from([(String::new(), BTreeMap::from([(String::new(), figure)]))]),
-    };
-    let pods = figures.iter().enumerate();
-    let pods = pods.map(|(place, figure)| (format!("web-{place}"), usage(*figure)));
-    Figures::Pods(pods.collect())
-}
-
-#[test]
-fn metrics_that_others_serve_are_read_as_upstream_reads_them() {
-    let ready = ["ready 10", "ready 10"];
-    let pods = |target: &str| {
-        json!({"type": "Pods", "pods": {"metric": {"name": "requests"}, "target":
-            {"type": "AverageValue", "averageValue": target}}})
-    };
-    let object = |target: Value| {
-        json!({"type": "Object", "object": {"metric": {"name": "requests"}, "target": target,
-            "describedObject": {"apiVersion": "v1", "kind": "Service", "name": "web"}}})
-    };
-    let external = |target: Value| json!({"type": "External", "external": {"metric": {"name": "queue"}, "target": target}});
-    let average = |amount: &str| json!({"type": "AverageValue", "averageValue": amount});
-    let value = |amount: &str| json!({"type": "Value", "value": amount});
-    let values = |values: &[i64]| Ok(Figures::Values(values.to_vec()));
-    let mut table = String::new();
-    for (metric, figures) in [
-        (pods("10"), Ok(of_pods(&[10_000, 10_500]))),
-        (pods("10"), Ok(of_pods(&[20_000, 20_000]))),
-        (pods("10"), Ok(of_pods(&[]))),
-        (
-            pods("10"),
-            Err("no metrics returned from custom metrics API".to_owned()),
-        ),
-        (object(value("100")), values(&[300_000])),
-        (object(average("100")), values(&[250_000])),
-        (object(value("100")), values(&[104_000])),
-        (object(json!({"type": "Value"})), values(&[1])),
-        (external(value("10")), values(&[10_000, 5_000])),
-        (external(average("10")), values(&[65_000])),
-        (
-            external(average("10")),
-            Err("no metrics returned from external metrics API".to_owned()),
-        ),
-    ] {
-        let mut world = world(&ready);
-        world.others.insert(0, figures);
-        let scaler = scaler(json!({"metrics": [metric]}));
-        let plan = decide(&scaler, &world, &mut Memory::default());
-        let size = plan.resize.as_ref().map_or("stays".to_owned(), |resize| {
-            format!("{} -> {}: {}", resize.from, resize.to, resize.reason)
-        });
-        let status = plan.status.current_metrics.unwrap_or_default();
-        let failures: Vec<String> = plan
-            .events
-            .iter()
-            .take(1)
-            .map(|event| format!(" {} {}", event.reason, event.message))
-            .collect();
-        let status = serde_json::to_string(&status).unwrap();
-        table += &format!("{size} {status}{}\n", failures.concat());
-    }
-    expect![[r#"
-        stays [{"pods":{"current":{"averageValue":"10250m"},"metric":{"name":"requests"}},"type":"Pods"}]
-        2 -> 4: pods metric requests above target [{"pods":{"current":{"averageValue":"20"},"metric":{"name":"requests"}},"type":"Pods"}]
-        stays [] FailedGetPodsMetric unable to get metrics for resource : no metrics returned from resource metrics API
-        stays [] FailedGetPodsMetric unable to get metric requests: no metrics returned from custom metrics API
-        2 -> 4: Service metric requests above target [{"object":{"current":{"value":"300"},"describedObject":{"apiVersion":"v1","kind":"Service","name":"web"},"metric":{"name":"requests"}},"type":"Object"}]
-        2 -> 3: external metric requests(nil) above target [{"object":{"current":{"averageValue":"125"},"describedObject":{"apiVersion":"v1","kind":"Service","name":"web"},"metric":{"name":"requests"}},"type":"Object"}]
-        stays [{"object":{"current":{"value":"104"},"describedObject":{"apiVersion":"v1","kind":"Service","name":"web"},"metric":{"name":"requests"}},"type":"Object"}]
-        stays [] FailedGetObjectMetric invalid object metric source: neither a value target nor an average value target was set
-        2 -> 3: external metric queue(nil) above target [{"external":{"current":{"value":"15"},"metric":{"name":"queue"}},"type":"External"}]
-        2 -> 4: external metric queue(nil) above target [{"external":{"current":{"averageValue":"32500m"},"metric":{"name":"queue"}},"type":"External"}]
-        stays [] FailedGetExternalMetric failed to get queue external metric: unable to get external metric shop/queue/nil: no metrics returned from external metrics API
-    "#]].assert_eq(&table);
 }

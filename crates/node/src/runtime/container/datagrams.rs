@@ -12,6 +12,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::net::SocketType;
+use rustix::net::sockopt::socket_type;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -95,6 +97,15 @@ async fn pair(
         return Ok(());
     };
     let inside = between(link, to, from).await?;
+    // Such a socket hears nothing (see `inside::redirect::datagrams`): each datagram comes by `waiting`.
+    let takes_packets = socket_type(&inside)? == SocketType::RAW;
+    let answer = |datagram: &[u8]| {
+        if takes_packets {
+            packet((to, from), datagram)
+        } else {
+            datagram.to_vec()
+        }
+    };
     let (mut ours, mut theirs) = (vec![0; LARGEST], vec![0; LARGEST]);
     loop {
         let next = async {
@@ -102,7 +113,7 @@ async fn pair(
                 biased;
                 Some(datagram) = waiting.recv() => outside.send(&datagram).await.map(drop),
                 length = inside.recv(&mut ours) => outside.send(&ours[..length?]).await.map(drop),
-                length = outside.recv(&mut theirs) => inside.send(&theirs[..length?]).await.map(drop),
+                length = outside.recv(&mut theirs) => inside.send(&answer(&theirs[..length?])).await.map(drop),
             }
         };
         match tokio::time::timeout(IDLE, next).await {
@@ -112,6 +123,24 @@ async fn pair(
             Ok(other) => other?,
         }
     }
+}
+
+/// A packet with a datagram, as RFC 791 and RFC 768 have it. The kernel fills in its checksum and number; that of
+/// the datagram may be left out.
+fn packet((from, to): Pair, datagram: &[u8]) -> Vec<u8> {
+    const HEADERS: usize = 28;
+    let length = |bytes: usize| u16::try_from(bytes).unwrap_or(u16::MAX).to_be_bytes();
+    let mut packet = vec![0x45, 0];
+    packet.extend(length(HEADERS + datagram.len()));
+    packet.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+    packet.extend(from.ip().octets());
+    packet.extend(to.ip().octets());
+    packet.extend(from.port().to_be_bytes());
+    packet.extend(to.port().to_be_bytes());
+    packet.extend(length(HEADERS - 20 + datagram.len()));
+    packet.extend([0, 0]);
+    packet.extend(datagram);
+    packet
 }
 
 /// A datagram, where it comes from and where it was meant for.
@@ -165,5 +194,25 @@ pub(super) fn ends(source: IpAddr, to: SocketAddr) -> io::Result<Pair> {
     match (source, to) {
         (IpAddr::V4(source), SocketAddr::V4(to)) => Ok((SocketAddrV4::new(source, 0), to)),
         _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_says_where_it_comes_from() {
+        let ends = (
+            SocketAddrV4::new(Ipv4Addr::new(10, 244, 0, 4), 8081),
+            SocketAddrV4::new(Ipv4Addr::new(10, 244, 0, 5), 258),
+        );
+        let expected = [
+            &[
+                0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0, 0, 10, 244, 0, 4, 10, 244, 0, 5,
+            ][..],
+            &[0x1f, 0x91, 1, 2, 0, 10, 0, 0, b'o', b'k'],
+        ];
+        assert_eq!(packet(ends, b"ok"), expected.concat());
     }
 }

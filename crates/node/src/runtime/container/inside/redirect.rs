@@ -145,7 +145,8 @@ fn catch_datagrams(own: Ipv4Addr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A socket for one pair of ends, of which the first may be anybody's address.
+/// A socket for one pair of ends, of which the first may be anybody's address. Where a program of the pod listens on
+/// that port at all addresses, it is a raw one, through which whole packets can be sent but none come.
 pub(crate) fn datagrams(at: SocketAddrV4, peer: SocketAddrV4) -> Result<OwnedFd, Failure> {
     let made = || -> io::Result<OwnedFd> {
         let kind = SocketType::DGRAM;
@@ -157,8 +158,21 @@ pub(crate) fn datagrams(at: SocketAddrV4, peer: SocketAddrV4) -> Result<OwnedFd,
         rustix::net::connect(&socket, &peer)?;
         Ok(socket)
     };
+    let made = || match made() {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && at.port() != 0 => whole(peer),
+        made => made,
+    };
     let step = || format!("make a socket between {at} and {peer}");
     made().map_err(|error| Failure::at(Phase::Sandbox, step())(error))
+}
+
+/// A socket that sends whole packets, which say themselves where they come from.
+fn whole(peer: SocketAddrV4) -> io::Result<OwnedFd> {
+    let protocol = Some(rustix::net::ipproto::RAW);
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::RAW, protocol)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::net::connect(&socket, &SocketAddrV4::new(*peer.ip(), 0))?;
+    Ok(socket)
 }
 
 /// Switches an option of the internet protocol on.
