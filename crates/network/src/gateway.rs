@@ -14,14 +14,14 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::affinity::Affinity;
+use crate::affinity::{Affinity, Visit};
 use crate::body::GatewayBody;
 use crate::connector::{BoxedStream, Connector};
 use crate::log::RequestLog;
 use crate::pool::Pool;
 use crate::proxy;
-use crate::table::Table;
-use crate::traffic::Traffic;
+use crate::table::{BackendPort, Endpoint, Table};
+use crate::traffic::{Lease, Traffic};
 
 /// How long connections may finish their requests after the gateway is told to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -85,6 +85,23 @@ impl Gateway {
     /// Which pods clients stay with, however they come.
     pub(crate) fn affinity(&self) -> &Affinity {
         &self.0.affinity
+    }
+
+    /// Whom a client of a Service is led to: the pod that it stays with, or else the next in turn, whose lease counts
+    /// as long as it is held. Those that were tried are left out.
+    pub(crate) fn choose(
+        &self,
+        visit: Visit<'_>,
+        port: &BackendPort,
+        tried: &[Arc<Endpoint>],
+    ) -> Option<(Arc<Endpoint>, Option<Lease>)> {
+        let untried = port.endpoints.iter();
+        let untried = untried.filter(|one| !tried.iter().any(|other| Arc::ptr_eq(other, one)));
+        if let Some(endpoint) = self.affinity().kept(visit, untried) {
+            return Some((endpoint, None));
+        }
+        let lease = self.traffic().lease(port, tried)?;
+        Some((lease.endpoint.clone(), Some(lease)))
     }
 
     pub(crate) fn traffic(&self) -> &Arc<Traffic> {

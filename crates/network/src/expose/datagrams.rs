@@ -116,15 +116,10 @@ fn choose(
     let backend = table.backend(service).ok_or(Outcome::Nobody)?;
     let port = backend.datagrams.iter().find(|one| one.number == number);
     let port = port.ok_or(Outcome::Nobody)?;
-    let (visit, affinity) = (target.visit(service, client), exposure.gateway.affinity());
-    let endpoint = match affinity.kept(visit, &port.endpoints) {
-        Some(endpoint) => endpoint,
-        None => {
-            let lease = exposure.gateway.traffic().lease(port, &[]);
-            lease.ok_or(Outcome::Nobody)?.endpoint.clone()
-        }
-    };
-    affinity.keep(visit, &endpoint);
+    let visit = target.visit(service, client);
+    let chosen = exposure.gateway.choose(visit, port, &[]);
+    let (endpoint, _) = chosen.ok_or(Outcome::Nobody)?;
+    exposure.gateway.affinity().keep(visit, &endpoint);
     Ok(endpoint)
 }
 

@@ -96,25 +96,16 @@ async fn serve_one(
     let backend = table.backend(service).ok_or(Outcome::Nobody)?;
     let port = backend.port(&PortChoice::Number(port));
     let port = port.ok_or(Outcome::Nobody)?;
-    let (visit, affinity) = (target.visit(service, client), exposure.gateway.affinity());
+    let visit = target.visit(service, client);
     let mut tried: Vec<Arc<Endpoint>> = Vec::new();
-    loop {
-        let untried = port.endpoints.iter();
-        let untried = untried.filter(|one| !tried.iter().any(|other| Arc::ptr_eq(other, one)));
-        let (endpoint, _lease) = match affinity.kept(visit, untried) {
-            Some(endpoint) => (endpoint, None),
-            None => match exposure.gateway.traffic().lease(port, &tried) {
-                Some(lease) => (lease.endpoint.clone(), Some(lease)),
-                None => break,
-            },
-        };
+    while let Some((endpoint, _lease)) = exposure.gateway.choose(visit, port, &tried) {
         let dialled = exposure
             .dialer
             .dial(&endpoint.pod, endpoint.port, seen_as(client))
             .await;
         match dialled {
             Ok(stream) => {
-                affinity.keep(visit, &endpoint);
+                exposure.gateway.affinity().keep(visit, &endpoint);
                 return Ok((stream, endpoint.pod.name.clone()));
             }
             Err(error) => tracing::debug!(pod = %endpoint.pod, %error, "a pod is not reached"),

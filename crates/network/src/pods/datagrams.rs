@@ -78,19 +78,13 @@ impl PodNetwork {
             })?;
         let port = &*chosen(port, front, source)?;
         let visit = front.visit(source);
-        let affinity = self.0.gateway.affinity();
-        let endpoint = match affinity.kept(visit, &port.endpoints) {
-            Some(endpoint) => endpoint,
-            None => match self.0.gateway.traffic().lease(port, &[]) {
-                Some(lease) => lease.endpoint.clone(),
-                None => return Err(Refusal::NoEndpoint(front.name.clone())),
-            },
-        };
+        let chosen = self.0.gateway.choose(visit, port, &[]);
+        let (endpoint, _) = chosen.ok_or_else(|| Refusal::NoEndpoint(front.name.clone()))?;
         let nobody = |_| Refusal::NoEndpoint(front.name.clone());
         let address: IpAddr = endpoint.pod.ip.parse().map_err(nobody)?;
         let place = (address, endpoint.port);
         view.permits(source, address, (endpoint.port, Protocol::Udp))?;
-        affinity.keep(visit, &endpoint);
+        self.0.gateway.affinity().keep(visit, &endpoint);
         let socket = match endpoint.pod.pod_in(view, address) {
             Some(pod) => self.datagrams_to(&pod, place, source).await?,
             None => outside(place.into()).await?,

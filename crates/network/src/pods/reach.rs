@@ -85,19 +85,12 @@ impl PodNetwork {
         let mut failure = Refusal::NoEndpoint(front.name.clone());
         loop {
             let visit = front.visit(source);
-            let untried = port.endpoints.iter();
-            let untried = untried.filter(|one| !tried.iter().any(|other| Arc::ptr_eq(other, one)));
-            let affinity = self.0.gateway.affinity();
-            let (endpoint, _lease) = match affinity.kept(visit, untried) {
-                Some(endpoint) => (endpoint, None),
-                None => match self.0.gateway.traffic().lease(port, &tried) {
-                    Some(lease) => (lease.endpoint.clone(), Some(lease)),
-                    None => return Err(failure),
-                },
+            let Some((endpoint, _lease)) = self.0.gateway.choose(visit, port, &tried) else {
+                return Err(failure);
             };
             match self.reach(view, source, &endpoint).await {
                 Ok(stream) => {
-                    affinity.keep(visit, &endpoint);
+                    self.0.gateway.affinity().keep(visit, &endpoint);
                     return Ok((stream, endpoint));
                 }
                 Err(refusal @ Refusal::Connect { .. }) => failure = refusal,
